@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The arrows point down: each target names only layers below it.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "evh5",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "evh5",
+            dependencies: [
+                "Commands"
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Commands",
+            dependencies: [
+                "FUSEAdapter", "VirtualTree", "FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log, "Yams",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .target(name: "FUSEAdapter", dependencies: ["VirtualTree", "Files", "CFUSE", log], swiftSettings: strict),
+        .target(
+            name: "VirtualTree",
+            dependencies: ["FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
+            swiftSettings: strict),
+        .target(name: "FrameStore", dependencies: [], swiftSettings: strict),
+        .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
+        .target(name: "Recordings", dependencies: ["Files"], swiftSettings: strict),
+        .target(name: "Files", dependencies: ["CZlib"], swiftSettings: strict),
+
+        .target(name: "CFUSE", dependencies: ["FUSESystem"]),
+        .target(name: "CHDF5", dependencies: ["HDF5System"]),
+        .systemLibrary(name: "FUSESystem", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+        .systemLibrary(name: "HDF5System", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
+        .testTarget(name: "RecordingsTests", dependencies: ["Recordings", "Files"], swiftSettings: strict),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Recordings"], swiftSettings: strict),
+        .testTarget(name: "TensorFileTests", dependencies: ["TensorFile"], swiftSettings: strict),
+        .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
+        .testTarget(
+            name: "VirtualTreeTests", dependencies: ["VirtualTree", "Tensors", "Recordings"], swiftSettings: strict),
+        .testTarget(name: "CommandsTests", dependencies: ["Commands"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,92 @@
+// The system calls on files, in one place: errors become FileError, interrupted calls are repeated.
+
+import Foundation
+
+/// What `stat` says of a file, as far as anyone here needs it.
+public struct FileStatus: Hashable, Sendable {
+    public enum Kind: Sendable, Hashable { case regular, directory, symbolicLink, other }
+    public let kind: Kind
+    public let device: UInt64
+    public let inode: UInt64
+    /// Bytes.
+    public let size: Int64
+    /// Nanoseconds since 1970.
+    public let modified: Int64
+    /// Permission bits.
+    public let permissions: UInt32
+
+    public init(_ s: stat) {
+        kind =
+            switch s.st_mode & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            case S_IFLNK: .symbolicLink
+            default: .other
+            }
+        device = UInt64(s.st_dev)
+        inode = UInt64(s.st_ino)
+        size = Int64(s.st_size)
+        modified = Int64(s.st_mtim.tv_sec) * 1_000_000_000 + Int64(s.st_mtim.tv_nsec)
+        permissions = UInt32(s.st_mode & 0o7777)
+    }
+
+    /// The status of what `path` names; of the link itself when `followLink` is false.
+    public init(path: String, followLink: Bool = true) throws(FileError) {
+        var s = stat()
+        let result = followLink ? stat(path, &s) : lstat(path, &s)
+        guard result == 0 else { throw FileError.current("stat", path) }
+        self.init(s)
+    }
+}
+
+/// A file opened for reading; closed when the last reference goes.
+public final class File: Sendable {
+    public let descriptor: Int32
+    public let path: String
+
+    /// Opens a regular file for reading; never blocks on a FIFO or device.
+    public init(path: String) throws(FileError) {
+        let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard fd >= 0 else { throw FileError.current("open", path) }
+        descriptor = fd
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    public func status() throws(FileError) -> FileStatus {
+        var s = stat()
+        guard fstat(descriptor, &s) == 0 else { throw FileError.current("stat", path) }
+        return FileStatus(s)
+    }
+
+    /// Reads into `buffer` from byte `offset` until it is full or the file ends; returns the number of bytes read.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+            if n < 0 {
+                if errno == EINTR { continue }
+                throw FileError.current("read", path)
+            }
+            if n == 0 { break }
+            done += n
+        }
+        return done
+    }
+
+    /// The bytes in `range`, fewer when the file ends before.
+    public func bytes(in range: Range<Int64>) throws(FileError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var failure: FileError?
+        let count = bytes.withUnsafeMutableBytes { buffer -> Int in
+            do throws(FileError) { return try read(into: buffer, at: range.lowerBound) } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw failure }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
+}

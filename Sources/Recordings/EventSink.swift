@@ -1,0 +1,40 @@
+// Where decoded events go: a decoder is fused with its sink, with no event array in between.
+
+/// Takes events one by one or as vectors, in file order.
+///
+/// Coordinates are inside the geometry, `polarity` is 0 (off) or 1 (on) and `t` is in us after the time shift.
+/// Implementations are structs with `@inlinable @inline(__always)` methods, so that they are compiled into the decoder's loop.
+public protocol EventSink {
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64)
+
+    /// The events of one row, polarity and time: bit b of `mask` is an event at x = `baseX` + b.
+    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64)
+}
+
+extension EventSink {
+    @inlinable @inline(__always)
+    public mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
+        var rest = mask
+        while rest != 0 {
+            event(x: baseX &+ rest.trailingZeroBitCount, y: y, polarity: polarity, t: t)
+            rest &= rest &- 1
+        }
+    }
+}
+
+/// One CD event, for tests, encoders and other places where speed does not matter.
+public struct Event: Hashable, Sendable {
+    public var x: UInt16
+    public var y: UInt16
+    /// 0 (off) or 1 (on).
+    public var polarity: UInt8
+    /// Microseconds after the time shift.
+    public var t: Int64
+
+    public init(x: Int, y: Int, polarity: Int, t: Int64) {
+        self.x = UInt16(x)
+        self.y = UInt16(y)
+        self.polarity = UInt8(polarity)
+        self.t = t
+    }
+}

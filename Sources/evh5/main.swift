@@ -1,0 +1,3 @@
+import Commands
+
+EVH5.main()
