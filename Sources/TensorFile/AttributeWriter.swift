@@ -48,6 +48,22 @@ extension AttributeValue {
             }
         default: break
         }
+        // An object header's message ends at 65535 bytes (HDF5 File Format Specification 3.0, IV.A.1.a), the
+        // attribute's name and type included.
+        guard name.utf8.count + fixedBytes <= 65_000 else {
+            throw TensorFileError(
+                .invalidDescription,
+                "attribute '\(name)' has more than 65000 bytes: store it as a variable-length string or a dataset")
+        }
+    }
+
+    /// The bytes this value has in the object's header.
+    private var fixedBytes: Int {
+        switch self {
+        case .fixedString(let text): max(1, text.utf8.count)
+        case .int64Array(let values): values.count * 8
+        case .variableString, .uint32, .int64, .float64, .bool: 16
+        }
     }
 
     /// The type in the file, made anew.

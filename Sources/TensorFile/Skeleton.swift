@@ -69,9 +69,12 @@ enum Skeleton {
         try HDF5.check(H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG), "set a file's properties")
 
         let creation = try HDF5Identifier(H5Pcreate(CHDF5_fileCreateClass()), H5Pclose, "make a file's properties")
+        // netCDF4 opens a file for writing only if the order of its links is tracked. The order of attributes is not: it
+        // would bring object headers of version 2 and, from 9 attributes on, dense storage, which h5copy 1.10 fails on.
         try HDF5.check(
             H5Pset_link_creation_order(creation.id, CHDF5_creationOrder()), "set a file's properties")
-        try prepareObject(creation.id)
+        // Times would make the bytes differ from one making to the next.
+        try HDF5.check(H5Pset_obj_track_times(creation.id, false), "set a file's properties")
 
         let file = try HDF5Identifier(
             H5Fcreate(path, CHDF5_truncate(), creation.id, access.id), H5Fclose, "create a file")
@@ -105,18 +108,6 @@ enum Skeleton {
         return end
     }
 
-    /// What every object of the file has in common.
-    private static func prepareObject(_ properties: hid_t) throws(TensorFileError) {
-        // Times would make the bytes differ from one making to the next.
-        try HDF5.check(H5Pset_obj_track_times(properties, false), "set an object's properties")
-        // netCDF4 opens files for writing only if creation order is tracked.
-        try HDF5.check(
-            H5Pset_attr_creation_order(properties, CHDF5_creationOrder()), "set an object's properties")
-        // Attributes stay in the object's header: the dense storage HDF5 would use from 9 on is larger and some
-        // readers do not know it.
-        try HDF5.check(H5Pset_attr_phase_change(properties, 1024, 0), "set an object's properties")
-    }
-
     /// Creates a contiguous dataset whose bytes are allocated now and never written; `address` becomes theirs.
     private static func createDataset(
         in file: hid_t, _ name: String, _ type: hid_t, _ shape: [Int], _ address: inout Int64?
@@ -126,7 +117,8 @@ enum Skeleton {
         try HDF5.check(H5Pset_layout(properties.id, H5D_CONTIGUOUS), "set a dataset's properties")
         try HDF5.check(H5Pset_alloc_time(properties.id, H5D_ALLOC_TIME_EARLY), "set a dataset's properties")
         try HDF5.check(H5Pset_fill_time(properties.id, H5D_FILL_TIME_NEVER), "set a dataset's properties")
-        try prepareObject(properties.id)
+        // Times would make the bytes differ from one making to the next.
+        try HDF5.check(H5Pset_obj_track_times(properties.id, false), "set a dataset's properties")
         let space = try HDF5Identifier(
             H5Screate_simple(Int32(shape.count), shape.map { hsize_t($0) }, nil), H5Sclose, "make a dataspace")
         let dataset = try HDF5Identifier(

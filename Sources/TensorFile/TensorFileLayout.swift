@@ -30,7 +30,7 @@ public struct TensorFileLayout: Sendable {
         for blockSize in [4096, 8192, 16384, 32768, 65536, 131_072, 262_144] {
             if let layout = try skeleton(description, frameBytes, blockSize, acceptOverflow: false) { return layout }
         }
-        // Single attributes beyond 64 KiB are stored in heaps outside of any block: they go to the tail.
+        // More than that goes to the tail instead.
         guard let layout = try skeleton(description, frameBytes, 4096, acceptOverflow: true) else {
             throw TensorFileError(
                 .libraryFailed, "libhdf5 found no place for the attributes: use fewer or shorter ones")

@@ -54,6 +54,7 @@ import Testing
             description(frames: 1, extra: [("a\0b", .int64(1))]),
             description(frames: 1, extra: [("a", .fixedString("é"))]),
             description(frames: 1, extra: [("a", .variableString("x\0y"))]),
+            description(frames: 1, extra: [("a", .int64Array(Array(0..<9_000)))]),
         ]
         for description in descriptions {
             let error = #expect(throws: TensorFileError.self) { _ = try TensorFileLayout.make(description) }
