@@ -50,6 +50,15 @@ let package = Package(
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "VirtualTreeTests", dependencies: ["VirtualTree", "Tensors", "Recordings"], swiftSettings: strict),
+        .testTarget(
+            name: "FUSEAdapterTests", dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "VirtualTree", log],
+            swiftSettings: strict),
+        .target(
+            name: "FUSEFixture", dependencies: ["FUSEAdapter", "VirtualTree"], path: "Tests/FUSEFixture",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "fuse-fixture", dependencies: ["FUSEFixture", "FUSEAdapter", log], path: "Tests/FUSEFixtureTool",
+            swiftSettings: strict),
         .testTarget(name: "CommandsTests", dependencies: ["Commands"], swiftSettings: strict),
     ]
 )

@@ -1,4 +1,5 @@
-// What of libfuse 3 Swift cannot see by itself: function-like macros and bit fields.
+// What Swift cannot do or see by itself: libfuse's variadic log lines, handlers that run in a signal, what glibc shows
+// to _GNU_SOURCE only, and the INIT handshake that turns on shared mmap under direct I/O.
 #ifndef CFUSE_H
 #define CFUSE_H
 
@@ -6,5 +7,43 @@
 #define FUSE_USE_VERSION 312
 #endif
 #include <fuse_lowlevel.h>
+#include <spawn.h>
+
+/// Sends libfuse's log lines (of the whole process) to `sink`, formatted and without the newline.
+void evh5_fuse_set_log(void (*sink)(int level, const char *line));
+
+/// How evh5_fuse_init ended.
+enum evh5_fuse_init_result {
+    /// The kernel was told that shared maps of direct I/O files are allowed.
+    EVH5_FUSE_INIT_MMAP = 0,
+    /// Answered; the kernel does not offer shared maps under direct I/O (older than 6.6).
+    EVH5_FUSE_INIT_PLAIN = 1,
+    /// Nothing was read: the session's loop will answer INIT itself.
+    EVH5_FUSE_INIT_LEFT_TO_LOOP = 2,
+    /// The session cannot be used any more.
+    EVH5_FUSE_INIT_FAILED = -1,
+};
+
+/// Answers the INIT request of a mounted session whose loop does not run yet, with FUSE_DIRECT_IO_ALLOW_MMAP set in
+/// the reply when the kernel offered it.
+enum evh5_fuse_init_result evh5_fuse_init(struct fuse_session *session);
+
+/// From now on SIGTERM, SIGINT and SIGHUP write one byte to `fd` (several fds at a time may be registered). A signal
+/// that was ignored stays ignored; the second one of a kind does what it did before the process began to listen to it.
+/// Returns 0, or -1 when too many are registered.
+int evh5_fuse_signals_add(int fd);
+/// Ends that; with the last fd the former handlers come back.
+void evh5_fuse_signals_remove(int fd);
+
+/// The signal that interrupts a blocked system call of a thread and does nothing else; its handler is installed by
+/// this call.
+int evh5_fuse_wake_signal(void);
+
+/// A pipe that other programs do not inherit. Returns 0 or -1 with errno.
+int evh5_pipe(int ends[2], int non_blocking);
+/// The started program inherits no descriptor from `fd` on.
+int evh5_spawn_close_from(posix_spawn_file_actions_t *actions, int fd);
+/// The started program gets a session, and so no terminal.
+int evh5_spawn_new_session(posix_spawnattr_t *attributes);
 
 #endif

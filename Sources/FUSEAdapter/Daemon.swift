@@ -1,0 +1,149 @@
+// Going into the background: the program starts itself again, apart from the terminal, and waits for word of it.
+
+import CFUSE
+import Foundation
+import Synchronization
+
+/// A copy of this program in the background.
+public enum Daemon {
+    /// The variable that tells the copy which descriptor its parent listens to.
+    static let variable = "EVH5_READY_FD"
+    private static let descriptor: Int32 = 3
+
+    /// How the copy's start ended.
+    public struct StartResult: Sendable, Hashable {
+        /// 0 when it is ready; else what this process should exit with.
+        public let exitCode: Int32
+        /// The one line of reason, when it is not.
+        public let reason: String?
+    }
+
+    /// Starts this program with `arguments` (without the program's name) in a session of its own and waits until it
+    /// says `ready` or `fail` through `ReadinessPipe`, or ends. Relative paths still mean what they mean here; the copy
+    /// moves to / when it is ready. Its stderr is this one's until then.
+    public static func startInBackground(arguments: [String]) throws(MountError) -> StartResult {
+        var ends: [Int32] = [-1, -1]
+        guard evh5_pipe(&ends, 0) == 0 else { throw Subprocess.failure("make a pipe", errno) }
+        defer { close(ends[0]) }
+        let process = try spawn(arguments, closing: ends[1])
+        let text = String(decoding: firstLine(ends[0]), as: UTF8.self)
+        if text == "ready" { return StartResult(exitCode: 0, reason: nil) }
+        let words = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        if words.count == 3, words[0] == "fail", let code = Int32(words[1]), code != 0 {
+            return StartResult(exitCode: code, reason: String(words[2]))
+        }
+        let status = Subprocess.wait(process)
+        let how = status > 128 ? "was killed by signal \(status - 128)" : "ended with exit code \(status)"
+        return StartResult(
+            exitCode: status == 0 ? 1 : status, reason: "the background process \(how) before the mount answered")
+    }
+
+    /// Starts the copy, which writes to `readiness`; closes that here.
+    private static func spawn(_ arguments: [String], closing readiness: Int32) throws(MountError) -> pid_t {
+        defer { close(readiness) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        // Whoever waits for the end of our output (`$(evh5 mount ...)`) must not wait for the daemon's.
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
+        posix_spawn_file_actions_adddup2(&actions, 0, 1)
+        // A descriptor put onto itself loses close-on-exec as well.
+        posix_spawn_file_actions_adddup2(&actions, readiness, descriptor)
+        evh5_spawn_close_from(&actions, descriptor + 1)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        evh5_spawn_new_session(&attributes)
+
+        let name = CommandLine.arguments.first ?? "evh5"
+        var words: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
+        var environment = ProcessInfo.processInfo.environment
+        environment[variable] = "\(descriptor)"
+        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
+        defer { (words + variables).forEach { free($0) } }
+        var process: pid_t = 0
+        let program = executable
+        let result = posix_spawn(&process, program, &actions, &attributes, &words, &variables)
+        guard result == 0 else { throw Subprocess.failure("start \(program) in the background", result) }
+        return process
+    }
+
+    /// This program's file; /proc/self/exe itself when the file has been replaced.
+    private static var executable: String {
+        let link = "/proc/self/exe"
+        guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: link), access(path, X_OK) == 0
+        else { return link }
+        return path
+    }
+
+    /// The bytes before the first newline; all of them when the other end closes before one.
+    private static func firstLine(_ descriptor: Int32) -> [UInt8] {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            let n = read(descriptor, &byte, 1)
+            if n < 0 && errno == EINTR { continue }
+            if n <= 0 || byte == UInt8(ascii: "\n") { return line }
+            line.append(byte)
+        }
+    }
+}
+
+/// The copy's word to the process that started it: one thing is said, later ones are dropped.
+public final class ReadinessPipe: Sendable {
+    /// -1 once something was said.
+    private let descriptor: Mutex<Int32>
+
+    /// The pipe of a process started by `Daemon.startInBackground`; nil in any other, and the second time.
+    public static func fromEnvironment() -> ReadinessPipe? {
+        guard let text = getenv(Daemon.variable), let descriptor = Int32(String(cString: text)) else { return nil }
+        unsetenv(Daemon.variable)
+        guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else { return nil }
+        signal(SIGPIPE, SIG_IGN)
+        return ReadinessPipe(descriptor: descriptor)
+    }
+
+    private init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+
+    deinit { close() }
+
+    /// Lets the starting process return 0; from here on this one has no terminal and stands in /.
+    /// False when nobody listens any more: the start was interrupted, and the mount should be ended.
+    public func ready() -> Bool {
+        let null = Foundation.open("/dev/null", O_RDWR)
+        if null >= 0 {
+            dup2(null, 2)
+            if null != 2 { Foundation.close(null) }
+        }
+        _ = chdir("/")
+        return say("ready\n")
+    }
+
+    /// Lets the starting process exit with `code` (not 0) and gives it `message` as the reason.
+    public func fail(code: Int32, message: String) {
+        let line = message.split(whereSeparator: \.isNewline).joined(separator: "; ")
+        _ = say("fail \(code == 0 ? 1 : code) \(line)\n")
+    }
+
+    private func close() {
+        descriptor.withLock { descriptor in
+            if descriptor >= 0 { Foundation.close(descriptor) }
+            descriptor = -1
+        }
+    }
+
+    private func say(_ text: String) -> Bool {
+        defer { close() }
+        return descriptor.withLock { descriptor in
+            guard descriptor >= 0 else { return false }
+            var rest = Array(text.utf8)[...]
+            while !rest.isEmpty {
+                let n = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+                if n < 0 && errno == EINTR { continue }
+                guard n > 0 else { return false }
+                rest = rest.dropFirst(n)
+            }
+            return true
+        }
+    }
+}

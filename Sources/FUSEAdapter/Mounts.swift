@@ -1,0 +1,169 @@
+// The evh5 mounts of this machine: which there are, ending one, and whether a directory may become one.
+
+import Foundation
+
+/// A mount as /proc/self/mountinfo shows it.
+public struct Mount: Sendable, Hashable {
+    public let source: String
+    /// Absolute path.
+    public let mountPoint: String
+    /// As in /proc/self/mountinfo, `ro,nosuid,...`.
+    public let options: String
+}
+
+public enum Mounts {
+    /// The evh5 mounts this process can see, oldest first.
+    public static func list() -> [Mount] {
+        guard let bytes = FileManager.default.contents(atPath: "/proc/self/mountinfo") else { return [] }
+        return parse(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// The evh5 mounts in the text of a mountinfo file; the format is proc(5)'s.
+    package static func parse(_ text: String) -> [Mount] {
+        text.split(separator: "\n").compactMap { line in
+            // id parent major:minor root mountpoint options [tag...] - type source superoptions
+            let fields = line.split(separator: " ", omittingEmptySubsequences: false)
+            guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), dash + 2 < fields.count,
+                fields[dash + 1] == MountOptions.fileSystemType
+            else { return nil }
+            return Mount(
+                source: unescaped(fields[dash + 2]), mountPoint: unescaped(fields[4]), options: String(fields[5]))
+        }
+    }
+
+    /// `\040` and the like, as the kernel writes blanks and backslashes, become the bytes they stand for.
+    private static func unescaped(_ field: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(field.utf8)[...]
+        while let first = rest.popFirst() {
+            if first == UInt8(ascii: "\\"), rest.count >= 3,
+                let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
+            {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(first)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Ends the mount at `path`. With `lazy`, also one that is in use: it disappears at once and ends with its last user.
+    public static func unmount(_ path: String, lazy: Bool = false) throws(MountError) {
+        guard let mountPoint = mountPoint(at: path) else {
+            throw MountError(.notMounted, "nothing of evh5 is mounted at '\(path)'; `mount -t fuse.evh5` lists mounts")
+        }
+        if geteuid() == 0 {
+            guard umount2(mountPoint, Int32((lazy ? Int(MNT_DETACH) : 0) | Int(UMOUNT_NOFOLLOW))) != 0 else { return }
+            switch errno {
+            case EBUSY: throw busy(mountPoint)
+            case EINVAL: throw MountError(.notMounted, "'\(mountPoint)' has been unmounted meanwhile")
+            default:
+                throw MountError(.notPermitted, "cannot unmount '\(mountPoint)': \(String(cString: strerror(errno)))")
+            }
+        }
+        let arguments = ["fusermount3", "-u"] + (lazy ? ["-z"] : []) + ["--", mountPoint]
+        let (status, complaint) = try Subprocess.run(arguments)
+        guard status != 0 else { return }
+        if complaint.contains("busy") { throw busy(mountPoint) }
+        throw MountError(.notPermitted, "cannot unmount '\(mountPoint)': \(complaint)")
+    }
+
+    private static func busy(_ mountPoint: String) -> MountError {
+        MountError(.busy, "'\(mountPoint)' is in use; close what uses it (`fuser -vm \(mountPoint)`) or unmount lazily")
+    }
+
+    /// If an evh5 daemon died without unmounting `path`, so that every access fails, removes what is left.
+    /// Returns true when there was something to remove.
+    @discardableResult
+    public static func recoverDeadMount(_ path: String) throws(MountError) -> Bool {
+        var removed = false
+        while isDead(path), mountPoint(at: path) != nil {
+            try unmount(path, lazy: true)
+            removed = true
+        }
+        return removed
+    }
+
+    private static func isDead(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) != 0 && errno == ENOTCONN
+    }
+
+    /// The listed mount point that `path` names, however it is spelled.
+    private static func mountPoint(at path: String) -> String? {
+        let known = Set(list().map(\.mountPoint))
+        return [absolute(path), resolvedParent(path), resolved(path)].compactMap { $0 }.first(where: known.contains)
+    }
+
+    /// `path` from the root, without `.`, `..` or doubled slashes; symbolic links stay.
+    public static func absolute(_ path: String) -> String {
+        let whole = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        var parts: [Substring] = []
+        for part in whole.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    private static func resolved(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    /// All symbolic links resolved but the last name, which a dead mount does not let anybody look at.
+    private static func resolvedParent(_ path: String) -> String? {
+        let path = absolute(path)
+        guard let slash = path.lastIndex(of: "/"), let parent = resolved(String(path[...slash])) else { return nil }
+        return (parent == "/" ? "" : parent) + path[slash...]
+    }
+
+    // MARK: Before a mount
+
+    /// Throws when this process cannot use FUSE.
+    public static func checkDevice() throws(MountError) {
+        guard access("/dev/fuse", F_OK) == 0 else {
+            throw MountError(
+                .fuseUnavailable, "/dev/fuse is missing; load the module (`modprobe fuse`) or let the container have it"
+            )
+        }
+        guard access("/dev/fuse", R_OK | W_OK) == 0 else {
+            throw MountError(.fuseUnavailable, "no permission for /dev/fuse; its mode should be 0666")
+        }
+        guard geteuid() == 0 || Subprocess.find("fusermount3") != nil else {
+            throw MountError(.fuseUnavailable, "fusermount3 is missing; install the package fuse3")
+        }
+    }
+
+    /// Throws when nothing should be mounted at `path`.
+    public static func checkMountPoint(_ path: String, allowNonEmpty: Bool) throws(MountError) {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            let why = errno
+            let advice =
+                switch why {
+                case ENOENT: "; create it with `mkdir -p`"
+                case ENOTCONN: "; a filesystem that died is mounted there, remove it with `umount -l`"
+                default: ""
+                }
+            throw MountError(
+                .mountPointUnusable, "cannot use mount point '\(path)': \(String(cString: strerror(why)))\(advice)")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw MountError(.mountPointUnusable, "mount point '\(path)' is no directory; name an empty one")
+        }
+        if mountPoint(at: path) != nil {
+            throw MountError(.alreadyMounted, "evh5 is mounted at '\(path)' already; `evh5 unmount` it first")
+        }
+        guard !allowNonEmpty else { return }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            throw MountError(.mountPointUnusable, "cannot list mount point '\(path)'; it must be yours")
+        }
+        guard names.isEmpty else {
+            throw MountError(
+                .mountPointUnusable,
+                "mount point '\(path)' is not empty; name an empty directory, or hide its files with `-o nonempty`")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+// Requests of the kernel -> calls of the filesystem -> replies. Nothing is decided here but how an error is answered.
+
+import CFUSE
+import Foundation
+import Logging
+import VirtualTree
+
+/// Serves the requests of one mount, on any number of threads.
+final class RequestHandler: Sendable {
+    let fileSystem: any FileSystem
+    let logger: Logger
+    let pageCache: Bool
+    let maxBackground: UInt32
+
+    init(fileSystem: any FileSystem, logger: Logger, options: MountOptions) {
+        self.fileSystem = fileSystem
+        self.logger = logger
+        pageCache = options.pageCache
+        maxBackground = UInt32(clamping: max(12, options.maxThreads))
+    }
+
+    // MARK: Names and attributes
+
+    /// `name` is nil when it was no UTF-8: no such file exists.
+    func lookup(_ request: consuming Request, _ parent: Inode, _ name: String?) {
+        guard let name else { return request.reply(errno: ENOENT) }
+        do throws(FileSystemError) {
+            let entry = try fileSystem.lookup(parent, name)
+            if !request.reply(entry: entry) { fileSystem.forget(entry.attributes.inode, 1) }
+        } catch {
+            fail(request, "lookup", error)
+        }
+    }
+
+    func forget(_ request: consuming Request, _ inode: Inode, _ count: UInt64) {
+        fileSystem.forget(inode, count)
+        request.replyNone()
+    }
+
+    func forget(_ request: consuming Request, _ all: UnsafeBufferPointer<fuse_forget_data>) {
+        for one in all { fileSystem.forget(one.ino, one.nlookup) }
+        request.replyNone()
+    }
+
+    func attributes(_ request: consuming Request, _ inode: Inode) {
+        do throws(FileSystemError) {
+            let entry = try fileSystem.attributes(inode)
+            request.reply(attributes: entry)
+        } catch {
+            fail(request, "getattr", error)
+        }
+    }
+
+    func readLink(_ request: consuming Request, _ inode: Inode) {
+        do throws(FileSystemError) {
+            let target = try fileSystem.readLink(inode)
+            request.reply(link: target)
+        } catch {
+            fail(request, "readlink", error)
+        }
+    }
+
+    // MARK: Directories
+
+    func openDirectory(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info) {
+        do throws(FileSystemError) {
+            let handle = try fileSystem.openDirectory(inode)
+            information.fh = handle
+            if !request.reply(open: &information) { fileSystem.releaseDirectory(handle) }
+        } catch {
+            fail(request, "opendir", error)
+        }
+    }
+
+    /// With `plus`, entries carry attributes and count as looked up.
+    func readDirectory(_ request: consuming Request, _ handle: Handle, offset: Int, size: Int, plus: Bool) {
+        var buffer = DirectoryBuffer(capacity: size)
+        var counted: [Inode] = []
+        do throws(FileSystemError) {
+            try fileSystem.readDirectory(handle, from: offset, counting: plus) { entry in
+                guard request.append(entry, to: &buffer, plus: plus) else { return false }
+                if plus, let inode = entry.entry?.attributes.inode { counted.append(inode) }
+                return true
+            }
+        } catch {
+            // What is already in the buffer has been counted; the next call meets the error again.
+            if buffer.used == 0 { return fail(request, plus ? "readdirplus" : "readdir", error) }
+        }
+        if !request.reply(buffer: buffer) {
+            for inode in counted { fileSystem.forget(inode, 1) }
+        }
+    }
+
+    func releaseDirectory(_ request: consuming Request, _ handle: Handle) {
+        fileSystem.releaseDirectory(handle)
+        request.replySuccess()
+    }
+
+    // MARK: Files
+
+    func open(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info) {
+        do throws(FileSystemError) {
+            let handle = try fileSystem.open(inode, flags: information.flags)
+            information.fh = handle
+            information.direct_io = pageCache ? 0 : 1
+            // Another open of the same file must not drop the pages of a shared map.
+            information.keep_cache = 1
+            if !request.reply(open: &information) { fileSystem.release(handle) }
+        } catch {
+            fail(request, "open", error)
+        }
+    }
+
+    func read(_ request: consuming Request, _ handle: Handle, offset: Int64, size: Int) {
+        do throws(FileSystemError) {
+            let result = try fileSystem.read(handle, offset: offset, size: size)
+            guard result.count <= size else {
+                let message = "the filesystem returned \(result.count) bytes where \(size) were asked for"
+                return fail(request, "read", FileSystemError(EIO, message))
+            }
+            request.reply(result)
+        } catch {
+            fail(request, "read", error)
+        }
+    }
+
+    func release(_ request: consuming Request, _ handle: Handle) {
+        fileSystem.release(handle)
+        request.replySuccess()
+    }
+
+    /// Figures of a filesystem that stores nothing of its own.
+    func statistics(_ request: consuming Request) {
+        var figures = statvfs()
+        figures.f_bsize = 4096
+        figures.f_frsize = 4096
+        figures.f_namemax = 255
+        request.reply(statistics: &figures)
+    }
+
+    // MARK: Refusals
+
+    /// Answers an operation that would change something.
+    func refuse(_ request: consuming Request, _ operation: String, _ name: UnsafePointer<CChar>?) {
+        let what = name.map { " '\(String(cString: $0))'" } ?? ""
+        logger.notice(
+            "\(operation)\(what) refused: files of this mount are read-only (EROFS); write somewhere else",
+            metadata: ["errno": "\(EROFS)"])
+        request.reply(errno: EROFS)
+    }
+
+    /// Answers with an error and says why in the log, once.
+    private func fail(_ request: consuming Request, _ operation: String, _ error: FileSystemError) {
+        request.reply(errno: error.errno)
+        var metadata: Logger.Metadata = ["errno": "\(error.errno)"]
+        if let cause = error.cause { metadata["cause"] = "\(cause)" }
+        logger.log(level: error.level, "\(operation): \(error.message)", metadata: metadata)
+    }
+}

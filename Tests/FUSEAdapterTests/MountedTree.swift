@@ -1,0 +1,133 @@
+// A mount of the tree in memory for one test, and child processes that look at it.
+
+import FUSEAdapter
+import FUSEFixture
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+/// Whether this machine can mount, and why not.
+enum Machine {
+    static let canMount: Bool = (try? Mounts.checkDevice()) != nil
+    static let isRoot = geteuid() == 0
+    static let hasPython = run(["python3", "-c", "import mmap"]).status == 0
+    static let comment: Comment = "needs /dev/fuse and permission to mount"
+}
+
+/// A new empty directory under /tmp.
+func temporaryDirectory() throws -> String {
+    var template = Array("/tmp/evh5-fuse-test.XXXXXX".utf8CString)
+    let path = try #require(mkdtemp(&template).map { String(cString: $0) })
+    return path
+}
+
+/// What a child process did.
+struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+}
+
+/// Runs a program from PATH to its end.
+@discardableResult
+func run(_ words: [String], directory: String = "/") -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = words
+    process.currentDirectoryURL = URL(fileURLWithPath: directory)
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    do { try process.run() } catch { return Outcome(status: -1, output: "", errors: "\(error)") }
+    let box = Mutex(Data())
+    let done = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+        let bytes = errors.fileHandleForReading.readDataToEndOfFile()
+        box.withLock { $0 = bytes }
+        done.signal()
+    }
+    let bytes = output.fileHandleForReading.readDataToEndOfFile()
+    done.wait()
+    process.waitUntilExit()
+    let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+    return Outcome(
+        status: status, output: String(decoding: bytes, as: UTF8.self),
+        errors: String(decoding: box.withLock { $0 }, as: UTF8.self))
+}
+
+/// Log lines in memory.
+final class LogBook: Sendable {
+    let lines = Mutex<[(level: Logger.Level, text: String)]>([])
+
+    var logger: Logger {
+        var logger = Logger(label: "test", factory: { _ in Handler(book: self) })
+        logger.logLevel = .trace
+        return logger
+    }
+
+    func count(_ level: Logger.Level, containing text: String) -> Int {
+        lines.withLock { $0.count { $0.level == level && $0.text.contains(text) } }
+    }
+
+    struct Handler: LogHandler {
+        let book: LogBook
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            book.lines.withLock { $0.append((event.level, "\(event.message)")) }
+        }
+    }
+}
+
+/// The tree, mounted in this process.
+final class MountedTree {
+    let path: String
+    let tree = MemoryTree()
+    let log = LogBook()
+    let session: MountSession
+    private let result = Mutex<Result<Void, MountError>?>(nil)
+    private let ended = DispatchSemaphore(value: 0)
+
+    init(_ change: (inout MountOptions) -> Void = { _ in }) throws {
+        path = try temporaryDirectory()
+        var options = MountOptions(mountPoint: path, source: "/test, source")
+        change(&options)
+        session = try MountSession(fileSystem: tree, options: options, logger: log.logger)
+        let ready = DispatchSemaphore(value: 0)
+        Thread.detachNewThread { [session, unowned self] in
+            let outcome: Result<Void, MountError>
+            do throws(MountError) {
+                try session.run { ready.signal() }
+                outcome = .success(())
+            } catch {
+                outcome = .failure(error)
+            }
+            result.withLock { $0 = outcome }
+            ended.signal()
+        }
+        try #require(ready.wait(timeout: .now() + 10) == .success, "the mount did not answer")
+    }
+
+    /// Waits for the end of `run`; false when it does not come.
+    func waitForEnd() throws -> Bool {
+        guard ended.wait(timeout: .now() + 10) == .success else { return false }
+        try result.withLock { $0 }?.get()
+        return true
+    }
+
+    /// Stops the mount and checks that it ends cleanly.
+    func end(sourceLocation: SourceLocation = #_sourceLocation) throws {
+        session.stop()
+        #expect(try waitForEnd(), "run does not end", sourceLocation: sourceLocation)
+        #expect(!Mounts.list().contains { $0.mountPoint == path }, sourceLocation: sourceLocation)
+        #expect(rmdir(path) == 0, sourceLocation: sourceLocation)
+    }
+}
