@@ -34,6 +34,11 @@ public final class MountSession: Sendable {
         let handler = RequestHandler(fileSystem: fileSystem, logger: logger, options: options)
         session = try Self.makeSession(options, handler)
         self.handler = handler
+        let kernel = Handed(value: session)
+        handler.attributesChanged.withLock {
+            // A negative offset means the attributes alone: no page is waited for, so this is safe within a request.
+            $0 = { inode in _ = fuse_lowlevel_notify_inval_inode(kernel.value, inode, -1, 0) }
+        }
         self.options = options
         self.logger = logger
         guard fuse_session_mount(session, options.mountPoint) == 0 else {

@@ -144,13 +144,13 @@ public final class MemoryTree: FileSystem {
 
     public func releaseDirectory(_ handle: Handle) { openHandles.withLock { $0 -= 1 } }
 
-    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Handle {
+    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened {
         if let error = try node(inode).openError { throw FileSystemError(error, "opening fails as it should") }
         guard flags & O_ACCMODE == O_RDONLY else {
             throw FileSystemError(EROFS, "this tree is read-only", level: .notice)
         }
         openHandles.withLock { $0 += 1 }
-        return inode
+        return Opened(handle: inode, contentChanged: false)
     }
 
     public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {
