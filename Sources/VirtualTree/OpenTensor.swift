@@ -26,25 +26,35 @@ final class OpenTensor: Sendable {
 
     /// The bytes of `range`, cut at the file's end; frames come from the store and are shared, not copied.
     func read(_ range: Range<Int64>, from store: FrameStore) throws -> [ReadResult.Piece] {
-        try layout.pieces(in: range).map { piece in
+        let pieces = layout.pieces(in: range)
+        // All at once: the store lets nobody wait for a frame who holds another.
+        var frames = try self.frames(of: pieces, from: store)[...]
+        return try pieces.map { piece in
             switch piece {
             case .head(let bytes): return head.piece(bytes)
             case .tail(let bytes): return tail.piece(bytes)
-            case .frame(let index, let bytes):
-                let frame = try frame(index, from: store)
-                return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[bytes]), owner: frame)
             case .timestamps(let bytes): return try timestamps(bytes)
+            case .frame(_, let bytes):
+                let frame = frames.removeFirst()
+                return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[bytes]), owner: frame)
             }
         }
     }
 
-    private func frame(_ index: Int, from store: FrameStore) throws -> Frame {
-        try store.frame(FrameKey(tensor: number, frame: index), byteCount: layout.frameBytes) { memory in
-            try plan.render(frame: index, into: memory)
+    private func frames(of pieces: [TensorFileLayout.Piece], from store: FrameStore) throws -> [Frame] {
+        let keys = pieces.compactMap { piece in
+            if case .frame(let index, _) = piece { FrameKey(tensor: number, frame: index) } else { nil }
+        }
+        guard !keys.isEmpty else { return [] }
+        return try store.frames(keys, byteCount: layout.frameBytes, scratchBytes: scratchBytes) { key, memory in
+            try plan.render(frame: key.frame, into: memory)
             // What was decoded while somebody rewrote the recording is neither the old nor the new.
             try recording.checkUnchanged()
         }
     }
+
+    /// About what a kernel takes besides the frame: a plane of counters, and the events' bytes as they are read.
+    private var scratchBytes: Int { layout.frameBytes / 4 + (1 << 19) }
 
     /// The part `bytes` of the array `/last_timestamps`, int64 per frame.
     private func timestamps(_ bytes: Range<Int>) throws -> ReadResult.Piece {
