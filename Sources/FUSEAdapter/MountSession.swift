@@ -69,7 +69,7 @@ public final class MountSession: Sendable {
     ) throws(MountError) -> OpaquePointer {
         var ops = fuseOperations()
         var words: [UnsafeMutablePointer<CChar>?] = options.arguments.map { strdup($0) }
-        defer { words.forEach { free($0) } }
+        defer { for word in words { free(word) } }
         let session = words.withUnsafeMutableBufferPointer { words in
             var arguments = fuse_args(argc: Int32(words.count), argv: words.baseAddress, allocated: 0)
             defer { fuse_opt_free_args(&arguments) }
@@ -90,7 +90,7 @@ public final class MountSession: Sendable {
         guard evh5_pipe(&ends, 1) == 0 else {
             throw MountError(.sessionFailed, "cannot make a pipe: \(String(cString: strerror(errno)))")
         }
-        defer { ends.forEach { close($0) } }
+        defer { for end in ends { close(end) } }
         let write = ends[1]
         let early = state.withLock { state -> Bool in
             defer { state = .running(stop: write) }
