@@ -1,0 +1,75 @@
+// What a tensor file holds, before anything is laid out.
+
+/// The type of the tensor's elements, little endian.
+public enum ElementKind: Hashable, Sendable {
+    case float32
+    case uint8
+    case int8
+
+    /// Bytes of one element.
+    public var size: Int {
+        switch self {
+        case .float32: 4
+        case .uint8, .int8: 1
+        }
+    }
+}
+
+/// Everything a tensor file's layout follows from: equal descriptions give equal bytes.
+public struct TensorFileDescription: Sendable {
+    /// N, 0 or more.
+    public var frameCount: Int
+    /// (C, H, W), each 1 or more.
+    public var frameShape: [Int]
+    public var elementType: ElementKind
+    /// Attributes of `/data`, in the order in which they are created.
+    public var dataAttributes: [(name: String, value: AttributeValue)]
+    /// Attributes of the root group, in the order in which they are created.
+    public var rootAttributes: [(name: String, value: AttributeValue)]
+    /// Whether there is a dataset `/last_timestamps`, (N,) int64.
+    public var hasLastTimestamps: Bool
+
+    public init(
+        frameCount: Int, frameShape: [Int], elementType: ElementKind,
+        dataAttributes: [(name: String, value: AttributeValue)] = [],
+        rootAttributes: [(name: String, value: AttributeValue)] = [],
+        hasLastTimestamps: Bool = false
+    ) {
+        self.frameCount = frameCount
+        self.frameShape = frameShape
+        self.elementType = elementType
+        self.dataAttributes = dataAttributes
+        self.rootAttributes = rootAttributes
+        self.hasLastTimestamps = hasLastTimestamps
+    }
+
+    /// Bytes of one frame; throws when a dimension is below 1, or the whole tensor with its last timestamps does not
+    /// fit a file.
+    func checkedFrameBytes() throws(TensorFileError) -> Int {
+        // HDF5 knows at most 32 dimensions, one of them is the frame's index.
+        guard frameCount >= 0, (1...31).contains(frameShape.count), frameShape.allSatisfy({ $0 >= 1 }) else {
+            throw TensorFileError(
+                .invalidDescription,
+                "a tensor of \(frameCount) frames of shape \(frameShape) cannot be stored: "
+                    + "the number of frames must be 0 or more and every dimension of a frame 1 or more")
+        }
+        var bytes = elementType.size
+        var overflow = false
+        for dimension in frameShape {
+            let product = bytes.multipliedReportingOverflow(by: dimension)
+            bytes = product.partialValue
+            overflow = overflow || product.overflow
+        }
+        let perFrame = bytes.addingReportingOverflow(hasLastTimestamps ? 8 : 0)
+        let all = perFrame.partialValue.multipliedReportingOverflow(by: frameCount)
+        // Head and tail stay far below 2^40 bytes: leave them that room.
+        let room = Int.max - (1 << 40)
+        guard !overflow, !perFrame.overflow, !all.overflow, all.partialValue <= room, bytes <= room else {
+            throw TensorFileError(
+                .tooLarge,
+                "a tensor of \(frameCount) frames of shape \(frameShape) is larger than a file can be: "
+                    + "use a longer period or smaller frames")
+        }
+        return bytes
+    }
+}

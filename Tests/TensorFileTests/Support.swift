@@ -1,0 +1,107 @@
+// Helpers of these tests: descriptions, files made of layouts, and the programs that read them.
+
+import Foundation
+import TensorFile
+
+/// A description with the attributes that real tensor files have.
+func description(
+    frames: Int, shape: [Int] = [2, 24, 32], _ element: ElementKind = .float32, timestamps: Bool = false,
+    extra: [(name: String, value: AttributeValue)] = []
+) -> TensorFileDescription {
+    TensorFileDescription(
+        frameCount: frames, frameShape: shape, elementType: element,
+        dataAttributes: [
+            ("events_to_tensor", .fixedString("timesurface")), ("mode", .variableString("delta_t")),
+            ("delta_t", .uint32(4_000_000_000)), ("n_events", .int64(-1)),
+            ("event_input_height", .int64(720)), ("event_input_width", .int64(1280)),
+            ("shape", .int64Array(shape.map { Int64($0) })), ("max_incr_per_pixel", .float64(63.75)),
+            ("store_as_uint8", .bool(true)), ("split_polarity", .bool(false)),
+        ] + extra,
+        rootAttributes: [
+            ("recording", .variableString("straße/☂.raw")), ("format", .variableString("EVT3")),
+            ("time_shift", .int64(Int64.min)), ("event_count", .int64(Int64.max)), ("empty", .variableString("")),
+            ("empty_fixed", .fixedString("")), ("none", .int64Array([])), ("größe", .int64(5)),
+        ] + (0..<12).map { ("dropped_of_kind_\($0)", .int64(Int64($0))) },
+        hasLastTimestamps: timestamps)
+}
+
+/// The element `index` of a frame in these tests.
+func element(_ frame: Int, _ index: Int) -> Int { (frame * 31 + index * 7) % 127 }
+
+func frameBytes(_ frame: Int, of layout: TensorFileLayout, _ kind: ElementKind) -> [UInt8] {
+    let values = (0..<layout.frameBytes / kind.size).map { element(frame, $0) }
+    switch kind {
+    case .float32:
+        return values.flatMap { value in withUnsafeBytes(of: Float(value).bitPattern.littleEndian, Array.init) }
+    case .uint8, .int8: return values.map { UInt8($0) }
+    }
+}
+
+/// The last timestamp of frame i in these tests: (i + 1) * 1000 - 1.
+func timestampBytes(_ frames: Int) -> [UInt8] {
+    (0..<frames).flatMap { withUnsafeBytes(of: (Int64($0 + 1) * 1000 - 1).littleEndian, Array.init) }
+}
+
+/// The bytes of `range`, put together from the layout's pieces.
+func bytes(of layout: TensorFileLayout, _ kind: ElementKind, in range: Range<Int64>) -> [UInt8] {
+    let timestamps = timestampBytes(layout.frameCount)
+    return layout.pieces(in: range).flatMap { piece -> [UInt8] in
+        switch piece {
+        case .head(let range): Array(layout.head[range])
+        case .frame(let index, let range): Array(frameBytes(index, of: layout, kind)[range])
+        case .timestamps(let range): Array(timestamps[range])
+        case .tail(let range): Array(layout.tail[range])
+        }
+    }
+}
+
+/// A folder that is removed with this object.
+final class Folder {
+    let path = "/tmp/evh5-tensorfile/tests-\(UUID().uuidString)"
+
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// The whole file of `layout`, on disk.
+    func materialise(_ layout: TensorFileLayout, _ kind: ElementKind, _ name: String = "t.h5") throws -> String {
+        let file = "\(path)/\(name)"
+        try Data(bytes(of: layout, kind, in: 0..<layout.size)).write(to: URL(fileURLWithPath: file))
+        return file
+    }
+}
+
+/// What `program` prints on stdout and stderr, and its exit code; nil when it is not installed.
+func run(_ program: String, _ arguments: String...) throws -> (code: Int32, output: String)? {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [program] + arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return process.terminationStatus == 127 ? nil : (process.terminationStatus, output)
+}
+
+/// A python that has h5py: $EVH5_PYTHON or python3; nil when there is none.
+let python: String? = {
+    let name = ProcessInfo.processInfo.environment["EVH5_PYTHON"] ?? "python3"
+    return (try? run(name, "-c", "import h5py"))?.code == 0 ? name : nil
+}()
+
+let hasHDF5Tools = (try? run("h5dump", "--version"))?.code == 0
+
+/// A generator whose numbers are the same in every run (SplitMix64).
+struct Generator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
