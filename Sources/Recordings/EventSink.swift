@@ -7,7 +7,8 @@
 public protocol EventSink {
     mutating func event(x: Int, y: Int, polarity: Int, t: Int64)
 
-    /// The events of one row, polarity and time: bit b of `mask` is an event at x = `baseX` + b.
+    /// The events of one row, polarity and time, in the order of x: bit b of `mask` is an event at x = `baseX` + b.
+    /// `mask` is never 0.
     mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64)
 }
 

@@ -13,6 +13,8 @@ public struct RecordingError: Error, Sendable, CustomStringConvertible {
         case changed
         /// The host could not read the file.
         case unreadable
+        /// A recording cannot be written as asked.
+        case unwritable
     }
 
     public let code: Code

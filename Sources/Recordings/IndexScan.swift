@@ -1,0 +1,203 @@
+// The sequential scan that makes a time index.
+
+import Files
+
+extension TimeIndex {
+    /// The sizes that a scan works with; others than the standard ones are for tests.
+    public struct Layout: Hashable, Sendable {
+        /// Bytes of a segment at first, a multiple of 8.
+        public var segmentSize: Int64
+        /// When there are this many segments (an even number), each two become one.
+        public var segmentLimit: Int
+        /// Bytes read at a time.
+        public var chunkSize: Int
+
+        /// 64 KiB segments, at most 2^18 of them.
+        public static let standard = Layout(segmentSize: 65536, segmentLimit: 1 << 18, chunkSize: 1 << 20)
+
+        public init(segmentSize: Int64, segmentLimit: Int, chunkSize: Int) {
+            self.segmentSize = max(8, segmentSize & ~7)
+            self.segmentLimit = max(2, segmentLimit & ~1)
+            self.chunkSize = max(16, chunkSize)
+        }
+    }
+
+    /// Scans the recording as it was when it was opened. `progress` is told how many bytes are done, from the scanning thread.
+    ///
+    /// - Throws: `.changed`, `.unreadable`.
+    public static func build(
+        _ recording: Recording, layout: Layout = .standard, progress: ((Int64) -> Void)? = nil
+    ) throws(RecordingError) -> TimeIndex {
+        let start = ScanProgress(offset: recording.header.payloadOffset)
+        var scan = IndexScan(recording, layout, segments: [], segmentSize: layout.segmentSize, from: start)
+        return try scan.run(progress)
+    }
+
+    /// The index of `recording`, which is the one of this index grown longer: scanned only from the last whole segment on.
+    ///
+    /// - Returns: nil when it is not a continuation (another file, another header, not longer, or other bytes where this one ended).
+    /// - Throws: `.changed`, `.unreadable`.
+    public func extended(
+        to recording: Recording, layout: Layout = .standard, progress: ((Int64) -> Void)? = nil
+    ) throws(RecordingError) -> TimeIndex? {
+        let new = recording.identity
+        guard new.device == identity.device, new.inode == identity.inode, new.headerDigest == identity.headerDigest,
+            new.geometry == identity.geometry, recording.format == format, new.size > identity.size
+        else { return nil }
+        guard try Self.tailDigest(of: recording, size: identity.size) == tailDigest else { return nil }
+        let whole = segments.prefix { $0.offset < resume.offset }
+        var scan = IndexScan(recording, layout, segments: Array(whole), segmentSize: segmentSize, from: resume)
+        return try scan.run(progress)
+    }
+
+    /// The CRC-32 of the last bytes of the recording when it had `size` bytes.
+    static func tailDigest(of recording: Recording, size: Int64) throws(RecordingError) -> UInt32 {
+        let range = max(min(recording.header.payloadOffset, size), size - tailSize)..<size
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var failure: RecordingError?
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(RecordingError) { try recording.read(buffer, at: range.lowerBound) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return crc32(bytes)
+    }
+}
+
+/// Takes the events of a segment for the index.
+struct IndexSink: EventSink {
+    var count: Int64 = 0
+    var first: Int64 = 0
+    var last: Int64 = 0
+    var lowest = Int64.max
+    var highest = Int64.min
+
+    @inline(__always)
+    mutating func add(_ events: Int, at t: Int64) {
+        if count == 0 { first = t }
+        count &+= Int64(events)
+        last = t
+        lowest = min(lowest, t)
+        highest = max(highest, t)
+    }
+
+    @inline(__always)
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) { add(1, at: t) }
+
+    @inline(__always)
+    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) { add(mask.nonzeroBitCount, at: t) }
+}
+
+/// One scan, from the start of a recording or from the end of a whole segment.
+struct IndexScan {
+    private let recording: Recording
+    private let layout: TimeIndex.Layout
+    private var segments: [Segment]
+    private var segmentSize: Int64
+    /// At the end of the last whole segment.
+    private var whole: ScanProgress
+    /// Within the segment that is being scanned.
+    private var position: Int64
+    private var state: DecoderState
+    private var tally: CountingTally
+    private var sink = IndexSink()
+
+    init(
+        _ recording: Recording, _ layout: TimeIndex.Layout, segments: [Segment], segmentSize: Int64,
+        from start: ScanProgress
+    ) {
+        self.recording = recording
+        self.layout = layout
+        self.segments = segments
+        self.segmentSize = segmentSize
+        whole = start
+        position = start.offset
+        state = start.state
+        tally = start.tally
+    }
+
+    mutating func run(_ progress: ((Int64) -> Void)?) throws(RecordingError) -> TimeIndex {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: layout.chunkSize, alignment: 64)
+        defer { buffer.deallocate() }
+        let fileEnd = recording.identity.size
+        while position < fileEnd {
+            let before = position
+            let chunk = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[..<Int(min(Int64(buffer.count), fileEnd - position))])
+            try recording.read(chunk, at: position)
+            scan(UnsafeRawBufferPointer(chunk))
+            progress?(position)
+            // What is left is no whole word.
+            if position == before { break }
+        }
+        var end = whole
+        if position > whole.offset {
+            segments.append(openSegment)
+            end = now
+        }
+        end.tally.drops.truncatedBytes = max(0, fileEnd - position)
+        let tail = try TimeIndex.tailDigest(of: recording, size: fileEnd)
+        try recording.checkUnchanged()
+        return TimeIndex(
+            identity: recording.identity, format: recording.format, segments: segments, segmentSize: segmentSize,
+            resume: whole,
+            end: end, tailDigest: tail)
+    }
+
+    /// The segment from the last whole one to here.
+    private var openSegment: Segment {
+        Segment(
+            offset: whole.offset, state: whole.state, lowest: sink.lowest, highest: sink.highest,
+            eventsBefore: whole.eventCount)
+    }
+
+    /// The totals up to here.
+    private var now: ScanProgress {
+        var progress = ScanProgress(
+            offset: position, state: state, tally: tally, eventCount: whole.eventCount + sink.count)
+        progress.firstTime = whole.eventCount == 0 ? sink.first : whole.firstTime
+        progress.lastTime = sink.count == 0 ? whole.lastTime : sink.last
+        return progress
+    }
+
+    /// Goes on with `chunk`, the bytes from `position` on, as far as it holds whole words.
+    private mutating func scan(_ chunk: UnsafeRawBufferPointer) {
+        let start = position
+        let chunkEnd = start + Int64(chunk.count)
+        while position < chunkEnd {
+            // An EVT4 vector at the end of a segment takes its mask along, into what would be the next one.
+            let segmentEnd = recording.header.payloadOffset + Int64(segments.count + 1) * segmentSize
+            var used = decode(chunk, from: start, to: min(segmentEnd, chunkEnd))
+            if used == 0, segmentEnd < chunkEnd { used = decode(chunk, from: start, to: min(position + 8, chunkEnd)) }
+            if used == 0 { break }
+            if position >= segmentEnd { closeSegment() }
+        }
+    }
+
+    /// Decodes `chunk`, which starts at file offset `start`, from `position` to `end`.
+    private mutating func decode(_ chunk: UnsafeRawBufferPointer, from start: Int64, to end: Int64) -> Int {
+        guard end > position else { return 0 }
+        let bytes = UnsafeRawBufferPointer(rebasing: chunk[Int(position - start)..<Int(end - start)])
+        let used = recording.format.decode(
+            bytes, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
+        position += Int64(used)
+        return used
+    }
+
+    private mutating func closeSegment() {
+        segments.append(openSegment)
+        whole = now
+        sink = IndexSink()
+        if segments.count >= layout.segmentLimit { mergeSegments() }
+    }
+
+    /// Makes one segment of each two, so that the index of a recording of any length stays small.
+    private mutating func mergeSegments() {
+        segments = stride(from: 0, to: segments.count & ~1, by: 2).map { i in
+            var merged = segments[i]
+            merged.lowest = min(merged.lowest, segments[i + 1].lowest)
+            merged.highest = max(merged.highest, segments[i + 1].highest)
+            return merged
+        }
+        segmentSize *= 2
+    }
+}

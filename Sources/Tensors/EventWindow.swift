@@ -1,0 +1,47 @@
+// The events of one frame.
+
+import Recordings
+
+/// The events of one frame and how it is timed: frame time is `t - t0`, from 0 to `duration`.
+public struct EventWindow: Sendable {
+    /// Where the events come from. Concrete cases, so that `forEach` is compiled for decoder and sink together.
+    @usableFromInline
+    enum Source: Sendable {
+        /// Events in memory; those that lie outside the geometry or have another polarity than 0 and 1 are dropped.
+        case array(ArraySlice<Event>, Geometry)
+    }
+
+    /// us.
+    public let t0: Int64
+    /// us; at least 1.
+    public let duration: Int64
+    @usableFromInline
+    let source: Source
+
+    init(t0: Int64, duration: Int64, source: Source) {
+        self.t0 = t0
+        self.duration = max(1, duration)
+        self.source = source
+    }
+
+    /// A window of exactly these events.
+    public init(t0: Int64, duration: Int64, events: ArraySlice<Event>, geometry: Geometry) {
+        self.init(t0: t0, duration: duration, source: .array(events, geometry))
+    }
+
+    /// Passes every event of the window to `sink`, in file order.
+    ///
+    /// - Throws: what reading the recording throws.
+    @inlinable
+    public func forEach<S: EventSink>(_ sink: inout S) throws(RecordingError) {
+        switch source {
+        case .array(let events, let geometry):
+            var local = sink
+            for event in events
+            where Int(event.x) < geometry.width && Int(event.y) < geometry.height && event.polarity < 2 {
+                local.event(x: Int(event.x), y: Int(event.y), polarity: Int(event.polarity), t: event.t)
+            }
+            sink = local
+        }
+    }
+}

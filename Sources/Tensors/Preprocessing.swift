@@ -1,0 +1,63 @@
+// What every preprocessing is to the rest: a name with parameters, a shape, and a way to make a frame of events.
+
+import Recordings
+
+/// A way to turn the events of a window into a frame, with its parameters fixed.
+///
+/// To add one: a file with a type that conforms and its `PreprocessingDefinition`, and a line in
+/// `PreprocessingRegistry.standardDefinitions`.
+public protocol Preprocessing: Sendable {
+    /// Channels of a frame.
+    var channels: Int { get }
+
+    /// What the elements are before `dtype=uint8`, for frames divided by 2^shift.
+    func elementType(shift: Int) -> ElementType
+
+    /// Whether all values are floats in 0...1, so that `dtype=uint8` makes sense.
+    func valuesAreFractions(shift: Int) -> Bool
+
+    /// Whether values depend on the times of events. When false a frame's `t0` and `duration` are not looked up.
+    var usesTime: Bool { get }
+
+    /// Attributes of `/data` beyond the parameters.
+    var extraAttributes: [(name: String, value: TensorAttribute)] { get }
+
+    /// Computes the frame (channels, grid.height, grid.width), row-major, and writes every byte of `frame`.
+    ///
+    /// - Parameters:
+    ///   - storedAsUInt8: store round-half-even(255 v) in a byte instead of v in a float32.
+    ///   - frame: exactly as long as the frame and aligned to 16 bytes.
+    /// - Throws: what reading the events throws.
+    func render(
+        _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
+    ) throws(RecordingError)
+}
+
+extension Preprocessing {
+    public func elementType(shift: Int) -> ElementType { .float32 }
+    public func valuesAreFractions(shift: Int) -> Bool { true }
+    public var usesTime: Bool { true }
+    public var extraAttributes: [(name: String, value: TensorAttribute)] { [] }
+}
+
+/// A preprocessing's name and parameters, and how it is made from their values.
+public struct PreprocessingDefinition: Sendable {
+    /// As users write it and as `events_to_tensor` says it.
+    public let name: String
+    /// What it shows, in a sentence.
+    public let summary: String
+    /// In the order in which their attributes are written.
+    public let parameters: [ParameterDefinition]
+    /// Throws `.invalidParameter` when parameters that are valid on their own do not go together.
+    let make: @Sendable (ParameterValues) throws(TensorError) -> any Preprocessing
+
+    public init(
+        name: String, summary: String, parameters: [ParameterDefinition] = [],
+        make: @escaping @Sendable (ParameterValues) throws(TensorError) -> any Preprocessing
+    ) {
+        self.name = name
+        self.summary = summary
+        self.parameters = parameters
+        self.make = make
+    }
+}

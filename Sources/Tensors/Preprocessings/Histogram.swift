@@ -1,0 +1,153 @@
+// histo: how many events each cell saw, per polarity, as a fraction of the most that is told apart.
+
+import Recordings
+
+/// `histo`: (2, H, W), channel 0 off and 1 on; every event adds 1 / (max_incr_per_pixel 4^shift) in float32, up to 1.
+struct Histogram: Preprocessing {
+    static let maxIncrements = ParameterDefinition(
+        "max_incr_per_pixel", .positiveNumber, default: .number(5), "events of one pixel that make 1")
+
+    static let definition = PreprocessingDefinition(
+        name: "histo", summary: "events counted per pixel and polarity, saturating at 1", parameters: [maxIncrements]
+    ) { values throws(TensorError) in try Histogram(values) }
+
+    let maxIncrements: Double
+    let channels = 2
+    let usesTime = false
+
+    init(_ values: ParameterValues) throws(TensorError) {
+        maxIncrements = values[Self.maxIncrements].number
+    }
+
+    func render(
+        _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
+    ) throws(RecordingError) {
+        let step = increment(maxIncrements, shift: grid.shift)
+        let count = 2 * grid.cells
+        guard let table = SaturationTable(step: step) else {
+            try accumulateFloats(frame, count: count, storedAsUInt8: storedAsUInt8) { values throws(RecordingError) in
+                var sink = SumSink(values: values, cells: grid.cells, cell: CellIndex(grid), step: step)
+                try window.forEach(&sink)
+            }
+            return
+        }
+        guard let base = frame.baseAddress else { return }
+        let counters = (storedAsUInt8 ? base : base + 3 * count).bindMemory(to: UInt8.self, capacity: count)
+        counters.update(repeating: 0, count: count)
+        var sink = CountSink(
+            counters: counters, total: count, cells: grid.cells, cell: CellIndex(grid), topOff: 255, topOn: 255)
+        try window.forEach(&sink)
+        table.expand(frame, count: count, storedAsUInt8: storedAsUInt8)
+    }
+}
+
+/// The float32 that one event adds; computed in double as the reference does.
+func increment(_ maxIncrements: Double, shift: Int) -> Float {
+    Float(exactIncrement(maxIncrements, shift: shift))
+}
+
+/// What one event adds, as a double.
+func exactIncrement(_ maxIncrements: Double, shift: Int) -> Double {
+    1 / (maxIncrements * Double(1 << (2 * shift)))
+}
+
+/// What repeated saturated float32 addition gives for each count that a byte holds.
+struct SaturationTable {
+    private let values: [Float]
+    private let step: Float
+    /// Whether min(1, n step) has the same bits for every n, so that no table is needed.
+    private let isProduct: Bool
+
+    /// nil when the sum still grows after 255 steps, so that a byte cannot hold the count.
+    init?(step: Float) {
+        var values: [Float] = [0]
+        for _ in 1...255 { values.append(min(1, values[values.count - 1] + step)) }
+        guard min(1, values[255] + step) == values[255] else { return nil }
+        self.values = values
+        self.step = step
+        isProduct = values.indices.allSatisfy { min(1, Float($0) * step) == values[$0] }
+    }
+
+    /// Replaces counts by their values: bytes by bytes in place, or the frame's last quarter by the frame.
+    func expand(_ frame: UnsafeMutableRawBufferPointer, count: Int, storedAsUInt8: Bool) {
+        if storedAsUInt8 {
+            let bytes = values.map(byte)
+            bytes.withUnsafeBufferPointer { table in
+                for i in 0..<count { frame[i] = table[Int(frame[i])] }
+            }
+        } else if isProduct {
+            let step = step
+            expandInPlace(frame, count: count) { n in
+                let value = Float(n) * step
+                return value < 1 ? value : 1
+            }
+        } else {
+            values.withUnsafeBufferPointer { table in
+                expandInPlace(frame, count: count) { table[Int($0)] }
+            }
+        }
+    }
+}
+
+/// Counts events per polarity and cell, each polarity up to its own top.
+struct CountSink: EventSink {
+    let counters: UnsafeMutablePointer<UInt8>
+    let total: Int
+    let cells: Int
+    let cell: CellIndex
+    let topOff: UInt8
+    let topOn: UInt8
+
+    @inline(__always)
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        let place = cell(x, y)
+        if place < 0 { return }
+        let counter = counters + (polarity == 0 ? place : place &+ cells)
+        let count = counter.pointee
+        counter.pointee = count &+ (count == (polarity == 0 ? topOff : topOn) ? 0 : 1)
+    }
+
+    @inline(__always)
+    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
+        let first = cell(baseX, y)
+        // Sixteen lanes at once where cells are pixels, all bits are inside the row and the lanes inside the plane.
+        let span = 32 &- mask.leadingZeroBitCount
+        guard cell.shift == 0, first >= 0, baseX &+ span <= cell.width else {
+            eachEvent(baseX, mask, y, polarity, t)
+            return
+        }
+        let place = polarity == 0 ? first : first &+ cells
+        guard place &+ 32 <= total else {
+            eachEvent(baseX, mask, y, polarity, t)
+            return
+        }
+        let top = polarity == 0 ? topOff : topOn
+        countBits(mask & 0xFFFF, at: counters + place, top: top)
+        if mask >> 16 != 0 { countBits(mask >> 16, at: counters + place + 16, top: top) }
+    }
+
+    private mutating func eachEvent(_ baseX: Int, _ mask: UInt32, _ y: Int, _ polarity: Int, _ t: Int64) {
+        var rest = mask
+        while rest != 0 {
+            event(x: baseX &+ rest.trailingZeroBitCount, y: y, polarity: polarity, t: t)
+            rest &= rest &- 1
+        }
+    }
+}
+
+/// The same sum in float32 itself, for steps so small that a byte cannot count them.
+private struct SumSink: EventSink {
+    let values: UnsafeMutablePointer<Float>
+    let cells: Int
+    let cell: CellIndex
+    let step: Float
+
+    @inline(__always)
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        let place = cell(x, y)
+        if place < 0 { return }
+        let value = values + (polarity == 0 ? place : place &+ cells)
+        let sum = value.pointee + step
+        value.pointee = sum < 1 ? sum : 1
+    }
+}

@@ -1,0 +1,143 @@
+// The first component of a tensor's path: which preprocessing, with what parameters, size and element type.
+
+import Recordings
+
+/// `<preprocessing>[,key=value...]`, parsed and canonical.
+///
+/// Keys are the preprocessing's parameters, `downsample=k` (1, 2, 4 ... 16384; 1 is the default) or `height=` with `width=`, and
+/// `dtype=`: `uint8` for preprocessings whose values are in 0...1, `float32` (the default, spelled out) for all that are float32.
+public struct PreprocessingSpec: Sendable {
+    /// How frames relate to the sensor's geometry.
+    public enum Scale: Hashable, Sendable {
+        case full
+        /// Both sides divided by a power of two, at least 2.
+        case divided(by: Int)
+        /// This size, whatever power of two it takes; depends on the geometry until `resolved(for:)`.
+        case size(height: Int, width: Int)
+    }
+
+    /// The registered name.
+    public let name: String
+    /// The canonical path component.
+    public let text: String
+    public let scale: Scale
+    /// Whether frames hold round(255 v) in bytes.
+    public let asUInt8: Bool
+    public let values: ParameterValues
+    public let preprocessing: any Preprocessing
+    let definition: PreprocessingDefinition
+
+    /// - Throws: `.unknownPreprocessing`, `.unknownParameter` or `.invalidParameter`; nothing else, whatever the text is.
+    public init(_ component: String, registry: PreprocessingRegistry = .standard) throws(TensorError) {
+        var parts = try SpecComponent(component, code: .invalidParameter)
+        guard let definition = registry.definition(named: parts.head) else {
+            throw TensorError(
+                .unknownPreprocessing,
+                "there is no preprocessing \"\(parts.head)\"; there are \(registry.names.joined(separator: ", "))")
+        }
+        var values = ParameterValues()
+        for parameter in definition.parameters {
+            if let text = parts.take(parameter.name) { values[parameter] = try parameter.parse(text) }
+        }
+        let scale = try Self.scale(&parts)
+        let dtype = parts.take("dtype")
+        if let key = parts.unknownKey {
+            let known = (definition.parameters.map(\.name) + ["downsample", "height", "width", "dtype"])
+            throw TensorError(
+                .unknownParameter, "\(parts.head) has no parameter \(key); it has \(known.joined(separator: ", "))")
+        }
+        if let dtype, dtype != "uint8", dtype != "float32" {
+            throw TensorError(.invalidParameter, "dtype=\(dtype): dtype must be uint8 or float32")
+        }
+        try self.init(definition, values, scale, asUInt8: dtype == "uint8", spelledFloat: dtype == "float32")
+    }
+
+    init(
+        _ definition: PreprocessingDefinition, _ values: ParameterValues, _ scale: Scale, asUInt8: Bool,
+        spelledFloat: Bool = false
+    ) throws(TensorError) {
+        let preprocessing = try definition.make(values)
+        // Where the scale depends on the recording, what holds at full size is asked for; `resolved` asks again.
+        var shift = 0
+        if case .divided(let k) = scale { shift = k.trailingZeroBitCount }
+        if asUInt8, !preprocessing.valuesAreFractions(shift: shift) {
+            throw TensorError(
+                .invalidParameter,
+                "dtype=uint8: the values of \(definition.name) are not in 0...1 with these parameters")
+        }
+        if spelledFloat, preprocessing.elementType(shift: shift) != .float32 {
+            throw TensorError(
+                .invalidParameter, "dtype=float32: \(definition.name) is not float32 with these parameters")
+        }
+        var keys = values.nonDefaults.map { "\($0.name)=\($0.text)" }
+        switch scale {
+        case .full: break
+        case .divided(let k): keys.append("downsample=\(k)")
+        case .size(let height, let width): keys += ["height=\(height)", "width=\(width)"]
+        }
+        if asUInt8 { keys.append("dtype=uint8") }
+        self.name = definition.name
+        self.text = ([definition.name] + keys.sorted()).joined(separator: ",")
+        self.scale = scale
+        self.asUInt8 = asUInt8
+        self.values = values
+        self.preprocessing = preprocessing
+        self.definition = definition
+    }
+
+    private static func scale(_ parts: inout SpecComponent) throws(TensorError) -> Scale {
+        let sides = 1...16384
+        let downsample = parts.take("downsample")
+        let height = parts.take("height")
+        let width = parts.take("width")
+        if let downsample {
+            guard let k = NumberText.integer(downsample), sides.contains(Int(k)), k.nonzeroBitCount == 1 else {
+                throw TensorError(
+                    .invalidParameter, "downsample=\(downsample): downsample must be a power of two from 1 to 16384")
+            }
+            guard height == nil, width == nil else {
+                throw TensorError(.invalidParameter, "give either downsample or height and width, not both")
+            }
+            return k == 1 ? .full : .divided(by: Int(k))
+        }
+        if height == nil, width == nil { return .full }
+        guard let height, let width, let rows = NumberText.integer(height), let columns = NumberText.integer(width),
+            sides.contains(Int(rows)), sides.contains(Int(columns))
+        else {
+            throw TensorError(.invalidParameter, "height and width are given together, each from 1 to 16384")
+        }
+        return .size(height: Int(rows), width: Int(columns))
+    }
+
+    /// The same tensor with its scale as a power of two: `height=360,width=640` of a 1280x720 sensor is `downsample=2`.
+    ///
+    /// - Throws: `.notApplicable` when no power of two leads from the geometry to the size, or a side vanishes;
+    ///   `.invalidParameter` when the element type does not go with that scale.
+    public func resolved(for geometry: Geometry) throws(TensorError) -> PreprocessingSpec {
+        switch scale {
+        case .full:
+            return self
+        case .divided(let k):
+            guard FrameGrid(geometry: geometry, shift: k.trailingZeroBitCount) != nil else {
+                throw TensorError(.notApplicable, "nothing is left of \(geometry) with downsample=\(k)")
+            }
+            return self
+        case .size(let height, let width):
+            let shift = (0...14).first { geometry.height >> $0 == height && geometry.width >> $0 == width }
+            guard let shift else {
+                throw TensorError(
+                    .notApplicable,
+                    "height=\(height),width=\(width) is not \(geometry.height) x \(geometry.width) divided by a power of two"
+                )
+            }
+            return try PreprocessingSpec(
+                definition, values, shift == 0 ? .full : .divided(by: 1 << shift), asUInt8: asUInt8)
+        }
+    }
+
+    /// The power of two of a resolved specification.
+    var shift: Int {
+        if case .divided(let k) = scale { return k.trailingZeroBitCount }
+        return 0
+    }
+}

@@ -1,0 +1,39 @@
+// The grammar that both path components of a tensor share: `head,key=value,key=value`.
+
+/// A path component taken apart; nothing is interpreted yet.
+struct SpecComponent {
+    let head: String
+    private var values: [String: String] = [:]
+    private let code: TensorError.Code
+
+    /// - Throws: `code` when `text` is no such component: not printable ASCII, longer than a file name may be (255 bytes),
+    ///   an empty head, key or value, an item without `=`, or a key twice.
+    init(_ text: String, code: TensorError.Code) throws(TensorError) {
+        self.code = code
+        guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "/") })
+        else {
+            throw TensorError(
+                code, "a component of a tensor's path is at most 255 printable ASCII characters without spaces")
+        }
+        let items = text.split(separator: ",", omittingEmptySubsequences: false)
+        head = String(items[0])
+        if head.isEmpty || head.contains("=") {
+            throw TensorError(code, "\"\(text)\" does not start with a name or a window")
+        }
+        for item in items.dropFirst() {
+            let sides = item.split(separator: "=", omittingEmptySubsequences: false)
+            guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty else {
+                throw TensorError(code, "\"\(item)\" in \"\(text)\" is not of the form key=value")
+            }
+            guard values.updateValue(String(sides[1]), forKey: String(sides[0])) == nil else {
+                throw TensorError(code, "\(sides[0]) is given twice in \"\(text)\"; give it once")
+            }
+        }
+    }
+
+    /// Removes and returns the value of `key`; nil when it was not given.
+    mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
+
+    /// The first key, in order of the alphabet, that nobody took.
+    var unknownKey: String? { values.keys.min() }
+}
