@@ -1,0 +1,167 @@
+// The file that a time index is kept in: little endian numbers behind a checksum.
+
+import Files
+
+/// Layout: magic (8 bytes), version (u32), CRC-32 of everything after it (u32), then the fields in the order of `body`.
+enum IndexFile {
+    private static let magic = Array("evh5tidx".utf8)
+    /// To be raised whenever the layout or the meaning of a field changes, also when decoding gives other events than before.
+    static let version: UInt32 = 1
+    private static let headSize = 16
+
+    static func bytes(of index: TimeIndex) -> [UInt8] {
+        var body = Output()
+        body.append(index)
+        var file = Output()
+        file.bytes = magic
+        file.append(version)
+        file.append(crc32(body.bytes))
+        return file.bytes + body.bytes
+    }
+
+    /// nil when `bytes` is no index of this version, is damaged, or holds what no scan would make.
+    static func index(from bytes: [UInt8]) -> TimeIndex? {
+        guard bytes.count > headSize, Array(bytes[..<8]) == magic else { return nil }
+        var input = Input(bytes: bytes, position: 8)
+        guard input.number(UInt32.self) == version, let digest = input.number(UInt32.self),
+            bytes.withUnsafeBytes({ crc32(UnsafeRawBufferPointer(rebasing: $0[headSize...])) }) == digest
+        else { return nil }
+        return input.index()
+    }
+}
+
+private struct Output {
+    var bytes: [UInt8] = []
+
+    mutating func append<T: FixedWidthInteger>(_ value: T) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func append(_ state: DecoderState) {
+        append(state.timeHigh)
+        append(state.timeShift)
+        append(state.timeLow)
+        append(state.y)
+        append(state.baseX)
+        append(state.vectorPolarity)
+        append(state.started ? 1 as UInt8 : 0)
+    }
+
+    mutating func append(_ progress: ScanProgress) {
+        append(progress.offset)
+        append(progress.state)
+        let drops = progress.tally.drops
+        for count in [
+            drops.outsideGeometry, drops.beforeTimeHigh, drops.withoutAddress, drops.unknownWords, drops.truncatedBytes,
+            progress.tally.otherWords, progress.eventCount, progress.firstTime, progress.lastTime,
+        ] { append(count) }
+    }
+
+    mutating func append(_ index: TimeIndex) {
+        let identity = index.identity
+        append(identity.device)
+        append(identity.inode)
+        append(identity.size)
+        append(identity.modified)
+        append(identity.headerDigest)
+        append(Int64(identity.geometry.width))
+        append(Int64(identity.geometry.height))
+        append(UInt8(RecordingFormat.allCases.firstIndex(of: index.format) ?? 0))
+        append(index.segmentSize)
+        append(index.tailDigest)
+        append(index.resume)
+        append(index.end)
+        append(Int64(index.segments.count))
+        bytes.reserveCapacity(bytes.count + index.segments.count * Input.segmentSize)
+        for segment in index.segments {
+            append(segment.offset)
+            append(segment.state)
+            append(segment.lowest)
+            append(segment.highest)
+            append(segment.eventsBefore)
+        }
+    }
+}
+
+private struct Input {
+    let bytes: [UInt8]
+    var position: Int
+    /// Bytes of a segment in the file.
+    static let segmentSize = 56
+
+    mutating func number<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type = T.self) -> T? {
+        guard bytes.count - position >= MemoryLayout<T>.size else { return nil }
+        defer { position += MemoryLayout<T>.size }
+        return bytes.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(fromByteOffset: position, as: T.self)) }
+    }
+
+    mutating func state() -> DecoderState? {
+        guard let timeHigh = number(Int64.self), let timeShift = number(Int64.self), let timeLow = number(UInt16.self),
+            let y = number(UInt16.self), let baseX = number(UInt16.self), let polarity = number(UInt8.self),
+            let started = number(UInt8.self), started < 2
+        else { return nil }
+        var state = DecoderState()
+        state.timeHigh = timeHigh
+        state.timeShift = timeShift
+        state.timeLow = timeLow
+        state.y = y
+        state.baseX = baseX
+        state.vectorPolarity = polarity
+        state.started = started == 1
+        return state.isValid ? state : nil
+    }
+
+    mutating func progress() -> ScanProgress? {
+        guard let offset = number(Int64.self), let state = state() else { return nil }
+        var numbers: [Int64] = []
+        for _ in 0..<9 {
+            guard let number = number(Int64.self) else { return nil }
+            numbers.append(number)
+        }
+        guard numbers[..<7].allSatisfy({ $0 >= 0 }) else { return nil }
+        var progress = ScanProgress(offset: offset, state: state, eventCount: numbers[6])
+        progress.tally.drops.outsideGeometry = numbers[0]
+        progress.tally.drops.beforeTimeHigh = numbers[1]
+        progress.tally.drops.withoutAddress = numbers[2]
+        progress.tally.drops.unknownWords = numbers[3]
+        progress.tally.drops.truncatedBytes = numbers[4]
+        progress.tally.otherWords = numbers[5]
+        progress.firstTime = numbers[7]
+        progress.lastTime = numbers[8]
+        return progress
+    }
+
+    mutating func index() -> TimeIndex? {
+        guard let device = number(UInt64.self), let inode = number(UInt64.self), let size = number(Int64.self),
+            let modified = number(Int64.self), let headerDigest = number(UInt32.self), let width = number(Int64.self),
+            let height = number(Int64.self), let geometry = Geometry("\(width)x\(height)"),
+            let format = number(UInt8.self),
+            Int(format) < RecordingFormat.allCases.count, let segmentSize = number(Int64.self), segmentSize > 0,
+            let tailDigest = number(UInt32.self), let resume = progress(), let end = progress(),
+            let count = number(Int64.self),
+            count >= 0, count == (bytes.count - position) / Self.segmentSize,
+            (bytes.count - position) % Self.segmentSize == 0,
+            end.offset <= size, resume.offset >= 0, resume.offset <= end.offset, resume.eventCount <= end.eventCount
+        else { return nil }
+        let identity = RecordingIdentity(
+            device: device, inode: inode, size: size, modified: modified, headerDigest: headerDigest, geometry: geometry
+        )
+        var segments: [Segment] = []
+        segments.reserveCapacity(Int(count))
+        var offset: Int64 = 0
+        var events: Int64 = 0
+        for _ in 0..<count {
+            guard let start = number(Int64.self), let state = state(), let lowest = number(Int64.self),
+                let highest = number(Int64.self), let before = number(Int64.self), start >= offset, start < end.offset,
+                before >= events, before <= end.eventCount
+            else { return nil }
+            segments.append(
+                Segment(offset: start, state: state, lowest: lowest, highest: highest, eventsBefore: before))
+            (offset, events) = (start + 1, before)
+        }
+        return TimeIndex(
+            identity: identity, format: RecordingFormat.allCases[Int(format)], segments: segments,
+            segmentSize: segmentSize,
+            resume: resume, end: end, tailDigest: tailDigest)
+    }
+}

@@ -1,0 +1,179 @@
+// Time indexes that were made once: in memory and on disk, one scan per recording however many ask.
+
+import Files
+import Synchronization
+
+/// Keeps time indexes in a folder and in memory. Safe to use from many threads, and the folder by many processes.
+///
+/// A folder that cannot be read or written never fails a call: the recording is scanned again, and `lastProblem` says why.
+public final class IndexStore: Sendable {
+    private let directory: String?
+    private let layout: TimeIndex.Layout
+    private let memoryLimit: Int
+    private let state = Mutex(State())
+
+    private struct State {
+        /// By file, the index last used, and when that was.
+        var indexes: [FileKey: (index: TimeIndex, used: UInt64)] = [:]
+        var memory = 0
+        var clock: UInt64 = 0
+        /// Scans that are running, by the exact state of the recording.
+        var flights: [RecordingIdentity: Flight] = [:]
+        var problem: String?
+    }
+
+    /// What stays the same when a recording grows.
+    private struct FileKey: Hashable {
+        let device: UInt64
+        let inode: UInt64
+        let geometry: Geometry
+
+        init(_ identity: RecordingIdentity) {
+            device = identity.device
+            inode = identity.inode
+            geometry = identity.geometry
+        }
+
+        /// FNV-1a of the key: the same in every process.
+        var fileName: String {
+            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+            for byte in "\(device)/\(inode)/\(geometry)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+            let digits = String(hash, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits + ".evh5index"
+        }
+    }
+
+    /// Whoever holds the lock scans; the others find the result when they get it.
+    private final class Flight: Sendable {
+        let result = Mutex<Result<TimeIndex, RecordingError>?>(nil)
+    }
+
+    /// - Parameters:
+    ///   - directory: where indexes are kept, made when needed; nil keeps them in memory only.
+    ///   - memoryLimit: bytes of indexes to keep in memory; those least recently used go first.
+    public init(directory: String?, memoryLimit: Int = 64 << 20, layout: TimeIndex.Layout = .standard) {
+        self.directory = directory
+        self.memoryLimit = memoryLimit
+        self.layout = layout
+    }
+
+    /// Why the folder could last not be used; nil when it always could.
+    public var lastProblem: String? { state.withLock { $0.problem } }
+
+    /// The index of `recording` as it was when it was opened: from memory, from disk, by scanning what it has grown, or by a full scan.
+    /// `progress` is told the bytes done when this call scans.
+    ///
+    /// - Throws: `.changed`, `.unreadable`.
+    public func index(
+        of recording: Recording, progress: ((Int64) -> Void)? = nil
+    ) throws(RecordingError) -> TimeIndex {
+        if let known = inMemory(recording.identity) { return known }
+        let identity = recording.identity
+        let flight = state.withLock { state in
+            if let running = state.flights[identity] { return running }
+            let flight = Flight()
+            state.flights[identity] = flight
+            return flight
+        }
+        let result = flight.result.withLock { result in
+            if let result { return result }
+            let made = make(recording, progress)
+            result = made
+            return made
+        }
+        // A failed scan is tried again by the next call; a good one is in memory.
+        state.withLock { state in if state.flights[identity] === flight { state.flights[identity] = nil } }
+        return try result.get()
+    }
+
+    /// The index of `recording` if no scan is needed for it.
+    public func indexIfKnown(of recording: Recording) -> TimeIndex? {
+        if let known = inMemory(recording.identity) { return known }
+        guard let stored = onDisk(recording.identity), stored.identity == recording.identity else { return nil }
+        remember(stored)
+        return stored
+    }
+
+    private func make(_ recording: Recording, _ progress: ((Int64) -> Void)?) -> Result<TimeIndex, RecordingError> {
+        do throws(RecordingError) {
+            // Another flight may have landed between the look into memory and this one's start.
+            if let known = inMemory(recording.identity) { return .success(known) }
+            let older = state.withLock { $0.indexes[FileKey(recording.identity)]?.index }
+            let stored = onDisk(recording.identity)
+            if let stored, stored.identity == recording.identity {
+                remember(stored)
+                return .success(stored)
+            }
+            var index: TimeIndex?
+            // The longer of the two older ones saves more.
+            let candidates = [older, stored].compactMap { $0 }.sorted { $0.identity.size > $1.identity.size }
+            for candidate in candidates where index == nil {
+                index = try candidate.extended(to: recording, layout: layout, progress: progress)
+            }
+            let made: TimeIndex
+            if let index { made = index } else { made = try TimeIndex.build(recording, layout: layout, progress: progress) }
+            remember(made)
+            save(made)
+            return .success(made)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func inMemory(_ identity: RecordingIdentity) -> TimeIndex? {
+        state.withLock { state in
+            let key = FileKey(identity)
+            guard let found = state.indexes[key]?.index, found.identity == identity else { return nil }
+            state.clock += 1
+            state.indexes[key]?.used = state.clock
+            return found
+        }
+    }
+
+    private func remember(_ index: TimeIndex) {
+        state.withLock { state in
+            state.clock += 1
+            let key = FileKey(index.identity)
+            if let old = state.indexes.updateValue((index, state.clock), forKey: key) {
+                state.memory -= old.index.memorySize
+            }
+            state.memory += index.memorySize
+            while state.memory > memoryLimit, state.indexes.count > 1,
+                let oldest = state.indexes.min(by: { $0.value.used < $1.value.used })
+            {
+                state.indexes[oldest.key] = nil
+                state.memory -= oldest.value.index.memorySize
+            }
+        }
+    }
+
+    private func onDisk(_ identity: RecordingIdentity) -> TimeIndex? {
+        guard let directory else { return nil }
+        let path = "\(directory)/\(FileKey(identity).fileName)"
+        do throws(FileError) {
+            let file = try File(path: path)
+            let size = try file.status().size
+            guard size < 1 << 28 else { return nil }
+            guard let index = IndexFile.index(from: try file.bytes(in: 0..<size)) else {
+                note("'\(path)' is damaged or from another version; it will be replaced")
+                return nil
+            }
+            return FileKey(index.identity) == FileKey(identity) ? index : nil
+        } catch {
+            if error.errno != 2 { note(error.message) }
+            return nil
+        }
+    }
+
+    private func save(_ index: TimeIndex) {
+        guard let directory else { return }
+        do throws(FileError) {
+            try makeDirectories(directory)
+            try AtomicFile.write(IndexFile.bytes(of: index), to: "\(directory)/\(FileKey(index.identity).fileName)")
+        } catch {
+            note("a time index could not be stored: \(error.message)")
+        }
+    }
+
+    private func note(_ problem: String) { state.withLock { $0.problem = problem } }
+}
