@@ -120,6 +120,7 @@ public final class MountSession: Sendable {
         defer { fuse_loop_cfg_destroy(configuration) }
         fuse_loop_cfg_set_max_threads(configuration, UInt32(clamping: max(1, options.maxThreads)))
         fuse_loop_cfg_set_clone_fd(configuration, 0)
+        unblockSignals([evh5_fuse_wake_signal()])
         return fuse_session_loop_mt(session, configuration)
     }
 
@@ -155,6 +156,14 @@ private func tell(_ descriptor: Int32, _ command: Command) {
     while write(descriptor, &byte, 1) < 0 && errno == EINTR {}
 }
 
+/// Lets signals reach the calling thread: threads that descend from libdispatch's have all of them blocked.
+private func unblockSignals(_ numbers: [Int32]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in numbers { sigaddset(&set, number) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+}
+
 /// A pointer handed to one other thread.
 private struct Handed<Value>: @unchecked Sendable {
     let value: Value
@@ -178,6 +187,8 @@ private final class Watcher: Sendable {
         let stop = stop
         thread = JoinableThread {
             var stopping = false
+            // So that there is a thread to take them.
+            unblockSignals([SIGTERM, SIGINT, SIGHUP])
             let wake = evh5_fuse_wake_signal()
             while true {
                 var ready = pollfd(fd: commands, events: Int16(POLLIN), revents: 0)

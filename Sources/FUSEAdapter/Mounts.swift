@@ -86,8 +86,9 @@ public enum Mounts {
     }
 
     private static func isDead(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) != 0 && errno == ENOTCONN
+        // stat may be answered from the kernel's cache; this never is.
+        var figures = statvfs()
+        return statvfs(path, &figures) != 0 && errno == ENOTCONN
     }
 
     /// The listed mount point that `path` names, however it is spelled.
@@ -139,7 +140,8 @@ public enum Mounts {
     /// Throws when nothing should be mounted at `path`.
     public static func checkMountPoint(_ path: String, allowNonEmpty: Bool) throws(MountError) {
         var status = stat()
-        guard stat(path, &status) == 0 else {
+        var figures = statvfs()
+        guard stat(path, &status) == 0, statvfs(path, &figures) == 0 else {
             let why = errno
             let advice =
                 switch why {

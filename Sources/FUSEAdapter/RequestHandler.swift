@@ -151,9 +151,9 @@ final class RequestHandler: Sendable {
 
     /// Answers with an error and says why in the log, once.
     private func fail(_ request: consuming Request, _ operation: String, _ error: FileSystemError) {
-        request.reply(errno: error.errno)
         var metadata: Logger.Metadata = ["errno": "\(error.errno)"]
         if let cause = error.cause { metadata["cause"] = "\(cause)" }
         logger.log(level: error.level, "\(operation): \(error.message)", metadata: metadata)
+        request.reply(errno: error.errno)
     }
 }

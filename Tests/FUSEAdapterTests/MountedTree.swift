@@ -88,7 +88,7 @@ final class LogBook: Sendable {
 }
 
 /// The tree, mounted in this process.
-final class MountedTree {
+final class MountedTree: Sendable {
     let path: String
     let tree = MemoryTree()
     let log = LogBook()
@@ -102,7 +102,7 @@ final class MountedTree {
         change(&options)
         session = try MountSession(fileSystem: tree, options: options, logger: log.logger)
         let ready = DispatchSemaphore(value: 0)
-        Thread.detachNewThread { [session, unowned self] in
+        Thread.detachNewThread { [self] in
             let outcome: Result<Void, MountError>
             do throws(MountError) {
                 try session.run { ready.signal() }

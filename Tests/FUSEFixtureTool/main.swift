@@ -1,4 +1,4 @@
-// Mounts the tree in memory: fuse-fixture MOUNTPOINT [background] [pagecache] [allowother] [fail] [die] [option=O]...
+// Mounts the tree in memory: fuse-fixture MOUNTPOINT [background] [pagecache] [allowother] [fail] [die] [unmount] [option=O]...
 
 import FUSEAdapter
 import FUSEFixture
@@ -21,6 +21,10 @@ do {
         let result = try Daemon.startInBackground(arguments: words.filter { $0 != "background" })
         if let reason = result.reason { say("fuse-fixture: \(reason)") }
         exit(result.exitCode)
+    }
+    if words.contains("unmount") {
+        try Mounts.unmount(mountPoint)
+        exit(0)
     }
     let pipe = ReadinessPipe.fromEnvironment()
     if words.contains("fail") {

@@ -43,7 +43,7 @@ int evh5_fuse_wake_signal(void);
 int evh5_pipe(int ends[2], int non_blocking);
 /// The started program inherits no descriptor from `fd` on.
 int evh5_spawn_close_from(posix_spawn_file_actions_t *actions, int fd);
-/// The started program gets a session, and so no terminal.
+/// The started program gets a session, and so no terminal, and takes all signals.
 int evh5_spawn_new_session(posix_spawnattr_t *attributes);
 
 #endif
