@@ -1,8 +1,9 @@
-// The INIT handshake with FUSE_DIRECT_IO_ALLOW_MMAP, which libfuse does not know before 3.17.
+// The INIT handshake with two bits that libfuse 3.14 does not set: FUSE_DIRECT_IO_ALLOW_MMAP, which it does not know,
+// and FUSE_PARALLEL_DIROPS, which it accepts from the filesystem and then leaves out of its answer.
 //
 // The request is read here and handed to libfuse, which answers into a socket that takes the device's place for that
-// moment; the bit is set in the answer if the kernel offered it, and the answer is written to the device. Only public
-// calls are used. Layouts and values: include/uapi/linux/fuse.h of Linux 6.6 (protocol 7.39).
+// moment; the bits are set in the answer if the kernel offered them, and the answer is written to the device. Only
+// public calls are used. Layouts and values: include/uapi/linux/fuse.h of Linux 6.6 (protocol 7.39).
 #define _GNU_SOURCE
 #include "CFUSE.h"
 #include <errno.h>
@@ -19,6 +20,7 @@ enum {
     in_opcode = 4,
     in_flags = in_header + 12,      // struct fuse_init_in: major, minor, max_readahead, flags, flags2
     in_flags2 = in_header + 16,
+    in_size_with_flags = in_header + 16,
     in_size_with_flags2 = in_header + 20,
     opcode_init = 26,               // FUSE_INIT
     out_header = 16,                // struct fuse_out_header: len, error, unique
@@ -27,6 +29,7 @@ enum {
     out_flags2 = out_header + 32,   // congestion_threshold (16), max_write, time_gran, max_pages (16), map_alignment (16), flags2
     out_size_with_flags2 = out_header + 64,
 };
+static const uint32_t parallel_dirops = 1u << 18;    // FUSE_PARALLEL_DIROPS: lookups in one directory side by side
 static const uint32_t init_ext = 1u << 30;           // FUSE_INIT_EXT: flags2 is valid
 static const uint32_t direct_io_allow_mmap = 1u << 4; // FUSE_DIRECT_IO_ALLOW_MMAP (1ULL << 36) in flags2
 
@@ -43,10 +46,18 @@ static void set_bits(unsigned char *bytes, int offset, uint32_t bits)
     memcpy(bytes + offset, &value, sizeof value);
 }
 
-static int offers_mmap(const unsigned char *request, size_t size)
+// Sets what the request offers and the reply lacks.
+static enum evh5_fuse_init_result amend(unsigned char *reply, size_t reply_size, const unsigned char *request, size_t size)
 {
-    return size >= in_size_with_flags2 && word(request, in_opcode) == opcode_init
-        && (word(request, in_flags) & init_ext) && (word(request, in_flags2) & direct_io_allow_mmap);
+    if (size < in_size_with_flags || reply_size < out_size_with_flags2 || word(reply, out_error) != 0)
+        return EVH5_FUSE_INIT_PLAIN;
+    uint32_t offered = word(request, in_flags);
+    set_bits(reply, out_flags, offered & parallel_dirops);
+    if (size < in_size_with_flags2 || !(offered & init_ext) || !(word(request, in_flags2) & direct_io_allow_mmap))
+        return EVH5_FUSE_INIT_PLAIN;
+    set_bits(reply, out_flags, init_ext);
+    set_bits(reply, out_flags2, direct_io_allow_mmap);
+    return EVH5_FUSE_INIT_MMAP;
 }
 
 // dup3 that does not give up for reasons that pass.
@@ -69,7 +80,7 @@ static void process(struct fuse_session *session, unsigned char *request, size_t
     fuse_session_process_buf(session, &buffer);
 }
 
-// Lets libfuse answer into `near`, patches what arrives at `far` and passes it on to the device.
+// Lets libfuse answer into `near`, amends what arrives at `far` and passes it on to the device.
 static enum evh5_fuse_init_result answer_through(
     int near, int far, int device, struct fuse_session *session, unsigned char *request, size_t size)
 {
@@ -86,12 +97,7 @@ static enum evh5_fuse_init_result answer_through(
     ssize_t length = recv(far, reply, sizeof reply, MSG_DONTWAIT);
     if (length < out_header)
         return EVH5_FUSE_INIT_FAILED;
-    enum evh5_fuse_init_result result = EVH5_FUSE_INIT_PLAIN;
-    if (length >= out_size_with_flags2 && word(reply, out_error) == 0) {
-        set_bits(reply, out_flags, init_ext);
-        set_bits(reply, out_flags2, direct_io_allow_mmap);
-        result = EVH5_FUSE_INIT_MMAP;
-    }
+    enum evh5_fuse_init_result result = amend(reply, (size_t)length, request, size);
     ssize_t written;
     do
         written = write(device, reply, (size_t)length);
@@ -118,11 +124,10 @@ enum evh5_fuse_init_result evh5_fuse_init(struct fuse_session *session)
     ssize_t size = read(device, request, room);
     if (size < in_header)
         goto done;
-    if (offers_mmap(request, (size_t)size)) {
+    if (word(request, in_opcode) == opcode_init) {
         result = answer_through(ends[0], ends[1], device, session, request, (size_t)size);
     } else {
         process(session, request, (size_t)size);
-        result = EVH5_FUSE_INIT_PLAIN;
     }
 done:
     if (device >= 0)

@@ -60,7 +60,7 @@ public enum Daemon {
         var environment = ProcessInfo.processInfo.environment
         environment[variable] = "\(descriptor)"
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
-        defer { (words + variables).forEach { free($0) } }
+        defer { for word in words + variables { free(word) } }
         var process: pid_t = 0
         let program = executable
         let result = posix_spawn(&process, program, &actions, &attributes, &words, &variables)

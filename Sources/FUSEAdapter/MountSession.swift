@@ -34,6 +34,11 @@ public final class MountSession: Sendable {
         let handler = RequestHandler(fileSystem: fileSystem, logger: logger, options: options)
         session = try Self.makeSession(options, handler)
         self.handler = handler
+        let kernel = Handed(value: session)
+        handler.attributesChanged.withLock {
+            // A negative offset means the attributes alone: no page is waited for, so this is safe within a request.
+            $0 = { inode in _ = fuse_lowlevel_notify_inval_inode(kernel.value, inode, -1, 0) }
+        }
         self.options = options
         self.logger = logger
         guard fuse_session_mount(session, options.mountPoint) == 0 else {
@@ -64,7 +69,7 @@ public final class MountSession: Sendable {
     ) throws(MountError) -> OpaquePointer {
         var ops = fuseOperations()
         var words: [UnsafeMutablePointer<CChar>?] = options.arguments.map { strdup($0) }
-        defer { words.forEach { free($0) } }
+        defer { for word in words { free(word) } }
         let session = words.withUnsafeMutableBufferPointer { words in
             var arguments = fuse_args(argc: Int32(words.count), argv: words.baseAddress, allocated: 0)
             defer { fuse_opt_free_args(&arguments) }
@@ -85,7 +90,7 @@ public final class MountSession: Sendable {
         guard evh5_pipe(&ends, 1) == 0 else {
             throw MountError(.sessionFailed, "cannot make a pipe: \(String(cString: strerror(errno)))")
         }
-        defer { ends.forEach { close($0) } }
+        defer { for end in ends { close(end) } }
         let write = ends[1]
         let early = state.withLock { state -> Bool in
             defer { state = .running(stop: write) }

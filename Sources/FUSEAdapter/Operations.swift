@@ -125,6 +125,7 @@ private func configure(_ connection: inout fuse_conn_info, pageCache: Bool, maxB
         }
     }
     want(UInt32(FUSE_CAP_ASYNC_READ))
+    // libfuse 3.14 forgets to pass this one on; evh5_fuse_init does.
     want(UInt32(FUSE_CAP_PARALLEL_DIROPS))
     want(UInt32(FUSE_CAP_ATOMIC_O_TRUNC))
     want(UInt32(FUSE_CAP_READDIRPLUS))

@@ -3,6 +3,7 @@
 import CFUSE
 import Foundation
 import Logging
+import Synchronization
 import VirtualTree
 
 /// Serves the requests of one mount, on any number of threads.
@@ -11,6 +12,8 @@ final class RequestHandler: Sendable {
     let logger: Logger
     let pageCache: Bool
     let maxBackground: UInt32
+    /// Makes the kernel ask for an inode's attributes again; set once there is a session.
+    let attributesChanged = Mutex<(@Sendable (Inode) -> Void)?>(nil)
 
     init(fileSystem: any FileSystem, logger: Logger, options: MountOptions) {
         self.fileSystem = fileSystem
@@ -100,12 +103,14 @@ final class RequestHandler: Sendable {
 
     func open(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info) {
         do throws(FileSystemError) {
-            let handle = try fileSystem.open(inode, flags: information.flags)
-            information.fh = handle
+            let opened = try fileSystem.open(inode, flags: information.flags)
+            // The size that the caller sees next must not be an earlier state's: HDF5 takes that for a truncated file.
+            if opened.contentChanged { attributesChanged.withLock { $0 }?(inode) }
+            information.fh = opened.handle
             information.direct_io = pageCache ? 0 : 1
-            // Another open of the same file must not drop the pages of a shared map.
-            information.keep_cache = 1
-            if !request.reply(open: &information) { fileSystem.release(handle) }
+            // Another open of the same file must not drop the pages of a shared map, unless they are of an earlier state.
+            information.keep_cache = opened.contentChanged ? 0 : 1
+            if !request.reply(open: &information) { fileSystem.release(opened.handle) }
         } catch {
             fail(request, "open", error)
         }

@@ -6,11 +6,14 @@ import Recordings
 public enum EventSource: Sendable {
     /// Events in memory, in file order.
     case array([Event])
+    /// A recording's, up to where its index goes.
+    case reader(EventReader)
 
     /// The events with t in `times`, numbered in file order.
     func selection(of times: Range<Int64>) throws(RecordingError) -> SelectedEvents {
         switch self {
         case .array(let events): .array(events.filter { times.contains($0.t) })
+        case .reader(let reader): .recorded(reader, try reader.selection(of: times))
         }
     }
 }
@@ -18,10 +21,12 @@ public enum EventSource: Sendable {
 /// Events that can be addressed by number.
 enum SelectedEvents: Sendable {
     case array([Event])
+    case recorded(EventReader, EventSelection)
 
     var count: Int64 {
         switch self {
         case .array(let events): Int64(events.count)
+        case .recorded(_, let selection): selection.count
         }
     }
 }
@@ -53,6 +58,8 @@ struct PlannedEvents: Sendable {
             case .array(let events):
                 return EventWindow(
                     t0: t0, duration: period, events: events.filter { times.contains($0.t) }[...], geometry: geometry)
+            case .reader(let reader):
+                return EventWindow(t0: t0, duration: period, source: .times(reader, times))
             }
         case .count(let count, _):
             let first = Int64(index) &* count
@@ -91,6 +98,8 @@ struct PlannedEvents: Sendable {
             let inside = ordinals.clamped(to: all)
             return EventWindow(
                 t0: 0, duration: 1, events: events[Int(inside.lowerBound)..<Int(inside.upperBound)], geometry: geometry)
+        case .recorded(let reader, let selection):
+            return EventWindow(t0: 0, duration: 1, source: .numbered(reader, ordinals, selection))
         }
     }
 }
@@ -126,6 +135,15 @@ private struct EveryNthTime: EventSink {
         if passed == n {
             times.append(t)
             passed = 0
+        }
+    }
+
+    @inline(__always)
+    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
+        passed &+= Int64(mask.nonzeroBitCount)
+        while passed >= n {
+            times.append(t)
+            passed &-= n
         }
     }
 }

@@ -9,6 +9,10 @@ public struct EventWindow: Sendable {
     enum Source: Sendable {
         /// Events in memory; those that lie outside the geometry or have another polarity than 0 and 1 are dropped.
         case array(ArraySlice<Event>, Geometry)
+        /// The events of a recording with t in a range, us.
+        case times(EventReader, Range<Int64>)
+        /// Events of a selection by number.
+        case numbered(EventReader, Range<Int64>, EventSelection)
     }
 
     /// us.
@@ -42,6 +46,10 @@ public struct EventWindow: Sendable {
                 local.event(x: Int(event.x), y: Int(event.y), polarity: Int(event.polarity), t: event.t)
             }
             sink = local
+        case .times(let reader, let times):
+            try reader.events(in: times, into: &sink)
+        case .numbered(let reader, let ordinals, let selection):
+            try reader.events(numbered: ordinals, of: selection, into: &sink)
         }
     }
 }

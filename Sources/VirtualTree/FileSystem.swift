@@ -72,6 +72,18 @@ public struct DirectoryEntry: Sendable {
 /// An open file's number.
 public typealias Handle = UInt64
 
+/// What opening a file gave.
+public struct Opened: Sendable {
+    public let handle: Handle
+    /// Whether the content may differ from what earlier replies about this inode said: attributes and pages kept from them are to be dropped.
+    public let contentChanged: Bool
+
+    public init(handle: Handle, contentChanged: Bool) {
+        self.handle = handle
+        self.contentChanged = contentChanged
+    }
+}
+
 /// Bytes that were read: memory of others that stays valid as long as this value lives.
 public struct ReadResult: Sendable {
     public struct Piece: @unchecked Sendable {
@@ -109,7 +121,7 @@ public protocol FileSystem: AnyObject, Sendable {
     func releaseDirectory(_ handle: Handle)
 
     /// Opens a file; `flags` are those of open(2).
-    func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Handle
+    func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened
     /// Reads `size` bytes from `offset`, fewer only at the file's end.
     func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult
     func release(_ handle: Handle)

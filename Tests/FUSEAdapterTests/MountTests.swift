@@ -97,7 +97,7 @@ struct MountTests {
         user.standardError = FileHandle.nullDevice
         try user.run()
         #expect(waitUntil { mount.tree.openCount == 1 })
-        try mount.end()
+        try mount.end(idle: false)
         kill(user.processIdentifier, SIGKILL)
         user.waitUntilExit()
     }

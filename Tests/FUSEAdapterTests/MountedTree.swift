@@ -123,8 +123,11 @@ final class MountedTree: Sendable {
         return true
     }
 
-    /// Stops the mount and checks that it ends cleanly.
-    func end(sourceLocation: SourceLocation = #_sourceLocation) throws {
+    /// Stops the mount and checks that it ends cleanly; with `idle`, that all that was opened has been released before.
+    /// (The kernel sends releases some time after close.)
+    func end(idle: Bool = true, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        for _ in 0..<250 where idle && tree.openCount > 0 { usleep(20_000) }
+        #expect(!idle || tree.openCount == 0, sourceLocation: sourceLocation)
         session.stop()
         #expect(try waitForEnd(), "run does not end", sourceLocation: sourceLocation)
         #expect(!Mounts.list().contains { $0.mountPoint == path }, sourceLocation: sourceLocation)

@@ -17,6 +17,8 @@ import VirtualTree
 ///     odd          opening it fails with errno 0, which is none
 ///     lazy.bin     listed without attributes
 ///     many/        3000 empty files
+///
+/// Looking up a name that begins with "wait" takes 0.3 s and finds nothing.
 public final class MemoryTree: FileSystem {
     enum Content {
         case directory([Inode])
@@ -41,6 +43,7 @@ public final class MemoryTree: FileSystem {
     private let names: [Inode: [String: Inode]]
     private let references = Mutex<[Inode: Int]>([:])
     private let openHandles = Mutex<Int>(0)
+    private let lookups = Mutex<(now: Int, most: Int)>((0, 0))
     private let pattern = Pattern()
 
     public init() {
@@ -76,6 +79,8 @@ public final class MemoryTree: FileSystem {
 
     /// References the kernel holds, without the root's.
     public var referenceCount: Int { references.withLock { $0.values.reduce(0, +) } }
+    /// The largest number of slow lookups that ran at the same time.
+    public var lookupsAtOnce: Int { lookups.withLock { $0.most } }
     /// Files and directories that are open.
     public var openCount: Int { openHandles.withLock { $0 } }
 
@@ -104,6 +109,14 @@ public final class MemoryTree: FileSystem {
     }
 
     public func lookup(_ parent: Inode, _ name: String) throws(FileSystemError) -> Entry {
+        if name.hasPrefix("wait") {
+            lookups.withLock {
+                $0.now += 1
+                $0.most = max($0.most, $0.now)
+            }
+            usleep(300_000)
+            lookups.withLock { $0.now -= 1 }
+        }
         guard let inode = names[parent]?[name] else {
             throw FileSystemError(ENOENT, "'\(name)' does not exist", level: .debug)
         }
@@ -144,13 +157,13 @@ public final class MemoryTree: FileSystem {
 
     public func releaseDirectory(_ handle: Handle) { openHandles.withLock { $0 -= 1 } }
 
-    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Handle {
+    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened {
         if let error = try node(inode).openError { throw FileSystemError(error, "opening fails as it should") }
         guard flags & O_ACCMODE == O_RDONLY else {
             throw FileSystemError(EROFS, "this tree is read-only", level: .notice)
         }
         openHandles.withLock { $0 += 1 }
-        return inode
+        return Opened(handle: inode, contentChanged: false)
     }
 
     public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {

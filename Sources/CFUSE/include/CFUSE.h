@@ -24,8 +24,8 @@ enum evh5_fuse_init_result {
     EVH5_FUSE_INIT_FAILED = -1,
 };
 
-/// Answers the INIT request of a mounted session whose loop does not run yet, with FUSE_DIRECT_IO_ALLOW_MMAP set in
-/// the reply when the kernel offered it.
+/// Answers the INIT request of a mounted session whose loop does not run yet, with FUSE_DIRECT_IO_ALLOW_MMAP and
+/// FUSE_PARALLEL_DIROPS set in the reply when the kernel offered them.
 enum evh5_fuse_init_result evh5_fuse_init(struct fuse_session *session);
 
 /// From now on SIGTERM, SIGINT and SIGHUP write one byte to `fd` (several fds at a time may be registered). A signal

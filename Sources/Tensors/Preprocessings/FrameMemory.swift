@@ -26,8 +26,11 @@ func accumulateFloats<Failure: Error>(
 /// recordings whose time runs backwards can have in mode n_events, become 0 or 255.
 @inline(__always)
 func byte(_ value: Float) -> UInt8 {
-    let scaled = (255 * value).rounded(.toNearestOrEven)
-    return UInt8(truncatingIfNeeded: Int32(scaled > 0 ? (scaled < 255 ? scaled : 255) : 0))
+    let scaled = 255 * value
+    let clamped = scaled > 0 ? (scaled < 255 ? scaled : 255) : 0
+    // Floats from 2^23 on are integers, so this sum is rounded, half to even, and its lowest bits are the result. A call to round would
+    // keep loops from being vectorised on processors without SSE4.1.
+    return UInt8(truncatingIfNeeded: (clamped + 0x1p23).bitPattern)
 }
 
 /// Replaces `count` bytes, which fill the last quarter of `frame`, by the float32 `value(byte)` each; in place.
@@ -46,19 +49,4 @@ func expandInPlace(_ frame: UnsafeMutableRawBufferPointer, count: Int, _ value: 
         for i in 0..<length { target[i] = value(source[i]) }
         start += length
     }
-}
-
-/// Adds 1 to 16 neighbouring counters for the bits set in `mask`, stopping at `top`.
-@inline(__always)
-func countBits(_ mask: UInt32, at counters: UnsafeMutablePointer<UInt8>, top: UInt8) {
-    let bits = SIMD16<UInt8>(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128)
-    let halves = SIMD2<UInt64>(
-        0x0101_0101_0101_0101 &* UInt64(mask & 0xFF), 0x0101_0101_0101_0101 &* UInt64(mask >> 8 & 0xFF))
-    let chosen = (unsafeBitCast(halves, to: SIMD16<UInt8>.self) & bits) .== bits
-    let memory = UnsafeMutableRawPointer(counters)
-    let old = memory.loadUnaligned(as: SIMD16<UInt8>.self)
-    let grows = chosen .& (old .!= SIMD16(repeating: top))
-    memory.storeBytes(
-        of: old &+ SIMD16<UInt8>(repeating: 0).replacing(with: SIMD16(repeating: 1), where: grows),
-        as: SIMD16<UInt8>.self)
 }

@@ -35,7 +35,7 @@ struct Histogram: Preprocessing {
         let counters = (storedAsUInt8 ? base : base + 3 * count).bindMemory(to: UInt8.self, capacity: count)
         counters.update(repeating: 0, count: count)
         var sink = CountSink(
-            counters: counters, total: count, cells: grid.cells, cell: CellIndex(grid), topOff: 255, topOn: 255)
+            counters: counters, cells: grid.cells, cell: CellIndex(grid), topOff: 255, topOn: 255)
         try window.forEach(&sink)
         table.expand(frame, count: count, storedAsUInt8: storedAsUInt8)
     }
@@ -90,9 +90,11 @@ struct SaturationTable {
 }
 
 /// Counts events per polarity and cell, each polarity up to its own top.
+///
+/// Vectors are taken event by event: adding 16 lanes at once was measured to be three times slower, since the vectors of real and dense
+/// recordings have one to four bits set.
 struct CountSink: EventSink {
     let counters: UnsafeMutablePointer<UInt8>
-    let total: Int
     let cells: Int
     let cell: CellIndex
     let topOff: UInt8
@@ -105,33 +107,6 @@ struct CountSink: EventSink {
         let counter = counters + (polarity == 0 ? place : place &+ cells)
         let count = counter.pointee
         counter.pointee = count &+ (count == (polarity == 0 ? topOff : topOn) ? 0 : 1)
-    }
-
-    @inline(__always)
-    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
-        let first = cell(baseX, y)
-        // Sixteen lanes at once where cells are pixels, all bits are inside the row and the lanes inside the plane.
-        let span = 32 &- mask.leadingZeroBitCount
-        guard cell.shift == 0, first >= 0, baseX &+ span <= cell.width else {
-            eachEvent(baseX, mask, y, polarity, t)
-            return
-        }
-        let place = polarity == 0 ? first : first &+ cells
-        guard place &+ 32 <= total else {
-            eachEvent(baseX, mask, y, polarity, t)
-            return
-        }
-        let top = polarity == 0 ? topOff : topOn
-        countBits(mask & 0xFFFF, at: counters + place, top: top)
-        if mask >> 16 != 0 { countBits(mask >> 16, at: counters + place + 16, top: top) }
-    }
-
-    private mutating func eachEvent(_ baseX: Int, _ mask: UInt32, _ y: Int, _ polarity: Int, _ t: Int64) {
-        var rest = mask
-        while rest != 0 {
-            event(x: baseX &+ rest.trailingZeroBitCount, y: y, polarity: polarity, t: t)
-            rest &= rest &- 1
-        }
     }
 }
 

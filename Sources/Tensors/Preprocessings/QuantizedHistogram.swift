@@ -46,7 +46,7 @@ struct QuantizedHistogram: Preprocessing {
             scale: isNormalized ? max(negativeTop, positiveTop) : nil, storedAsUInt8: storedAsUInt8
         ) { counters throws(RecordingError) in
             var sink = CountSink(
-                counters: counters, total: 2 * full.cells, cells: full.cells, cell: CellIndex(full),
+                counters: counters, cells: full.cells, cell: CellIndex(full),
                 topOff: UInt8(negativeTop), topOn: UInt8(positiveTop))
             try window.forEach(&sink)
         }

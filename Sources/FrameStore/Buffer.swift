@@ -1,0 +1,41 @@
+// Page-aligned memory for one frame.
+
+import Glibc
+
+/// Memory of whole pages. A plain value: whoever holds it last must free it or give it to the pool.
+struct Buffer: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    /// Bytes, a multiple of `page`.
+    let capacity: Int
+
+    static let page = 4096
+    /// From this size on memory is mapped and goes back to the system when freed; below, so many mappings would be made
+    /// that the system's limit of them (65530) is met, so it comes from malloc.
+    private static let mapped = 128 << 10
+
+    /// The capacity of a buffer for `byteCount` bytes; nil when there cannot be one.
+    static func capacity(for byteCount: Int) -> Int? {
+        guard byteCount >= 0, byteCount <= Int.max - page else { return nil }
+        return max(page, (byteCount + page - 1) & ~(page - 1))
+    }
+
+    /// Memory of `capacity` bytes; nil when the system has none.
+    static func allocate(capacity: Int) -> Buffer? {
+        if capacity >= mapped {
+            let base = mmap(nil, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            guard let base, base != MAP_FAILED else { return nil }
+            return Buffer(base: base, capacity: capacity)
+        }
+        var base: UnsafeMutableRawPointer?
+        guard posix_memalign(&base, page, capacity) == 0, let base else { return nil }
+        return Buffer(base: base, capacity: capacity)
+    }
+
+    func free() {
+        if capacity >= Buffer.mapped {
+            munmap(base, capacity)
+        } else {
+            Glibc.free(base)
+        }
+    }
+}

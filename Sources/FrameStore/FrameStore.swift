@@ -1,0 +1,167 @@
+// Frames in memory, each computed once however many ask for it.
+
+import Foundation
+import Synchronization
+
+/// Keeps frames within a memory target; computes those that are missing, each once.
+///
+/// All frames count against the target: kept, being computed, held by replies, and the memory kept for frames to come.
+/// The frames used least recently go first. When all memory is held, requests wait for it in the order they came.
+///
+/// A request claims the memory of all its frames at once and waits only while it holds none; so waiting requests cannot
+/// block each other. The rule for callers: while holding a `Frame`, do not ask for another, ask for all with one
+/// `frames`. Whoever breaks it is not blocked for ever: when nothing is being computed and no memory came back for
+/// `patience`, the first in the queue is served beyond the target. So is a request larger than the target, once all
+/// other frames are gone.
+public final class FrameStore: Sendable {
+    private let table: Mutex<FrameTable>
+    private let patience: Int
+
+    /// A store of `memoryTarget` bytes in which at most `computeLimit` computations run at once (default: one for each
+    /// core). `patience`, in milliseconds, is how long a request waits for memory while none comes back.
+    public init(
+        memoryTarget: Int, computeLimit: Int = ProcessInfo.processInfo.activeProcessorCount, patience: Int = 1000
+    ) {
+        table = Mutex(FrameTable(memoryTarget: memoryTarget, computeLimit: computeLimit))
+        self.patience = max(1, patience)
+    }
+
+    deinit {
+        // No frame is held and nothing computed: both would hold this object.
+        for buffer in table.withLock({ $0.takeAll() }) { buffer.free() }
+    }
+
+    public var statistics: FrameStatistics { table.withLock { $0.statistics } }
+
+    /// The frame of `key`, of `byteCount` bytes. If it is not there, `compute` writes all of its bytes; concurrent
+    /// requests wait for the one computation. An error it throws goes to all of them, and is not remembered.
+    ///
+    /// `scratchBytes` is the memory `compute` needs besides. It must not ask this store for frames.
+    public func frame(
+        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0,
+        compute: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws -> Frame {
+        if let (slot, buffer) = table.withLock({ $0.hit(key) }) {
+            return Frame(self, slot: slot, buffer, byteCount: byteCount)
+        }
+        return try frames([key], byteCount: byteCount, scratchBytes: scratchBytes) { try compute($1) }[0]
+    }
+
+    /// The frames of `keys`, each of `byteCount` bytes, in that order. Those that are not there are computed one after
+    /// the other; else as `frame`. The first error is thrown, after which no frame is held.
+    public func frames(
+        _ keys: [FrameKey], byteCount: Int, scratchBytes: Int = 0,
+        compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws -> [Frame] {
+        guard let capacity = Buffer.capacity(for: byteCount), scratchBytes >= 0, scratchBytes <= Int.max / 4,
+            capacity <= Int.max / 4 / max(1, keys.count)
+        else {
+            throw FrameStoreError(
+                .tooLarge, "\(keys.count) frames of \(byteCount) bytes are more than memory can be: ask for fewer")
+        }
+        let claims = admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
+        var failure: (any Error)?
+        // What this request owes to others comes first: then no two requests wait for each other.
+        var owes = false
+        for case .owned(let slot, let key, let flight, let pooled) in claims {
+            owes = true
+            do {
+                try resolve(slot, flight, pooled, capacity, abandon: failure) { buffer in
+                    let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: byteCount)
+                    try compute(key, bytes)
+                }
+            } catch { failure = failure ?? error }
+        }
+        if owes { table.withLock { $0.returnScratch(scratchBytes) } }
+
+        var frames: [Frame] = []
+        frames.reserveCapacity(claims.count)
+        for claim in claims {
+            switch claim {
+            case .ready(let slot, let buffer):
+                frames.append(Frame(self, slot: slot, buffer, byteCount: byteCount))
+            case .joined(let slot, let flight), .owned(let slot, _, let flight, _):
+                switch flight.wait() {
+                case .success(let buffer): frames.append(Frame(self, slot: slot, buffer, byteCount: byteCount))
+                case .failure(let error): failure = failure ?? error
+                }
+            }
+        }
+        if let failure { throw failure }
+        return frames
+    }
+
+    /// Forgets the frames of a tensor. Those that are held stay as they are until they are let go; those being computed
+    /// go to the requests that wait for them, and are not kept.
+    public func drop(tensor: UInt64) {
+        collect { $0.drop(tensor: tensor, garbage: &$1) }
+    }
+
+    func release(_ slot: Int) {
+        collect { $0.release(slot, garbage: &$1) }
+    }
+
+    /// Waits until the frames can be claimed within the target.
+    private func admit(_ demand: Demand) -> [Claim] {
+        var waiter: Signal?
+        var mayOvershoot = false
+        while true {
+            switch collect({ table, garbage in
+                table.admit(demand, waiter: waiter, mayOvershoot: mayOvershoot, garbage: &garbage)
+            }) {
+            case .granted(let claims): return claims
+            case .wait(let signal):
+                waiter = signal
+                mayOvershoot = !signal.wait(milliseconds: patience)
+            }
+        }
+    }
+
+    /// A miss: fills the frame of `slot` and tells all who wait for it. After an earlier failure of the same request
+    /// only frames that others wait for are filled, the rest is abandoned with that error.
+    private func resolve(
+        _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, abandon earlier: (any Error)?,
+        fill: (Buffer) throws -> Void
+    ) throws {
+        if let earlier, collect({ $0.abandon(slot, pooled, garbage: &$1) }) {
+            flight.finish(.failure(earlier))
+            return
+        }
+        var buffer = pooled
+        do {
+            buffer = buffer ?? Buffer.allocate(capacity: capacity)
+            guard let buffer else {
+                throw FrameStoreError(
+                    .noMemory, "the system has no memory for a frame of \(capacity) bytes: use a lower memory target")
+            }
+            try computing { try fill(buffer) }
+            table.withLock { $0.succeed(slot, buffer) }
+            flight.finish(.success(buffer))
+        } catch {
+            collect { $0.fail(slot, buffer, garbage: &$1) }
+            flight.finish(.failure(error))
+            throw error
+        }
+    }
+
+    /// Runs `body` as one of the computations that may run at once.
+    private func computing(_ body: () throws -> Void) throws {
+        table.withLock { $0.startComputing() }?.wait()
+        do { try body() } catch {
+            table.withLock { $0.stopComputing(failed: true) }
+            throw error
+        }
+        table.withLock { $0.stopComputing(failed: false) }
+    }
+
+    /// Runs `body` under the lock, and frees the buffers it found to be garbage outside of it.
+    private func collect<R: Sendable>(_ body: (inout FrameTable, inout [Buffer]) -> R) -> R {
+        let (result, garbage) = table.withLock { table in
+            var garbage: [Buffer] = []
+            let result = body(&table, &garbage)
+            return (result, garbage)
+        }
+        for buffer in garbage { buffer.free() }
+        return result
+    }
+}

@@ -1,0 +1,102 @@
+// How threads wait for each other here: the only place that knows pthread conditions.
+
+import Glibc
+
+/// A pthread mutex with one condition; both at a fixed address for as long as they are used.
+private struct Monitor: ~Copyable, @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    init() {
+        mutex.initialize(to: pthread_mutex_t())
+        condition.initialize(to: pthread_cond_t())
+        pthread_mutex_init(mutex, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        // Setting the clock must not end a wait early or late.
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    borrowing func lock() { pthread_mutex_lock(mutex) }
+    borrowing func unlock() { pthread_mutex_unlock(mutex) }
+    borrowing func broadcast() { pthread_cond_broadcast(condition) }
+    borrowing func wait() { pthread_cond_wait(condition, mutex) }
+
+    /// Waits until `deadline` on the monotonic clock at most; returns false when it has passed.
+    borrowing func wait(until deadline: timespec) -> Bool {
+        var deadline = deadline
+        return pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT
+    }
+}
+
+/// Wakes one thread; a signal given before the thread waits is not lost.
+final class Signal: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var given = false
+
+    func give() {
+        monitor.lock()
+        given = true
+        monitor.broadcast()
+        monitor.unlock()
+    }
+
+    /// Waits for a signal and takes it.
+    func wait() {
+        monitor.lock()
+        while !given { monitor.wait() }
+        given = false
+        monitor.unlock()
+    }
+
+    /// Waits for a signal and takes it; returns false when none came for `milliseconds`.
+    func wait(milliseconds: Int) -> Bool {
+        var deadline = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &deadline)
+        deadline.tv_sec += milliseconds / 1000
+        deadline.tv_nsec += milliseconds % 1000 * 1_000_000
+        if deadline.tv_nsec >= 1_000_000_000 {
+            deadline.tv_nsec -= 1_000_000_000
+            deadline.tv_sec += 1
+        }
+        monitor.lock()
+        defer { monitor.unlock() }
+        while !given {
+            if !monitor.wait(until: deadline) && !given { return false }
+        }
+        given = false
+        return true
+    }
+}
+
+/// One computation that any number of threads wait for.
+final class Flight: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var result: Result<Buffer, any Error>?
+
+    func finish(_ result: Result<Buffer, any Error>) {
+        monitor.lock()
+        self.result = result
+        monitor.broadcast()
+        monitor.unlock()
+    }
+
+    /// Waits until the computation is over, and returns what came of it.
+    func wait() -> Result<Buffer, any Error> {
+        monitor.lock()
+        defer { monitor.unlock() }
+        while true {
+            if let result { return result }
+            monitor.wait()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// A recording under a specification, ready to be read: its frames' plan and the HDF5 file around them.
+
+import FrameStore
+import Recordings
+import TensorFile
+import Tensors
+
+/// A virtual file's content as of one state of its recording: a snapshot that stays the same while the recording changes.
+final class OpenTensor: Sendable {
+    let recording: Recording
+    let plan: TensorPlan
+    let layout: TensorFileLayout
+    /// Names the tensor in the frame store.
+    let number: UInt64
+    private let head: HeldBytes
+    private let tail: HeldBytes
+
+    init(recording: Recording, plan: TensorPlan, layout: TensorFileLayout, number: UInt64) {
+        self.recording = recording
+        self.plan = plan
+        self.layout = layout
+        self.number = number
+        head = HeldBytes(layout.head)
+        tail = HeldBytes(layout.tail)
+    }
+
+    /// The bytes of `range`, cut at the file's end; frames come from the store and are shared, not copied.
+    func read(_ range: Range<Int64>, from store: FrameStore) throws -> [ReadResult.Piece] {
+        let pieces = layout.pieces(in: range)
+        // All at once: the store lets nobody wait for a frame who holds another.
+        var frames = try self.frames(of: pieces, from: store)[...]
+        return try pieces.map { piece in
+            switch piece {
+            case .head(let bytes): return head.piece(bytes)
+            case .tail(let bytes): return tail.piece(bytes)
+            case .timestamps(let bytes): return try timestamps(bytes)
+            case .frame(_, let bytes):
+                let frame = frames.removeFirst()
+                return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[bytes]), owner: frame)
+            }
+        }
+    }
+
+    private func frames(of pieces: [TensorFileLayout.Piece], from store: FrameStore) throws -> [Frame] {
+        let keys = pieces.compactMap { piece in
+            if case .frame(let index, _) = piece { FrameKey(tensor: number, frame: index) } else { nil }
+        }
+        guard !keys.isEmpty else { return [] }
+        return try store.frames(keys, byteCount: layout.frameBytes, scratchBytes: scratchBytes) { key, memory in
+            try plan.render(frame: key.frame, into: memory)
+            // What was decoded while somebody rewrote the recording is neither the old nor the new.
+            try recording.checkUnchanged()
+        }
+    }
+
+    /// About what a kernel takes besides the frame: a plane of counters, and the events' bytes as they are read.
+    private var scratchBytes: Int { layout.frameBytes / 4 + (1 << 19) }
+
+    /// The part `bytes` of the array `/last_timestamps`, int64 per frame.
+    private func timestamps(_ bytes: Range<Int>) throws -> ReadResult.Piece {
+        let width = MemoryLayout<Int64>.size
+        let frames = bytes.lowerBound / width..<(bytes.upperBound + width - 1) / width
+        let times = try plan.lastTimestamps(frames)
+        try recording.checkUnchanged()
+        let held = HeldBytes(capacity: times.count * width) { memory in
+            times.withUnsafeBytes { memory.copyMemory(from: $0) }
+            return memory.count
+        }
+        let start = bytes.lowerBound - frames.lowerBound * width
+        return held.piece(start..<start + bytes.count)
+    }
+}

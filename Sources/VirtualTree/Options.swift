@@ -1,0 +1,51 @@
+// What a mount is told by its flags and config file, as far as the tree is concerned.
+
+import Foundation
+import Recordings
+
+extension VirtualFileSystem {
+    /// A mount's settings.
+    public struct Options: Sendable {
+        /// Geometry for recordings whose header has none: the first rule whose glob matches the path below the source, or the name.
+        public var geometryRules: [GeometryRule] = []
+        /// Where time indexes are kept; nil keeps them in memory only.
+        public var cacheDirectory: String?
+        /// Bytes that frames may take.
+        public var memoryTarget: Int = 512 << 20
+        /// Windows that listings show even before anybody used them.
+        public var windows: [String] = ["10ms", "20ms", "50ms", "100ms", "250ms"]
+        /// Files beside the recordings are shown up to this size, in bytes.
+        public var companionSizeLimit: Int64 = 64 << 20
+        /// Whether symbolic links may lead out of the source.
+        public var linksMayLeaveSource = true
+        public var user: UInt32 = getuid()
+        public var group: UInt32 = getgid()
+        /// Permission bits.
+        public var fileMode: UInt32 = 0o444
+        public var directoryMode: UInt32 = 0o555
+        /// Seconds that names and attributes of recordings may be believed before the source is asked again.
+        public var validity: Double = 1
+        /// What `evh5 status` shows as the mount point.
+        public var mountPoint: String = ""
+        /// The program's version, a root attribute of every file.
+        public var programVersion: String = "0"
+
+        public init() {}
+    }
+
+    /// A geometry for the recordings that a glob matches.
+    public struct GeometryRule: Sendable {
+        public let glob: String
+        public let geometry: Geometry
+
+        public init(glob: String, geometry: Geometry) {
+            self.glob = glob
+            self.geometry = geometry
+        }
+
+        /// Whether the rule is for the recording at `path` below the source: the glob is matched with the path and with the name alone.
+        func matches(_ path: String) -> Bool {
+            fnmatch(glob, path, 0) == 0 || fnmatch(glob, split(path).name, 0) == 0
+        }
+    }
+}

@@ -1,0 +1,203 @@
+// From a recording's path and a specification to a virtual file, with what was found out remembered.
+
+import Files
+import Foundation
+import FrameStore
+import Recordings
+import Synchronization
+import TensorFile
+import Tensors
+
+/// Makes virtual files of recordings; remembers their sizes, and the files themselves while they are in use.
+final class TensorLibrary: Sendable {
+    /// What `stat` needs of a virtual file.
+    struct Facts: Sendable {
+        /// The recording's state that the facts are of.
+        let status: FileStatus
+        let size: Int64
+        /// Bytes of the file that are really held: all but the tensor.
+        let heldBytes: Int64
+        /// Names the tensor in the frame store.
+        let number: UInt64
+    }
+
+    private final class Weak: Sendable {
+        weak let tensor: OpenTensor?
+        init(_ tensor: OpenTensor) { self.tensor = tensor }
+    }
+
+    private struct State {
+        var facts: [String: Facts] = [:]
+        var open: [String: Weak] = [:]
+        /// The most recently used files, newest last: opening one again costs nothing.
+        var recent: [OpenTensor] = []
+        var nextNumber: UInt64 = 1
+    }
+
+    private static let recentLimit = 16
+    private static let factsLimit = 200_000
+
+    private let source: SourceTree
+    private let catalog: RecordingCatalog
+    private let indexes: IndexStore
+    private let frames: FrameStore
+    private let programVersion: String
+    private let state = Mutex(State())
+
+    init(
+        source: SourceTree, catalog: RecordingCatalog, indexes: IndexStore, frames: FrameStore, programVersion: String
+    ) {
+        self.source = source
+        self.catalog = catalog
+        self.indexes = indexes
+        self.frames = frames
+        self.programVersion = programVersion
+    }
+
+    /// The facts of a virtual file if they are known for the recording as it is now; never scans.
+    func knownFacts(_ key: String, path: String) -> Facts? {
+        guard let facts = state.withLock({ $0.facts[key] }), let status = try? source.status(path),
+            status == facts.status
+        else { return nil }
+        return facts
+    }
+
+    /// The facts of a virtual file, after a scan of the recording if it is new.
+    func facts(_ key: String, _ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> Facts {
+        if let facts = knownFacts(key, path: path) { return facts }
+        _ = try open(key, spec, path: path, part: part)
+        guard let facts = state.withLock({ $0.facts[key] }) else {
+            throw FileSystemError(EIO, "'\(path)' changes faster than it can be read")
+        }
+        return facts
+    }
+
+    /// The virtual file for the recording as it is now.
+    /// - Throws: `FileSystemError` with ENOENT when there is no such recording or part.
+    func open(_ key: String, _ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> OpenTensor {
+        let status = try source.status(path)
+        if let tensor = state.withLock({ $0.open[key]?.tensor }), tensor.recording.status == status {
+            keepRecent(tensor)
+            return tensor
+        }
+        let recording = try catalog.open(path)
+        let tensor: OpenTensor
+        do {
+            let index = try indexes.index(of: recording)
+            let parts = try TensorPlan.partCount(spec, index)
+            guard (part ?? 0) < parts else {
+                throw FileSystemError(
+                    ENOENT, "'\(path)' has \(parts) parts of this duration; there is no part \(part ?? 0)",
+                    level: .debug)
+            }
+            let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
+            let layout = try TensorFileLayout.make(description(plan, recording, index, path: path))
+            tensor = state.withLock { state in
+                // The same content keeps its number, and with it its frames.
+                let known = state.facts[key].flatMap { $0.status == recording.status ? $0.number : nil }
+                if let old = state.facts[key]?.number, known == nil { frames.drop(tensor: old) }
+                let number = known ?? state.nextNumber
+                if known == nil { state.nextNumber += 1 }
+                let tensor = OpenTensor(recording: recording, plan: plan, layout: layout, number: number)
+                if state.facts.count >= TensorLibrary.factsLimit { state.facts.removeAll() }
+                state.facts[key] = Facts(
+                    status: recording.status, size: layout.size,
+                    heldBytes: Int64(layout.head.count + layout.tail.count), number: number)
+                state.open = state.open.filter { $0.value.tensor != nil }
+                state.open[key] = Weak(tensor)
+                return tensor
+            }
+        } catch { throw TensorLibrary.explain(error, path) }
+        keepRecent(tensor)
+        return tensor
+    }
+
+    /// How many parts of `spec.maxDuration` the recording at `path` has; scans it if it is new.
+    func partCount(_ spec: TensorSpec, path: String) throws(FileSystemError) -> Int {
+        let recording = try catalog.open(path)
+        do { return try TensorPlan.partCount(spec, indexes.index(of: recording)) } catch {
+            throw TensorLibrary.explain(error, path)
+        }
+    }
+
+    private func keepRecent(_ tensor: OpenTensor) {
+        let leaving = state.withLock { state -> OpenTensor? in
+            state.recent.removeAll { $0 === tensor }
+            state.recent.append(tensor)
+            return state.recent.count > TensorLibrary.recentLimit ? state.recent.removeFirst() : nil
+        }
+        // Freed here, outside the lock.
+        _ = consume leaving
+    }
+
+    private func description(
+        _ plan: TensorPlan, _ recording: Recording, _ index: TimeIndex, path: String
+    ) -> TensorFileDescription {
+        var provenance: [(name: String, value: AttributeValue)] = [
+            ("recording", .variableString(split(path).name)),
+            ("format", .variableString(recording.format.displayName)),
+            ("geometry", .variableString(recording.geometry.description)),
+            ("time_shift", .int64(index.timeShift)),
+            ("event_count", .int64(index.eventCount)),
+            ("first_time", .int64(index.firstTime)),
+            ("last_time", .int64(index.lastTime)),
+        ]
+        for (name, count) in index.drops.entries { provenance.append(("dropped_" + name, .int64(count))) }
+        provenance.append(("evh5_version", .variableString(programVersion)))
+        provenance.append(("tensor_version", .int64(Int64(tensorVersion))))
+        return TensorFileDescription(
+            frameCount: plan.frameCount, frameShape: [plan.channels, plan.height, plan.width],
+            elementType: plan.elementType.hdf5, dataAttributes: plan.attributes.map { ($0.name, $0.value.hdf5) },
+            rootAttributes: provenance, hasLastTimestamps: plan.spec.isCounted)
+    }
+
+    /// An error of the layers below as what the caller of a system call is told.
+    static func explain(_ error: any Error, _ path: String) -> FileSystemError {
+        switch error {
+        case let error as FileSystemError: return error
+        case let error as RecordingError:
+            let number: Int32 =
+                switch error.code {
+                case .changed: ESTALE
+                case .notARecording, .geometryMissing, .headerContradiction: ENOENT
+                case .unreadable, .unwritable: (error.cause as? FileError)?.errno ?? EIO
+                }
+            return FileSystemError(number, "'\(path)': \(error.message)", cause: error)
+        case let error as TensorError:
+            return FileSystemError(ENOENT, "'\(path)': \(error.message)", level: .warning, cause: error)
+        default: return FileSystemError(EIO, "'\(path)': \(error)", cause: error)
+        }
+    }
+}
+
+extension ElementType {
+    fileprivate var hdf5: ElementKind {
+        switch self {
+        case .float32: .float32
+        case .uint8: .uint8
+        case .int8: .int8
+        }
+    }
+}
+
+extension TensorAttribute {
+    fileprivate var hdf5: AttributeValue {
+        switch self {
+        case .fixedString(let text): .fixedString(text)
+        case .variableString(let text): .variableString(text)
+        case .uint32(let value): .uint32(value)
+        case .int64(let value): .int64(value)
+        case .float64(let value): .float64(value)
+        case .bool(let value): .bool(value)
+        case .int64Array(let values): .int64Array(values)
+        }
+    }
+}
+
+extension TensorSpec {
+    /// Whether frames are cut by event counts.
+    fileprivate var isCounted: Bool {
+        if case .count = window { return true }
+        return false
+    }
+}

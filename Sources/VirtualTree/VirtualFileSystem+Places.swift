@@ -1,0 +1,146 @@
+// What a name in a folder of the mount means: the path grammar applied to the source as it is.
+
+import Files
+import Foundation
+import Logging
+import Recordings
+import Tensors
+
+extension VirtualFileSystem {
+    /// - Throws: `FileSystemError` with ENOENT and the reason, as for a specification that does not exist.
+    func place(of name: String, in parent: Node) throws(FileSystemError) -> Place {
+        switch parent.place {
+        case .root:
+            if name == VirtualFileSystem.controlName { return .control }
+            do {
+                let text = try PreprocessingSpec(name, registry: registry).text
+                return text == name ? .preprocessing(text) : .link(target: text)
+            } catch { throw noSpecification(name, error) }
+        case .control:
+            if name == VirtualFileSystem.statusName { return .status }
+            throw missing(name, parent)
+        case .preprocessing(let preprocessing):
+            do {
+                let spec = try TensorSpec(preprocessing: preprocessing, window: name, registry: registry)
+                return spec.windowText == name ? .folder(spec, path: "") : .link(target: spec.windowText)
+            } catch { throw noSpecification(name, error) }
+        case .folder(let spec, let path):
+            return try place(of: name, in: path, spec, parent)
+        default: throw FileSystemError(ENOTDIR, "'\(parent.key)' is not a folder", level: .debug)
+        }
+    }
+
+    private func noSpecification(_ name: String, _ error: any Error) -> FileSystemError {
+        // Desktops and shells probe for hidden names; those are not worth a warning.
+        let level: Logger.Level = name.hasPrefix(".") ? .debug : .warning
+        return FileSystemError(ENOENT, "'\(name)' does not exist: \(error)", level: level, cause: error)
+    }
+
+    private func missing(_ name: String, _ parent: Node) -> FileSystemError {
+        FileSystemError(ENOENT, "'\(join(parent.key, name))' does not exist", level: .debug)
+    }
+
+    /// A name in a source folder: recording, sub-folder, labels or companion, in this order.
+    private func place(
+        of name: String, in path: String, _ spec: TensorSpec, _ parent: Node
+    ) throws(FileSystemError) -> Place {
+        let view = try views.view(path)
+        if let place = try recordingPlace(name, path, spec, view) { return place }
+        if let place = labelPlace(name, path, spec, view) { return place }
+        let inner = join(path, name)
+        guard view.others[name] != nil else {
+            // Links that are refused or lead nowhere are not in the view: say why.
+            _ = try source.status(inner)
+            throw missing(name, parent)
+        }
+        let status = try source.status(inner)
+        switch status.kind {
+        case .directory: return .folder(spec, path: inner)
+        case .regular where !isCut(name, spec):
+            guard status.size <= options.companionSizeLimit else {
+                throw FileSystemError(
+                    ENOENT,
+                    "'\(inner)' is not shown: \(status.size) bytes are more than companion-size-limit (\(options.companionSizeLimit))",
+                    level: .info)
+            }
+            return .companion(path: inner)
+        default: throw missing(name, parent)
+        }
+    }
+
+    /// Whether the file is a label file that this specification shows cut instead of as it is.
+    func isCut(_ name: String, _ spec: TensorSpec) -> Bool {
+        name.hasSuffix(FolderView.labelSuffix) && (spec.startTime != 0 || spec.maxDuration != nil)
+    }
+
+    func isRecording(_ path: String) -> Bool { (try? catalog.geometry(path)) != nil }
+
+    private func recordingPlace(
+        _ name: String, _ path: String, _ spec: TensorSpec, _ view: FolderView
+    ) throws(FileSystemError) -> Place? {
+        guard name.hasSuffix(".h5") else { return nil }
+        var base = String(name.dropLast(3))
+        var part: Int?
+        if spec.maxDuration != nil {
+            guard let numbered = FolderView.part(base) else { return nil }
+            (base, part) = (numbered.base, numbered.part)
+        }
+        guard let file = view.recording(base, { isRecording(join(path, $0)) }) else {
+            // One that could have been: its reason is worth a line.
+            for file in view.stems[base] ?? [] { _ = try catalog.geometry(join(path, file)) }
+            return nil
+        }
+        let recordingPath = join(path, file)
+        let geometry = try catalog.geometry(recordingPath)
+        let resolved: TensorSpec
+        do { resolved = try spec.resolved(for: geometry) } catch {
+            throw FileSystemError(ENOENT, "'\(recordingPath)': \(error)", level: .warning, cause: error)
+        }
+        guard resolved == spec else { return .link(target: link(from: path, to: resolved, name)) }
+        return .tensor(spec, path: recordingPath, part: part)
+    }
+
+    /// The relative link from a file in the folder `path` of one specification to the same file of another.
+    private func link(from path: String, to spec: TensorSpec, _ name: String) -> String {
+        let depth = 2 + path.split(separator: "/").count
+        let up = String(repeating: "../", count: depth)
+        return up + spec.preprocessingText + "/" + spec.windowText + "/" + join(path, name)
+    }
+
+    /// `<base>_bbox.npy` re-timed by start_ts, or `<base>_<part>_bbox.npy` cut to its part.
+    private func labelPlace(_ name: String, _ path: String, _ spec: TensorSpec, _ view: FolderView) -> Place? {
+        guard isCut(name, spec) else { return nil }
+        var base = String(name.dropLast(FolderView.labelSuffix.count))
+        var times = spec.startTime..<Int64.max
+        if let duration = spec.maxDuration {
+            guard let (whole, part) = FolderView.part(base),
+                view.recording(whole, { isRecording(join(path, $0)) }) != nil,
+                let start = sum(spec.startTime, Int64(part), times: duration), let end = sum(start, 1, times: duration)
+            else { return nil }
+            base = whole
+            times = start..<end
+        }
+        guard let file = view.labels(of: base) else { return nil }
+        return .labels(path: join(path, file), times: times)
+    }
+
+    private func sum(_ start: Int64, _ count: Int64, times duration: Int64) -> Int64? {
+        let (product, tooLarge) = count.multipliedReportingOverflow(by: duration)
+        let (sum, overflow) = start.addingReportingOverflow(product)
+        return tooLarge || overflow ? nil : sum
+    }
+
+    /// Remembers the names on the way to a file that somebody looked up, so that listings show them.
+    func noteUse(_ place: Place) {
+        guard case .tensor(let spec, _, _) = place else { return }
+        let (preprocessing, window) = (spec.preprocessingText, spec.windowText)
+        used.withLock { used in
+            // Scripts that try thousands of parameters shall not fill listings without end.
+            guard used.preprocessings.count < 1000, used.windows[preprocessing, default: []].count < 1000 else {
+                return
+            }
+            used.preprocessings.insert(preprocessing)
+            used.windows[preprocessing, default: []].insert(window)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// What the daemon tells about itself: the text of the hidden file `.evh5/status.json`.
+
+import Foundation
+import FrameStore
+
+/// What is mounted and what the daemon holds and has done.
+public struct MountStatus: Codable, Sendable {
+    public struct Frames: Codable, Sendable {
+        /// Bytes of frames in memory, those in use included.
+        public let bytesHeld: Int
+        public let framesHeld: Int
+        public let hits: Int
+        public let computed: Int
+        public let failed: Int
+        public let computingNow: Int
+    }
+
+    public let version: String
+    public let pid: Int32
+    public let source: String
+    public let mountPoint: String
+    /// Seconds since 1970.
+    public let startedAt: Double
+    /// Bytes.
+    public let memoryTarget: Int
+    public let frames: Frames
+    public let openFiles: Int
+    public let recordingsKnown: Int
+    /// `<preprocessing>/<window>` of every file that was used.
+    public let used: [String]
+}
+
+extension VirtualFileSystem {
+    public func status() -> MountStatus {
+        let statistics = frames.statistics
+        let used = used.withLock { used in
+            used.windows.flatMap { preprocessing, windows in windows.map { join(preprocessing, $0) } }.sorted()
+        }
+        return MountStatus(
+            version: options.programVersion, pid: getpid(), source: source.root, mountPoint: options.mountPoint,
+            startedAt: Double(started) / 1e9, memoryTarget: options.memoryTarget,
+            frames: MountStatus.Frames(
+                bytesHeld: statistics.bytesHeld, framesHeld: statistics.framesHeld, hits: statistics.hits,
+                computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow),
+            openFiles: files.withLock { $0.count }, recordingsKnown: catalog.count, used: used)
+    }
+
+    /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures change between them.
+    func statusText() -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        var text = (try? encoder.encode(status())).map(Array.init) ?? []
+        let padding = 4096 - (text.count + 1) % 4096
+        text += [UInt8](repeating: 0x20, count: padding) + [0x0A]
+        return text
+    }
+}

@@ -1,0 +1,99 @@
+// Names: canonical ones, their other spellings, and those that do not exist.
+
+import Foundation
+import Testing
+import VirtualTree
+
+@Suite struct PathTests {
+    @Test func otherSpellingsLinkToTheCanonicalName() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(10, step: 20_000)))
+        let tree = try source.tree()
+        for spelling in ["250000", "0.25s", "250000us"] {
+            #expect(try tree.link("histo/\(spelling)") == "250ms")
+        }
+        #expect(try tree.link("histo,max_incr_per_pixel=5") == "histo")
+        #expect(
+            try tree.link("event_cube,split_polarity=false,num_utbins=4")
+                == "event_cube,num_utbins=4,split_polarity=false")
+        let canonical = try tree.walk("histo/250ms/a.h5").attributes
+        #expect(try tree.walk("histo,max_incr_per_pixel=5.0/0.25s/a.h5").attributes == canonical)
+    }
+
+    @Test func sizesGivenAsHeightAndWidthLinkToTheDivisor() throws {
+        let source = try Source()
+        try source.write("inner/a.raw", evt2(line(10, step: 20_000)))
+        try source.write("inner/b.raw", evt2(line(10, step: 20_000), geometry: "32x8"))
+        let tree = try source.tree()
+        let path = "histo,height=4,width=8/50ms/inner/a.h5"
+        #expect(try tree.link(path) == "../../../histo,downsample=2/50ms/inner/a.h5")
+        #expect(
+            try tree.walk(path).attributes.inode == tree.walk("histo,downsample=2/50ms/inner/a.h5").attributes.inode)
+        #expect(tree.failure("histo,height=4,width=8/50ms/inner/b.h5") == ENOENT)
+    }
+
+    @Test(arguments: [
+        "0ms", "-5ms", "1e99s", "..", "", " ", "250ms,", "250ms,x=1", "10000000000000000000000ms", "0ev", "5", "ms",
+        "250ms,max_duration=333ms", "𝟓ms", "nan", "infs",
+    ])
+    func invalidWindowsDoNotExist(_ name: String) throws {
+        guard name != "5" else { return }  // 5 us is a period
+        let tree = try Source().tree()
+        let histo = try tree.walk("histo").attributes.inode
+        #expect(throws: FileSystemError.self) { try tree.lookup(histo, name) }
+    }
+
+    @Test(arguments: [
+        "histo,foo=1", "nothing", "histo,", "histo,,", "histo=", "histo,downsample=3", "diff,dtype=uint8",
+    ])
+    func invalidPreprocessingsDoNotExist(_ name: String) throws {
+        #expect(try Source().tree().failure(name) == ENOENT)
+    }
+
+    @Test func extensionsAreKeptWhereNamesWouldCollide() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(10, step: 20_000)))
+        try source.write("a_td.dat", Array("% Height 8\n% Width 16\n".utf8) + [12, 8])
+        try source.write("b_cd.dat", Array("% Height 8\n% Width 16\n".utf8) + [12, 8])
+        try source.write("c.raw", evt2(line(10, step: 20_000)))
+        try source.write("c.dat", Array("no recording".utf8))
+        let tree = try source.tree()
+        #expect(try tree.names("histo/50ms") == ["a.raw.h5", "a_td.dat.h5", "b.h5", "c.h5"])
+        #expect(tree.failure("histo/50ms/a.h5") == ENOENT)
+        #expect(tree.failure("histo/50ms/a_td.dat.h5") == 0)
+        #expect(tree.failure("histo/50ms/c.raw.h5") == ENOENT)
+    }
+
+    @Test func listingsShowWhatIsRegisteredConfiguredAndUsed() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(10, step: 20_000)))
+        let tree = try source.tree { $0.windows = ["10ms", "0.25s"] }
+        #expect(try tree.names("").starts(with: ["histo", "diff", "timesurface"]))
+        #expect(try tree.names("histo") == ["10ms", "250ms"])
+        _ = try tree.walk("histo,downsample=2/7ms/a.h5")
+        #expect(try tree.names("").last == "histo,downsample=2")
+        #expect(try tree.names("histo,downsample=2") == ["10ms", "250ms", "7ms"])
+        #expect(try tree.names("histo") == ["10ms", "250ms"])
+    }
+
+    @Test func partsOfAMaximalDuration() throws {
+        let source = try Source()
+        // 16 events, 20 ms apart: the last one at 300 ms, so 6 frames of 50 ms.
+        try source.write("a.raw", evt2(line(16, step: 20_000)))
+        let tree = try source.tree()
+        #expect(try tree.names("histo/50ms,max_duration=100ms") == ["a_0.h5", "a_1.h5", "a_2.h5"])
+        #expect(tree.failure("histo/50ms,max_duration=100ms/a_3.h5") == ENOENT)
+        #expect(tree.failure("histo/50ms,max_duration=100ms/a_00.h5") == ENOENT)
+        #expect(tree.failure("histo/50ms,max_duration=100ms/a.h5") == ENOENT)
+    }
+
+    @Test func theDaemonTellsAboutItself() throws {
+        let source = try Source()
+        let tree = try source.tree()
+        #expect(try !tree.names("").contains(".evh5"))
+        let text = try tree.bytes(".evh5/status.json")
+        #expect(try text.count == Int(tree.walk(".evh5/status.json").attributes.size))
+        let status = try JSONDecoder().decode(MountStatus.self, from: Data(text))
+        #expect(status.pid == getpid())
+    }
+}

@@ -1,0 +1,107 @@
+// The source: what of it is shown, links in it, and what happens when it changes.
+
+import Foundation
+import Testing
+import VirtualTree
+
+@Suite struct SourceFolderTests {
+    @Test func onlyRecordingsAndCompanionsAreShown() throws {
+        let source = try Source()
+        try source.write("train/good.raw", evt2(line(10, step: 20_000)))
+        try source.write("train/empty.raw", [])
+        try source.write("train/random.raw", (0..<5000).map { UInt8(truncatingIfNeeded: $0 * 37 ^ $0 >> 3) })
+        try source.write("train/nogeometry.dat", Array("% Version 2\n".utf8) + [12, 8])
+        try source.write("train/label_map_dictionary.json", Array("{}".utf8))
+        try source.write("train/large.bin", [UInt8](repeating: 0, count: 2000))
+        let tree = try source.tree { $0.companionSizeLimit = 1000 }
+        #expect(try tree.names("histo/50ms") == ["train"])
+        #expect(try tree.names("histo/50ms/train") == ["good.h5", "label_map_dictionary.json"])
+        #expect(tree.failure("histo/50ms/train/random.h5") == ENOENT)
+        #expect(tree.failure("histo/50ms/train/large.bin") == ENOENT)
+        #expect(try tree.bytes("histo/50ms/train/label_map_dictionary.json") == Array("{}".utf8))
+    }
+
+    @Test func geometryRulesMatchNamesAndPaths() throws {
+        let source = try Source()
+        try source.write("cars/x.dat", Array("% Version 2\n".utf8) + [12, 8])
+        try source.write("other/x.dat", Array("% Version 2\n".utf8) + [12, 8])
+        let rule = VirtualFileSystem.GeometryRule(glob: "cars/*", geometry: .init(width: 120, height: 100))
+        let tree = try source.tree { $0.geometryRules = [rule] }
+        #expect(tree.failure("histo/50ms/cars/x.h5") == 0)
+        #expect(tree.failure("histo/50ms/other/x.h5") == ENOENT)
+    }
+
+    @Test func linksAreFollowedAndLoopsEnd() throws {
+        let source = try Source()
+        try source.write("farm/real/a.raw", evt2(line(10, step: 20_000)))
+        try source.link("farm/b.raw", to: "real/a.raw")
+        try source.link("farm/back", to: "..")
+        try source.link("farm/self", to: "self")
+        try source.link("farm/there", to: "real")
+        try source.link("farm/real/across", to: "../there")
+        let tree = try source.tree()
+        #expect(try tree.bytes("histo/50ms/farm/b.h5").count == tree.bytes("histo/50ms/farm/there/a.h5").count)
+        #expect(tree.failure("histo/50ms/farm/back") == ELOOP)
+        #expect(tree.failure("histo/50ms/farm/self") == ELOOP)
+        #expect(tree.failure("histo/50ms/farm/there/across") == ELOOP)
+    }
+
+    @Test func linksOutOfTheSourceAreRefusedWhereOthersRead() throws {
+        let outside = try Source()
+        try outside.write("secret.raw", evt2(line(10, step: 20_000)))
+        try outside.write("folder/secret.txt", [1])
+        let source = try Source()
+        try source.link("out.raw", to: outside.path + "/secret.raw")
+        try source.link("folder", to: outside.path + "/folder")
+        let closed = try source.tree { $0.linksMayLeaveSource = false }
+        #expect(closed.failure("histo/50ms/out.h5") != 0)
+        #expect(closed.failure("histo/50ms/folder") == EACCES)
+        #expect(closed.failure("histo/50ms/folder/secret.txt") == EACCES)
+        #expect(try closed.names("histo/50ms") == [])
+        let open = try source.tree()
+        #expect(try open.names("histo/50ms") == ["folder", "out.h5"])
+    }
+
+    @Test func recordingsThatAppearGrowAndVanishAreFollowed() throws {
+        let source = try Source()
+        let tree = try source.tree()
+        #expect(tree.failure("histo/50ms/a.h5") == ENOENT)
+        try source.write("a.raw", evt2(line(16, step: 20_000)))
+        let short = try tree.walk("histo/50ms/a.h5").attributes
+        let held = try tree.open(short.inode, flags: O_RDONLY)
+        let before = try tree.bytes(held.handle)
+        #expect(before.count == Int(short.size))
+
+        // The same inode of the source, longer: what was opened stays, what is opened now is longer.
+        let longer = evt2(line(32, step: 20_000))
+        let file = try #require(FileHandle(forWritingAtPath: source.path + "/a.raw"))
+        try file.seekToEnd()
+        try file.write(contentsOf: longer.dropFirst(evt2(line(16, step: 20_000)).count))
+        try file.close()
+        let opened = try tree.open(short.inode, flags: O_RDONLY)
+        #expect(opened.contentChanged)
+        #expect(try tree.attributes(short.inode).attributes.size > short.size)
+        let frame = 2 * 8 * 16 * 4
+        #expect(try tree.bytes(opened.handle).count == before.count + 7 * frame)
+        #expect(try tree.bytes(held.handle) == before)
+        tree.release(opened.handle)
+        tree.release(held.handle)
+
+        try FileManager.default.removeItem(atPath: source.path + "/a.raw")
+        #expect(tree.failure("histo/50ms/a.h5") == ENOENT)
+        #expect(throws: FileSystemError.self) { try tree.attributes(short.inode) }
+    }
+
+    @Test func aRecordingCutShortUnderAReaderIsStale() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(16, step: 20_000)))
+        let tree = try source.tree()
+        let opened = try tree.open(tree.walk("histo/50ms/a.h5").attributes.inode, flags: O_RDONLY)
+        #expect(truncate(source.path + "/a.raw", 60) == 0)
+        let failure = #expect(throws: FileSystemError.self) { try tree.bytes(opened.handle) }
+        #expect(failure?.errno == ESTALE)
+        tree.release(opened.handle)
+        // Opened anew, it is what it is now.
+        #expect(tree.failure("histo/50ms/a.h5") == 0)
+    }
+}
