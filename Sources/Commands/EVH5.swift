@@ -1,12 +1,36 @@
-// The command line's root.
+// The command line's root: the subcommands, and how errors become exit codes.
 
 import ArgumentParser
+import Foundation
 
 /// The `evh5` command.
 public struct EVH5: ParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "evh5",
-        abstract: "Mount a directory of event-camera recordings and read any of them as HDF5.")
+        abstract: "Mount a directory of event-camera recordings and read any of them as HDF5.",
+        discussion: """
+            $ evh5 mount recordings/ /mnt/h5
+            $ h5ls -v /mnt/h5/timesurface/250ms/traffic.h5
+            $ evh5 unmount /mnt/h5
+
+            Exit codes are named in docs/EXIT-CODES.md.
+            """,
+        version: programVersion,
+        subcommands: [MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Synth.self])
 
     public init() {}
+
+    /// Runs the command line and exits with the code of what happened; a failure is one line on stderr.
+    public static func main() {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as CommandError {
+            Output.problem("evh5: " + escaped(error.message))
+            Foundation.exit(error.status.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

@@ -1,0 +1,114 @@
+// `evh5 info`: what a recording is, or why it is none.
+
+import ArgumentParser
+import Foundation
+import Recordings
+
+struct Info: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show header, geometry, duration, events, rate and damage of recordings.",
+        discussion: """
+            A recording is scanned once; the time index that this makes is kept in the cache for mounts.
+            With --json: an array of objects; times are in us after the time shift, rate in events per second.
+            The exit code is 3 (recording-unusable) when a file cannot be used; its reason is shown.
+            """)
+
+    @Argument(help: "RAW and DAT files, or folders of them.")
+    var recordings: [String]
+    @OptionGroup var flags: RecordingFlags
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let access = try flags.access()
+        let found = RecordingFiles.find(recordings)
+        var reports = found.unreadable.map { RecordingReport(path: $0.path, reason: $0.reason) }
+        if !json { for report in reports { report.print() } }
+        for path in found.files {
+            let report = RecordingReport(path: path, access: access)
+            if !json { report.print() }
+            reports.append(report)
+        }
+        if json { try Output.json(reports) }
+        let bad = reports.count { !$0.usable }
+        if bad > 0 { throw CommandError(.recordingUnusable, "\(bad) of \(reports.count) files cannot be used") }
+        if reports.isEmpty { throw CommandError(.recordingUnusable, "there are no .raw or .dat files there") }
+    }
+}
+
+/// What `info` says of one file; the JSON object has these names.
+struct RecordingReport: Encodable {
+    struct Field: Encodable {
+        let key, value: String
+    }
+
+    let path: String
+    var usable = false
+    /// Why not, when it is not usable.
+    var reason: String?
+    var format: String?
+    var width, height: Int?
+    var bytes: Int64?
+    var header: [Field]?
+    var events: Int64?
+    /// Microseconds.
+    var firstTime, lastTime, duration, timeShift: Int64?
+    /// Events per second.
+    var rate: Double?
+    /// By kind, all kinds.
+    var dropped: [String: Int64]?
+
+    init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
+    /// Opens and, if need be, scans the recording at `path`.
+    init(path: String, access: RecordingAccess) {
+        self.path = path
+        do {
+            let recording = try access.open(path)
+            format = recording.format.displayName
+            width = recording.geometry.width
+            height = recording.geometry.height
+            bytes = recording.status.size
+            header = recording.header.fields.map { Field(key: $0.key, value: $0.value) }
+            let progress = Progress(path, total: recording.status.size)
+            defer { progress.end() }
+            let index = try access.store.index(of: recording) { progress.update($0) }
+            events = index.eventCount
+            firstTime = index.firstTime
+            lastTime = index.lastTime
+            duration = index.lastTime - index.firstTime
+            timeShift = index.timeShift
+            if index.lastTime > index.firstTime {
+                rate = Double(index.eventCount) * 1e6 / Double(index.lastTime - index.firstTime)
+            }
+            dropped = Dictionary(index.drops.entries.map { ($0.name, $0.count) }, uniquingKeysWith: +)
+            usable = true
+        } catch {
+            reason = "\(error)"
+        }
+    }
+
+    func print() {
+        var rows: [(String, String)] = []
+        if let format { rows.append(("format", format)) }
+        if let width, let height { rows.append(("geometry", "\(width)x\(height)")) }
+        if let bytes { rows.append(("size", "\(Quantity.text(bytes: Int(bytes))) (\(bytes) bytes)")) }
+        if let duration { rows.append(("duration", Quantity.text(microseconds: Int(duration)))) }
+        if let events { rows.append(("events", "\(events)")) }
+        if let rate { rows.append(("rate", Quantity.text(count: Int(rate.rounded())) + " events/s")) }
+        if let firstTime, let lastTime { rows.append(("times", "\(firstTime) ... \(lastTime) us")) }
+        if let timeShift { rows.append(("time shift", "\(timeShift) us")) }
+        if let dropped {
+            let some = dropped.filter { $0.value != 0 }.sorted { $0.key < $1.key }
+            rows.append(
+                ("dropped", some.isEmpty ? "nothing" : some.map { "\($0.key) \($0.value)" }.joined(separator: ", ")))
+        }
+        for field in header ?? [] { rows.append(("% " + escaped(field.key), field.value)) }
+        if let reason { rows.append(("unusable", reason)) }
+        Output.line(escaped(path))
+        Output.table(rows, indent: "  ")
+    }
+}

@@ -1,0 +1,79 @@
+// `evh5 mount`: mounts a folder of recordings, in the background unless asked otherwise.
+
+import ArgumentParser
+import FUSEAdapter
+import Foundation
+import Logging
+import Recordings
+import VirtualTree
+
+struct MountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mount",
+        abstract: "Mount a folder of recordings.",
+        discussion: """
+            Every recording below SOURCE appears as MOUNTPOINT/<preprocessing>/<window>/<path>/<name>.h5.
+            Returns 0 once the mount answers; else prints one line of reason and returns a code of docs/EXIT-CODES.md.
+            Each setting is taken from its flag, else its environment variable, else the config file, else its default.
+            """)
+
+    @OptionGroup var flags: MountFlags
+
+    func run() throws {
+        let settings = try MountSettings(flags)
+        if let pipe = ReadinessPipe.fromEnvironment() {
+            do throws(CommandError) { try MountCommand.serve(settings, background: pipe) } catch {
+                pipe.fail(code: error.status.rawValue, message: error.message)
+                // The process that started this one prints the reason.
+                Foundation.exit(error.status.rawValue)
+            }
+        } else if settings.foreground {
+            try MountCommand.serve(settings, background: nil)
+        } else {
+            try MountCommand.start()
+        }
+    }
+
+    /// Starts the same command in the background and waits for its word.
+    private static func start() throws(CommandError) {
+        let result: Daemon.StartResult
+        do { result = try Daemon.startInBackground(arguments: Array(CommandLine.arguments.dropFirst())) } catch {
+            throw CommandError(error)
+        }
+        guard result.exitCode != 0 else { return }
+        throw CommandError(
+            CommandExit(rawValue: result.exitCode) ?? .mountFailed, result.reason ?? "the mount failed without a reason"
+        )
+    }
+
+    /// Mounts and answers until it is unmounted or told to end.
+    private static func serve(_ settings: MountSettings, background pipe: ReadinessPipe?) throws(CommandError) {
+        let logger = try logger(settings, background: pipe != nil)
+        // What a killed daemon left behind would hide the mount point.
+        do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
+        try settings.checkPlaces()
+        let fileSystem: VirtualFileSystem
+        do { fileSystem = try VirtualFileSystem(source: settings.source, options: settings.tree, logger: logger) } catch
+        {
+            throw CommandError(.sourceUnusable, error.message, cause: error)
+        }
+        do {
+            let session = try MountSession(fileSystem: fileSystem, options: settings.mount, logger: logger)
+            try session.run {
+                logger.notice("mounted '\(settings.source)' on '\(settings.mount.mountPoint)', evh5 \(programVersion)")
+                if let pipe, !pipe.ready() { session.stop() }
+            }
+        } catch {
+            throw CommandError(error)
+        }
+        logger.notice("unmounted '\(settings.mount.mountPoint)'")
+    }
+
+    private static func logger(_ settings: MountSettings, background: Bool) throws(CommandError) -> Logger {
+        if let directory = settings.logDirectory {
+            return try LogDestination.file(in: directory, level: settings.logLevel)
+        }
+        return background
+            ? LogDestination.system(level: settings.logLevel) : LogDestination.standardError(level: settings.logLevel)
+    }
+}

@@ -1,0 +1,95 @@
+// What commands print: results to stdout, reasons and progress to stderr.
+
+import Foundation
+
+enum Output {
+    /// Writes a line to stdout.
+    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+
+    /// Writes a line to stderr.
+    static func problem(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    /// Prints a value as JSON, with sorted keys.
+    static func json(_ value: some Encodable) throws(CommandError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do { line(String(decoding: try encoder.encode(value), as: UTF8.self)) } catch {
+            throw CommandError(.failed, "cannot write JSON: \(error)", cause: error)
+        }
+    }
+
+    /// Prints `name  value` lines with the values in one column.
+    static func table(_ rows: [(name: String, value: String)], indent: String = "") {
+        let width = rows.map(\.name.count).max() ?? 0
+        for (name, value) in rows {
+            line(indent + name + String(repeating: " ", count: width - name.count + 2) + escaped(value))
+        }
+    }
+
+    static func write(_ text: String, to descriptor: Int32) {
+        var text = text
+        text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let n = Foundation.write(descriptor, rest.baseAddress, rest.count)
+                if n < 0 && errno == EINTR { continue }
+                guard n > 0 else { return }  // nobody reads any more
+                rest = UnsafeRawBufferPointer(rebasing: rest[n...])
+            }
+        }
+    }
+}
+
+/// `text` without raw control characters, so that a file's name can neither forge a log line nor drive a terminal.
+public func escaped(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\n": result += "\\n"
+        case "\r": result += "\\r"
+        case "\t": result += "\\t"
+        case _ where isControl(scalar): result += "\\u{" + String(scalar.value, radix: 16) + "}"
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
+/// C0, DEL, C1, and the line and paragraph separators and direction marks that change how a line is shown.
+private func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069: true
+    default: false
+    }
+}
+
+/// A line of progress on a terminal, rewritten in place; nothing when stderr is no terminal.
+final class Progress {
+    private let label: String
+    private let total: Int64
+    private let shown: Bool
+    private var lastPercent: Int64 = -1
+
+    /// - Parameter total: what `update` counts up to.
+    init(_ label: String, total: Int64, enabled: Bool = true) {
+        self.label = label
+        self.total = max(1, total)
+        shown = enabled && isatty(STDERR_FILENO) == 1
+    }
+
+    func update(_ done: Int64) {
+        guard shown else { return }
+        let percent = min(100, done * 100 / total)
+        guard percent != lastPercent else { return }
+        lastPercent = percent
+        let filled = Int(percent) * 30 / 100
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
+        Output.write("\r\u{1b}[K[\(bar)] \(percent)% \(escaped(label))", to: STDERR_FILENO)
+    }
+
+    /// Wipes the line.
+    func end() {
+        if shown && lastPercent >= 0 { Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
+    }
+}

@@ -1,0 +1,93 @@
+// The flags that commands on recordings share, and how they find and open recordings.
+
+import ArgumentParser
+import Files
+import Foundation
+import Recordings
+import VirtualTree
+
+/// Where time indexes are and what geometry recordings have whose header says nothing.
+struct RecordingFlags: ParsableArguments {
+    @Option(Settings.cache, valueName: "dir")
+    var cache: String?
+    @Option(Settings.geometry, valueName: "WxH")
+    var geometry: String?
+    @Option(
+        name: .customLong("config-file"),
+        help: "A mount's config file: its cache, and its geometries by glob, are used here too. (EVH5_CONFIG_FILE)")
+    var configFile: String?
+
+    func access() throws(CommandError) -> RecordingAccess {
+        var flags: [String: RawSetting] = [:]
+        if let cache { flags[Settings.cache.name] = .text(cache) }
+        if let geometry { flags[Settings.geometry.name] = .text(geometry) }
+        let layers = try SettingLayers.standard(flags: flags, configFile: configFile)
+        let source = try layers.value(Settings.source)
+        return RecordingAccess(
+            store: IndexStore(directory: try layers.value(Settings.cache)), rules: try layers.value(Settings.geometry),
+            source: source.flatMap(realPath))
+    }
+}
+
+/// Opens recordings as a mount would.
+struct RecordingAccess {
+    let store: IndexStore
+    let rules: [VirtualFileSystem.GeometryRule]
+    /// The folder that globs are relative to, without symbolic links; nil when no config file names one.
+    let source: String?
+
+    func open(_ path: String) throws(RecordingError) -> Recording {
+        try Recording(path: path, geometry: geometry(of: path))
+    }
+
+    /// The geometry that the first fitting rule gives; paths outside the source are matched as they are written.
+    private func geometry(of path: String) -> Geometry? {
+        guard !rules.isEmpty else { return nil }
+        var below = path
+        if let source, let real = realPath(path), real.hasPrefix(source + "/") {
+            below = String(real.dropFirst(source.count + 1))
+        }
+        return rules.first { $0.matches(below) }?.geometry
+    }
+}
+
+/// The recordings in files and folders.
+enum RecordingFiles {
+    /// Every path that is a file, and every `.raw` and `.dat` below those that are folders, sorted; links are followed, each folder once.
+    static func find(_ paths: [String]) -> (files: [String], unreadable: [(path: String, reason: String)]) {
+        var files: [String] = []
+        var unreadable: [(path: String, reason: String)] = []
+        var visited: Set<[UInt64]> = []
+        func visit(_ path: String, named: Bool) {
+            do {
+                let status = try FileStatus(path: path)
+                if status.kind == .directory {
+                    guard visited.insert([status.device, status.inode]).inserted else { return }
+                    let names = try FileManager.default.contentsOfDirectory(atPath: path)
+                    for name in names.sorted() where !name.hasPrefix(".") {
+                        visit(path.hasSuffix("/") ? path + name : path + "/" + name, named: false)
+                    }
+                } else if named || (status.kind == .regular && isRecording(path)) {
+                    files.append(path)
+                }
+            } catch {
+                // A dangling link in a folder is nobody's request.
+                if named || (error as? FileError)?.errno != ENOENT { unreadable.append((path, "\(error)")) }
+            }
+        }
+        for path in paths { visit(path, named: true) }
+        return (files, unreadable)
+    }
+
+    private static func isRecording(_ path: String) -> Bool {
+        let lower = path.lowercased()
+        return lower.hasSuffix(".raw") || lower.hasSuffix(".dat")
+    }
+}
+
+/// `path` without symbolic links; nil when it does not exist.
+func realPath(_ path: String) -> String? {
+    guard let real = realpath(path, nil) else { return nil }
+    defer { free(real) }
+    return String(cString: real)
+}

@@ -1,0 +1,105 @@
+// The YAML config file: the settings' names as keys.
+
+import Foundation
+import Yams
+
+/// A config file's settings as written, each known by name and of a type its setting takes.
+package struct ConfigFile: Sendable {
+    package let path: String
+    package let values: [String: RawSetting]
+
+    /// Reads a config file.
+    /// - Throws: exit code `configuration`, one line that names file, line and key and says what is allowed.
+    package init(path: String) throws(CommandError) {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw CommandError(
+                .configuration, "cannot read the config file '\(path)': \(String(cString: strerror(errno)))")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandError(.configuration, "\(path): not UTF-8; save it as UTF-8")
+        }
+        try self.init(path: path, text: text)
+    }
+
+    package init(path: String, text: String) throws(CommandError) {
+        let root: Node?
+        do { root = try Yams.compose(yaml: text) } catch {
+            throw CommandError(.configuration, "\(path): not YAML: \(ConfigFile.oneLine(error))", cause: error)
+        }
+        self.path = path
+        guard let root, root.null == nil else {
+            values = [:]
+            return
+        }
+        guard let mapping = root.mapping else {
+            throw CommandError(.configuration, "\(path): must be lines of 'key: value'; keys are \(ConfigFile.keys)")
+        }
+        var values: [String: RawSetting] = [:]
+        for (keyNode, valueNode) in mapping {
+            let place = "\(path):\(keyNode.mark?.line ?? 1)"
+            guard let key = keyNode.scalar?.string, let setting = Settings.named(key) else {
+                let shown = keyNode.scalar?.string ?? "?"
+                throw CommandError(
+                    .configuration, "\(place): '\(shown)' is no setting; keys are \(ConfigFile.keys)")
+            }
+            guard let raw = ConfigFile.raw(valueNode), setting.accepts(raw) else {
+                throw CommandError(
+                    .configuration,
+                    "\(place): '\(key)' takes \(setting.allowed), not \(ConfigFile.shown(valueNode))")
+            }
+            values[key] = ConfigFile.isPath(key) ? ConfigFile.resolved(raw, below: path) : raw
+        }
+        self.values = values
+    }
+
+    private static var keys: String { Settings.all.map(\.name).joined(separator: ", ") }
+
+    private static func raw(_ node: Node) -> RawSetting? {
+        switch node {
+        case .scalar(let scalar): return .text(scalar.string)
+        case .sequence(let sequence):
+            let items = sequence.compactMap { $0.scalar?.string }
+            return items.count == sequence.count ? .list(items) : nil
+        case .mapping(let mapping):
+            let pairs = mapping.compactMap { key, value in
+                key.scalar.flatMap { key in value.scalar.map { RawSetting.Pair(key: key.string, value: $0.string) } }
+            }
+            return pairs.count == mapping.count ? .pairs(pairs) : nil
+        case .alias: return nil
+        }
+    }
+
+    /// A value as an error message quotes it.
+    private static func shown(_ node: Node) -> String {
+        switch raw(node) {
+        case .text(""): "nothing"
+        case .text(let text): "'\(text)'"
+        case .list(let items): "[\(items.joined(separator: ", "))]"
+        case .pairs(let pairs): "{" + pairs.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + "}"
+        case nil: "something nested"
+        }
+    }
+
+    private static func isPath(_ key: String) -> Bool {
+        [Settings.source.name, Settings.mountPoint.name, Settings.cache.name, Settings.logDirectory.name].contains(key)
+    }
+
+    /// Paths in a config file are relative to its folder; `~/` is the home folder.
+    private static func resolved(_ raw: RawSetting, below file: String) -> RawSetting {
+        guard let text = raw.text, !text.hasPrefix("/") else { return raw }
+        if text == "~" || text.hasPrefix("~/") { return .text(NSHomeDirectory() + text.dropFirst()) }
+        guard let slash = file.lastIndex(of: "/") else { return raw }
+        return .text(file[...slash] + text)
+    }
+
+    private static func oneLine(_ error: any Error) -> String {
+        switch error {
+        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _):
+            "line \(mark.line): \(problem)"
+        case YamlError.duplicatedKeysInMapping(let duplicates, let context):
+            "line \(context.mark.line): the key '\(duplicates.joined(separator: "', '"))' is there twice"
+        default: "\(error)".split(whereSeparator: \.isNewline).joined(separator: "; ")
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// `-o a,b=c`, as mount(8) and fstab write options: ours, FUSE's, and those that are neither's.
+
+/// What a list of `-o` options says.
+package struct OptionList: Sendable {
+    /// Settings of ours, by name; `-` and `_` are alike in it.
+    package private(set) var settings: [String: RawSetting] = [:]
+    /// Left for FUSE, as written.
+    package private(set) var fuse: [String] = []
+
+    /// - Parameter lists: each with commas between options.
+    /// - Throws: exit code `usage` when one of ours lacks its value.
+    package init(_ lists: [String]) throws(CommandError) {
+        for option in lists.flatMap({ $0.split(separator: ",") }) {
+            let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let name = parts[0].replacing("_", with: "-")
+            if option == "ro" {
+                settings[Settings.readOnly.name] = .text("true")
+            } else if let setting = Settings.named(name), setting.name != Settings.options.name {
+                guard parts.count == 2 || setting.isSwitch else {
+                    throw CommandError(.usage, "-o \(option) needs a value: \(setting.allowed)")
+                }
+                settings[name] = .text(parts.count == 2 ? parts[1] : "true")
+            } else if !OptionList.isForMountOnly(option) {
+                fuse.append(String(option))
+            }
+        }
+    }
+
+    /// Options of fstab that are for mount(8) and systemd, not for a filesystem.
+    private static func isForMountOnly(_ option: Substring) -> Bool {
+        ["defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users", "rw"].contains(option)
+            || option.hasPrefix("x-") || option.hasPrefix("comment=")
+    }
+}

@@ -1,0 +1,58 @@
+// Who wins when a setting is given more than once: flag, environment, config file, default.
+
+import Foundation
+
+/// The places where settings can be given.
+package struct SettingLayers: Sendable {
+    /// By the settings' names.
+    package var flags: [String: RawSetting]
+    package var environment: [String: String]
+    package var config: ConfigFile?
+
+    package init(
+        flags: [String: RawSetting] = [:], environment: [String: String] = ProcessInfo.processInfo.environment,
+        config: ConfigFile? = nil
+    ) {
+        self.flags = flags
+        self.environment = environment
+        self.config = config
+    }
+
+    /// The setting's value from the strongest place that gives it.
+    /// - Throws: exit code `usage` for a flag and `configuration` for a variable or key whose value is not allowed.
+    package func value<Value>(_ setting: Setting<Value>) throws(CommandError) -> Value {
+        if let raw = flags[setting.name] {
+            guard let value = setting.parse(raw) else {
+                throw CommandError(.usage, "--\(setting.name) takes \(setting.allowed), not '\(raw.text ?? "")'")
+            }
+            return value
+        }
+        // An empty variable is one that is not set, as for most programs.
+        if let text = environment[setting.variable], !text.isEmpty {
+            guard let value = setting.parse(.text(text)) else {
+                throw CommandError(.configuration, "\(setting.variable) takes \(setting.allowed), not '\(text)'")
+            }
+            return value
+        }
+        if let raw = config?.values[setting.name] {
+            guard let value = setting.parse(raw) else {
+                throw CommandError(.configuration, "\(config?.path ?? ""): '\(setting.name)' takes \(setting.allowed)")
+            }
+            return value
+        }
+        return setting.fallback(environment)
+    }
+}
+
+extension SettingLayers {
+    /// The layers of a command: its flags, the process's environment, and the config file that a flag or `EVH5_CONFIG_FILE` names.
+    package static func standard(
+        flags: [String: RawSetting], configFile: String?,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(CommandError) -> SettingLayers {
+        let named = configFile ?? environment["EVH5_CONFIG_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        var config: ConfigFile?
+        if let named { config = try ConfigFile(path: named) }
+        return SettingLayers(flags: flags, environment: environment, config: config)
+    }
+}

@@ -1,0 +1,142 @@
+// Every setting of a mount, defined once.
+
+import Foundation
+import Logging
+import Recordings
+import Tensors
+import VirtualTree
+
+/// The settings of `evh5 mount`; `index` and `info` share some of them.
+package enum Settings {
+    package static let source = Setting<String?>(
+        "source", "The folder of recordings.", takes: "a folder", default: nil, shown: "", parse: path)
+    package static let mountPoint = Setting<String?>(
+        "mountpoint", "Where to mount.", takes: "a folder", default: nil, shown: "", parse: path)
+    package static let foreground = Setting(switch: "foreground", "Stay in the foreground and log to stderr.")
+    package static let cache = Setting<String>(
+        "cache", "Where time indexes are kept.", takes: "a folder",
+        fallback: { environment in
+            if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return base + "/evh5" }
+            return (environment["HOME"] ?? NSHomeDirectory()) + "/.cache/evh5"
+        }, shown: "$XDG_CACHE_HOME/evh5, else ~/.cache/evh5", parse: path)
+    package static let memoryTarget = Setting<Int>(
+        "memory-target", "Memory that frames may take; units are powers of 1024.",
+        takes: "a size of at least 16M, such as 512M or 1.5G", default: 512 << 20, shown: "512M",
+        parse: { $0.text.flatMap { Quantity.bytes($0) }.flatMap { $0 >= 16 << 20 ? $0 : nil } })
+    package static let readOnly = Setting(
+        switch: "read-only", "Refuse all writes with EROFS; mounts of this version are read-only anyway.")
+    package static let geometry = Setting<[VirtualFileSystem.GeometryRule]>(
+        "geometry", "Geometry of recordings whose header has none.",
+        takes: "a geometry such as 640x480; in a config file also a mapping of globs to geometries", default: [],
+        shown: "", parse: geometryRules)
+    package static let allowOther = Setting(switch: "allow-other", "Let other users read the mount.")
+    package static let followLinks = Setting(
+        switch: "follow-links", "With --allow-other, also follow symbolic links that leave the source.")
+    package static let user = Setting<UInt32>(
+        "uid", "Owner of all files.", takes: "a user's name or number", default: getuid(), shown: "you",
+        parse: { $0.text.flatMap(userNumber) })
+    package static let group = Setting<UInt32>(
+        "gid", "Group of all files.", takes: "a group's name or number", default: getgid(), shown: "yours",
+        parse: { $0.text.flatMap(groupNumber) })
+    package static let fileMode = Setting<UInt32>(
+        "file-mode", "Permissions of files.", takes: "permission bits in octal, such as 0444", default: 0o444,
+        shown: "0444", parse: permissions)
+    package static let directoryMode = Setting<UInt32>(
+        "dir-mode", "Permissions of folders.", takes: "permission bits in octal, such as 0555", default: 0o555,
+        shown: "0555", parse: permissions)
+    package static let maxThreads = Setting<Int>(
+        "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 16,
+        shown: "16", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
+    package static let pageCache = Setting(
+        switch: "page-cache",
+        "Read through the kernel's page cache: slower and twice the memory; for np.memmap on kernels before 6.6.")
+    package static let logLevel = Setting<Logger.Level>(
+        "log-level", "What to log.", takes: Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
+        default: .info, shown: "info", parse: { $0.text.flatMap { Logger.Level(rawValue: $0.lowercased()) } })
+    package static let logDirectory = Setting<String?>(
+        "log-directory", "Log to evh5-<pid>.log in this folder.", takes: "a folder", default: nil,
+        shown: "stderr in the foreground, else syslog", parse: path)
+    package static let windows = Setting<[String]>(
+        "windows", "Windows that listings show before anybody used them.",
+        takes: "windows such as 10ms, 250ms or 10000ev", default: VirtualFileSystem.Options().windows,
+        shown: VirtualFileSystem.Options().windows.joined(separator: ","), parse: windowList)
+    package static let companionSizeLimit = Setting<Int>(
+        "companion-size-limit", "Files beside the recordings are shown up to this size.",
+        takes: "a size such as 64M or 1.5G", default: 64 << 20, shown: "64M",
+        parse: { $0.text.flatMap { Quantity.bytes($0) } })
+    package static let options = Setting<[String]>(
+        "options", "Options for FUSE, as -o passes them.", takes: "options such as noatime,max_read=131072",
+        default: [], shown: "",
+        parse: { raw in
+            switch raw {
+            case .text(let text): text.split(separator: ",").map(String.init)
+            case .list(let items): items
+            case .pairs: nil
+            }
+        })
+
+    /// All of them, in the order of the help.
+    package static let all: [any AnySetting] = [
+        source, mountPoint, foreground, cache, memoryTarget, readOnly, geometry, windows, companionSizeLimit,
+        allowOther,
+        followLinks, user, group, fileMode, directoryMode, maxThreads, pageCache, logLevel, logDirectory, options,
+    ]
+
+    package static func named(_ name: String) -> (any AnySetting)? { all.first { $0.name == name } }
+
+    // MARK: Parsers
+
+    @Sendable private static func path(_ raw: RawSetting) -> String? {
+        guard let text = raw.text, !text.isEmpty else { return nil }
+        return text
+    }
+
+    @Sendable private static func path(_ raw: RawSetting) -> String?? {
+        path(raw).map(Optional.some)
+    }
+
+    @Sendable private static func geometryRules(_ raw: RawSetting) -> [VirtualFileSystem.GeometryRule]? {
+        switch raw {
+        case .text(let text):
+            return Geometry(text).map { [VirtualFileSystem.GeometryRule(glob: "*", geometry: $0)] }
+        case .list: return nil
+        case .pairs(let pairs):
+            var rules: [VirtualFileSystem.GeometryRule] = []
+            for pair in pairs {
+                guard !pair.key.isEmpty, let geometry = Geometry(pair.value) else { return nil }
+                rules.append(VirtualFileSystem.GeometryRule(glob: pair.key, geometry: geometry))
+            }
+            return rules
+        }
+    }
+
+    @Sendable private static func windowList(_ raw: RawSetting) -> [String]? {
+        guard let items = raw.items?.map({ $0.filter { $0 != " " } }) else { return nil }
+        var names: [String] = []
+        for item in items {
+            guard let window = canonicalWindow(item) else { return nil }
+            if !names.contains(window) { names.append(window) }
+        }
+        return names
+    }
+
+    /// The canonical spelling of a window; nil when it is none.
+    private static func canonicalWindow(_ text: String) -> String? { try? WindowSpec(text).text }
+
+    @Sendable private static func permissions(_ raw: RawSetting) -> UInt32? {
+        guard var digits = raw.text?[...] else { return nil }
+        if digits.hasPrefix("0o") { digits = digits.dropFirst(2) }
+        guard !digits.isEmpty, digits.allSatisfy({ ("0"..."7").contains($0) }) else { return nil }
+        return UInt32(digits, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
+    }
+
+    private static func userNumber(_ text: String) -> UInt32? {
+        if let number = UInt32(text) { return number }
+        return getpwnam(text)?.pointee.pw_uid
+    }
+
+    private static func groupNumber(_ text: String) -> UInt32? {
+        if let number = UInt32(text) { return number }
+        return getgrnam(text)?.pointee.gr_gid
+    }
+}

@@ -1,2 +1,0 @@
-import Commands
-import Testing

@@ -1,0 +1,170 @@
+// Settings: who wins, what is allowed, and what the errors say.
+
+import Commands
+import Foundation
+import Testing
+
+struct SettingsTests {
+    static let name = "memory-target"
+
+    @Test func precedence() throws {
+        let config = try ConfigFile(path: "c.yaml", text: "memory-target: 300M\n")
+        let variable = ["EVH5_MEMORY_TARGET": "200M"]
+        let flags = [SettingsTests.name: RawSetting.text("100M")]
+        func target(_ layers: SettingLayers) throws -> Int { try layers.value(Settings.memoryTarget) >> 20 }
+        #expect(try target(SettingLayers(flags: flags, environment: variable, config: config)) == 100)
+        #expect(try target(SettingLayers(environment: variable, config: config)) == 200)
+        #expect(try target(SettingLayers(environment: ["EVH5_MEMORY_TARGET": ""], config: config)) == 300)
+        #expect(try target(SettingLayers(environment: [:])) == 512)
+    }
+
+    @Test func switchesCanBeTurnedOffByStrongerLayers() throws {
+        let config = try ConfigFile(path: "c.yaml", text: "allow-other: true\n")
+        let off = ["allow-other": RawSetting.text("false")]
+        #expect(try SettingLayers(environment: [:], config: config).value(Settings.allowOther))
+        #expect(try !SettingLayers(flags: off, environment: [:], config: config).value(Settings.allowOther))
+        #expect(try !SettingLayers(environment: ["EVH5_ALLOW_OTHER": "0"], config: config).value(Settings.allowOther))
+    }
+
+    @Test func theCacheFollowsTheEnvironment() throws {
+        func cache(_ environment: [String: String]) throws -> String {
+            try SettingLayers(environment: environment).value(Settings.cache)
+        }
+        #expect(try cache(["XDG_CACHE_HOME": "/x", "HOME": "/h"]) == "/x/evh5")
+        #expect(try cache(["XDG_CACHE_HOME": "relative", "HOME": "/h"]) == "/h/.cache/evh5")
+        #expect(try cache(["HOME": "/h"]) == "/h/.cache/evh5")
+    }
+
+    @Test(arguments: [
+        ("memory-target", "lots"), ("memory-target", "1M"), ("geometry", "640*480"), ("log-level", "chatty"),
+        ("max-threads", "0"), ("file-mode", "0999"), ("dir-mode", "1777"), ("uid", "no such user"), ("windows", "0ms"),
+        ("windows", "10ms,-5ms"), ("companion-size-limit", "-1"), ("read-only", "maybe"), ("cache", ""),
+    ])
+    func wrongValues(_ name: String, _ text: String) throws {
+        let setting = try #require(Settings.named(name))
+        #expect(!setting.accepts(.text(text)))
+        let error = #expect(throws: CommandError.self) {
+            try ConfigFile(path: "c.yaml", text: "\n\(name): '\(text)'\n")
+        }
+        let message = try #require(error?.message)
+        #expect(error?.status == .configuration)
+        #expect(message.hasPrefix("c.yaml:2: '\(name)' takes \(setting.allowed)"))
+        #expect(!message.contains("\n"))
+    }
+
+    @Test func wrongFlagsAndVariablesNameThemselves() {
+        let flag = #expect(throws: CommandError.self) {
+            try SettingLayers(flags: ["max-threads": .text("many")], environment: [:]).value(Settings.maxThreads)
+        }
+        #expect(flag?.status == .usage && flag?.message.hasPrefix("--max-threads takes") == true)
+        let variable = #expect(throws: CommandError.self) {
+            try SettingLayers(environment: ["EVH5_MAX_THREADS": "many"]).value(Settings.maxThreads)
+        }
+        #expect(variable?.status == .configuration && variable?.message.hasPrefix("EVH5_MAX_THREADS takes") == true)
+    }
+
+    @Test func allThatAMountNeeds() throws {
+        let text = """
+            source: rec
+            mountpoint: ~/h5
+            memory-target: 1.5G
+            geometry:
+              "a/*": 304x240
+              "*_td.dat": 120x100
+            windows: [50000us, 10ms, 0.01s, 10000ev]
+            companion-size-limit: 1K
+            uid: 7
+            file-mode: 0440
+            log-level: debug
+            options: [noatime]
+            """
+        let config = try ConfigFile(path: "/etc/evh5/c.yaml", text: text)
+        let settings = try MountSettings(SettingLayers(environment: ["HOME": "/h"], config: config))
+        #expect(settings.source == "/etc/evh5/rec")
+        #expect(settings.mount.mountPoint.hasSuffix("/h5") && !settings.mount.mountPoint.contains("~"))
+        #expect(settings.tree.memoryTarget == 3 << 29)
+        #expect(settings.tree.geometryRules.map(\.glob) == ["a/*", "*_td.dat"])
+        #expect(settings.tree.geometryRules.map(\.geometry.description) == ["304x240", "120x100"])
+        #expect(settings.tree.windows == ["50ms", "10ms", "10000ev"])
+        #expect(settings.tree.companionSizeLimit == 1024)
+        #expect(settings.tree.user == 7 && settings.tree.fileMode == 0o440)
+        #expect(settings.logLevel == .debug && settings.mount.extra == ["noatime"])
+        #expect(settings.tree.programVersion == programVersion)
+    }
+
+    @Test func linksLeaveTheSourceUnlessOthersLookIn() throws {
+        func mayLeave(_ flags: [String]) throws -> Bool {
+            let given = Dictionary(uniqueKeysWithValues: (flags + []).map { ($0, RawSetting.text("true")) })
+            let places = ["source": RawSetting.text("/s"), "mountpoint": RawSetting.text("/m")]
+            return try MountSettings(SettingLayers(flags: given.merging(places) { $1 }, environment: [:])).tree
+                .linksMayLeaveSource
+        }
+        #expect(try mayLeave([]))
+        #expect(try !mayLeave(["allow-other"]))
+        #expect(try mayLeave(["allow-other", "follow-links"]))
+    }
+
+    @Test func aMountNeedsItsPlaces() {
+        let error = #expect(throws: CommandError.self) {
+            try MountSettings(SettingLayers(flags: ["source": .text("/s")], environment: [:]))
+        }
+        #expect(error?.status == .usage)
+    }
+
+    @Test func unknownKeysAreNamedWithThoseThatExist() throws {
+        let error = #expect(throws: CommandError.self) {
+            try ConfigFile(path: "c.yaml", text: "windows: [10ms]\nmemory-traget: 1G\n")
+        }
+        let message = try #require(error?.message)
+        #expect(message.hasPrefix("c.yaml:2: 'memory-traget' is no setting; keys are "))
+        #expect(message.contains("memory-target, ") && !message.contains("\n"))
+        // Flags of later versions are not taken for granted.
+        #expect(Settings.named("max-cache-size") == nil && Settings.named("sidecars") == nil)
+    }
+
+    @Test(arguments: [
+        "a: [\n", "- list\n", "just text", "windows: [10ms]\nwindows: [20ms]\n", "\u{1}: 2\n", "windows: {a: {b: c}}\n",
+    ])
+    func brokenFiles(_ text: String) throws {
+        let error = #expect(throws: CommandError.self) { try ConfigFile(path: "c.yaml", text: text) }
+        let message = try #require(error?.message)
+        #expect(error?.status == .configuration)
+        #expect(message.hasPrefix("c.yaml") && !message.contains("\n"), "\(message)")
+    }
+
+    @Test(arguments: ["", "\n", "# only a comment\n", "---\n"])
+    func emptyFilesSayNothing(_ text: String) throws {
+        #expect(try ConfigFile(path: "c.yaml", text: text).values.isEmpty)
+    }
+
+    @Test func missingFile() {
+        let error = #expect(throws: CommandError.self) { try ConfigFile(path: "/nowhere/c.yaml") }
+        #expect(error?.status == .configuration && error?.message.contains("/nowhere/c.yaml") == true)
+    }
+
+    @Test func fstabOptions() throws {
+        let list = try OptionList([
+            "defaults,nofail,x-systemd.automount,allow_other,memory-target=1G", "noatime,ro,uid=5,windows=10ms:20ms",
+        ])
+        #expect(list.fuse == ["noatime"])
+        #expect(
+            list.settings == [
+                "allow-other": .text("true"), "memory-target": .text("1G"), "read-only": .text("true"),
+                "uid": .text("5"),
+                "windows": .text("10ms:20ms"),
+            ])
+        let windows = try SettingLayers(flags: list.settings, environment: [:]).value(Settings.windows)
+        #expect(windows == ["10ms", "20ms"])
+        #expect(throws: CommandError.self) { try OptionList(["memory-target"]) }
+    }
+
+    @Test func examplesAreValid() throws {
+        let folder = root + "/mount-configs"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".yaml") }
+        #expect(names.count >= 3)
+        for name in names {
+            let config = try ConfigFile(path: folder + "/" + name)
+            _ = try MountSettings(SettingLayers(environment: [:], config: config))
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// What the tests of commands share: the built binary, run as users run it.
+
+import Foundation
+import Testing
+
+/// The project's folder.
+let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .path
+
+/// A finished run of `evh5`.
+struct Run {
+    let code: Int32
+    let output: String
+    let problems: String
+
+    /// Runs the binary that was built beside the tests, with no environment but `environment` and a home of its own.
+    static func evh5(_ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]) throws
+        -> Run
+    {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let products =
+            CommandLine.arguments.first { $0.hasSuffix(".xctest") }.map { URL(filePath: $0) } ?? URL(filePath: tests)
+        let process = Process()
+        process.executableURL = products.deletingLastPathComponent().appending(path: "evh5")
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(filePath: folder.path)
+        process.environment = ["HOME": folder.path, "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin"]
+            .merging(environment) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        // Files, not pipes: nothing can fill up or stay open.
+        let (output, problems) = (folder.path + "/.stdout", folder.path + "/.stderr")
+        for path in [output, problems] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        process.standardOutput = FileHandle(forWritingAtPath: output)
+        process.standardError = FileHandle(forWritingAtPath: problems)
+        try process.run()
+        process.waitUntilExit()
+        return Run(
+            code: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+            output: try String(contentsOfFile: output, encoding: .utf8),
+            problems: try String(contentsOfFile: problems, encoding: .utf8))
+    }
+}
+
+/// A folder that goes with its last reference.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "evh5-commands-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func write(_ text: String, to name: String) throws {
+        try Data(text.utf8).write(to: URL(filePath: path + "/" + name))
+    }
+
+    func bytes(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path + "/" + name))) }
+}
