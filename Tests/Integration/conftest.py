@@ -168,23 +168,16 @@ def measured(pytestconfig):
     return pytestconfig.measured.append
 
 
-def raw_events(format, events):
-    """The same scene as each format's files hold it: RAW files start in the middle of a sensor's life, DAT files at 0."""
-    events = events.copy()
-    events["t"] += 0 if format == "dat" else 1_234_567
-    return events
-
-
 @pytest.fixture(scope="session")
 def library(tmp_path_factory, small):
     """A folder with the small scene in every format, <format>.raw or .dat, 64x48."""
     folder = tmp_path_factory.mktemp("library")
     for format in encoders.FORMATS:
-        encoders.write(folder / f"{format}.{encoders.EXTENSION[format]}", format, raw_events(format, small))
+        encoders.write(folder / f"{format}.{encoders.EXTENSION[format]}", format, scenes.raw_events(format, small))
     return folder
 
 
 @pytest.fixture(scope="session")
 def shown(small):
     """format -> the events of the library's recording as a reader must show them."""
-    return {format: encoders.shifted(format, raw_events(format, small)) for format in encoders.FORMATS}
+    return {format: encoders.shifted(format, scenes.raw_events(format, small)) for format in encoders.FORMATS}

@@ -34,5 +34,12 @@ def scene(width=64, height=48, duration=400_000, count=20_000, seed=1, first=0):
     return events[np.argsort(events["t"], kind="stable")]
 
 
+def raw_events(format, events):
+    """A scene as each format's files hold it: RAW files start in the middle of a sensor's life, DAT files at 0."""
+    events = events.copy()
+    events["t"] += 0 if format == "dat" else 1_234_567
+    return events
+
+
 def truly_sorted(events):
     return bool(np.all(np.diff(events["t"]) >= 0))
