@@ -30,7 +30,6 @@ def scene(width=64, height=48, duration=400_000, count=20_000, seed=1, first=0):
         events["t"][row] = events["t"][start]
         events["y"][row] = events["y"][start]
         events["p"][row] = events["p"][start]
-    events["t"][count - count % 10:] = events["t"][-1]
     return events[np.argsort(events["t"], kind="stable")]
 
 
