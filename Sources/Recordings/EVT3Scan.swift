@@ -43,6 +43,13 @@ enum EVT3Scan {
         return UInt32(truncatingIfNeeded: low | high &<< 8)
     }
 
+    /// What vectors of 12 and 8 columns take together: 4 for each bit of three copies of the one and two of the other.
+    @inline(__always)
+    private static func columns(_ v12: UInt32, _ v8: UInt32) -> UInt32 {
+        let (a, b) = (UInt64(v12), UInt64(v8))
+        return UInt32(truncatingIfNeeded: (a | b | (a | b) &<< 16 | a &<< 32).nonzeroBitCount &* 4)
+    }
+
     @inline(__always)
     private static func any(_ lanes: Types) -> Bool {
         let halves = unsafeBitCast(lanes, to: SIMD2<UInt64>.self)
@@ -106,10 +113,25 @@ enum EVT3Scan {
                 | Types(repeating: 0).replacing(with: Types(repeating: 255), where: types .> Types(repeating: 8))
             if EVT3Scan.any(outside) || EVT3Scan.any(odd) { return false }
 
-            let v12 = EVT3Scan.lanes(types, 4)
-            let v8 = EVT3Scan.lanes(types, 5)
-            if EVT3Scan.any(v12 | v8 | EVT3Scan.lanes(types, 3)) {
-                guard moveBase(i, EVT3Scan.bits(v12), EVT3Scan.bits(v8), EVT3Scan.bits(EVT3Scan.lanes(types, 3))) else {
+            let vectors = EVT3Scan.lanes(types & Types(repeating: 14), 4)
+            let bases = EVT3Scan.lanes(types, 3)
+            if EVT3Scan.any(vectors | bases) {
+                let v8 = EVT3Scan.bits(EVT3Scan.lanes(types, 5))
+                let v12 = EVT3Scan.bits(vectors) & ~v8
+                let baseBits = EVT3Scan.bits(bases)
+                let columns = EVT3Scan.columns(v12, v8)
+                // Even the rightmost base of the block has room for all its vectors: the usual case, without a loop.
+                let room = UInt16(truncatingIfNeeded: max(0, Int(width) &- Int(columns)))
+                let crowded = EVT3Scan.lanes(
+                    type .== Words(repeating: 3) .& (w & Words(repeating: 0x7FF) .> Words(repeating: room)), .max)
+                if !EVT3Scan.any(crowded), baseX &+ columns <= UInt32(width) {
+                    // Everything after the last base, or everything.
+                    let last = 31 &- (baseBits | 1).leadingZeroBitCount
+                    let after = ~(((2 as UInt32) &<< UInt32(truncatingIfNeeded: last)) &- 1)
+                    let onward = EVT3Scan.columns(v12 & after, v8 & after)
+                    let base = UInt32(words.word(i &+ last &* 2, UInt16.self) & 0x7FF)
+                    baseX = baseBits == 0 ? baseX &+ columns : base &+ onward
+                } else if !moveBase(i, v12, v8, baseBits) {
                     return false
                 }
             }
@@ -143,11 +165,11 @@ enum EVT3Scan {
             var done: UInt32 = 0
             var rest = bases
             while true {
-                // The vectors up to the next base: 12 and 8 columns each, in quarters of which the bits are counted.
+                // The vectors up to the next base.
                 let until = rest == 0 ? 0xFFFF : (rest & (0 &- rest)) &- 1
-                let (a, b) = (UInt64(v12 & until & ~done), UInt64(v8 & until & ~done))
-                base &+= UInt32(truncatingIfNeeded: (a | b | (a | b) &<< 16 | a &<< 32).nonzeroBitCount &* 4)
-                if base > UInt32(width), a | b != 0 { return false }
+                let advance = EVT3Scan.columns(v12 & until & ~done, v8 & until & ~done)
+                base &+= advance
+                if base > UInt32(width), advance != 0 { return false }
                 if rest == 0 { break }
                 let lane = rest.trailingZeroBitCount
                 base = UInt32(words.word(i &+ lane &* 2, UInt16.self) & 0x7FF)
