@@ -63,9 +63,15 @@ struct PlannedEvents: Sendable {
             }
         case .count(let count, _):
             let first = Int64(index) &* count
+            let end = first &+ count
             var times = FirstAndLastTime()
-            if isTimed { try numbered(first..<(first &+ count)).forEach(&times) }
-            let untimed = try numbered(first..<(first &+ count))
+            if isTimed, count < Self.manyEvents {
+                try numbered(first..<end).forEach(&times)
+            } else if isTimed {
+                try numbered(first..<(first &+ 1)).forEach(&times)
+                try numbered((end &- 1)..<end).forEach(&times)
+            }
+            let untimed = numbered(first..<end)
             return EventWindow(t0: times.first ?? 0, duration: times.last &- (times.first ?? 0), source: untimed.source)
         }
     }
@@ -88,7 +94,7 @@ struct PlannedEvents: Sendable {
     }
 
     /// The events `ordinals` of the selection, untimed.
-    private func numbered(_ ordinals: Range<Int64>) throws(RecordingError) -> EventWindow {
+    private func numbered(_ ordinals: Range<Int64>) -> EventWindow {
         guard case .count(_, let selection) = kind else {
             return EventWindow(t0: 0, duration: 1, source: .array([], geometry))
         }

@@ -48,3 +48,9 @@ struct CellIndex {
         return (y &>> shift) &* width &+ (x &>> shift)
     }
 }
+
+/// `distance` for on events, 0 for off ones. Without a branch: polarities come in no order that a processor could guess.
+@inline(__always)
+func offset(ofPolarity polarity: Int, _ distance: Int) -> Int {
+    distance & (0 &- polarity)
+}

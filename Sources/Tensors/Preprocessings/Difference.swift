@@ -38,8 +38,11 @@ struct Difference: Preprocessing {
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            let sum = values[place] + (polarity == 0 ? -step : step)
-            values[place] = max(-1, min(1, sum))
+            // Minus for off events, by the sign bit.
+            let sum =
+                values[place] + Float(bitPattern: step.bitPattern ^ (UInt32(truncatingIfNeeded: polarity ^ 1) &<< 31))
+            let capped = sum < 1 ? sum : 1
+            values[place] = capped > -1 ? capped : -1
         }
     }
 }

@@ -67,7 +67,7 @@ struct MultiChannelTimeSurface: Preprocessing {
             if t != time { setTime(t) }
             let place = cell(x, y)
             if place < 0 || start < 0 { return }
-            values[start &+ (polarity == 0 ? place : place &+ cells)] = element
+            values[start &+ place &+ offset(ofPolarity: polarity, cells)] = element
         }
 
         /// The last bin also takes what lies past it within its own length; events before the frame (time running backwards) have no bin.

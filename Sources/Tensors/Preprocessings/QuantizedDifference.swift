@@ -50,7 +50,7 @@ struct QuantizedDifference: Preprocessing {
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            let count = Int(Int8(bitPattern: counters[place])) &+ (polarity == 0 ? -1 : 1)
+            let count = Int(Int8(bitPattern: counters[place])) &+ (polarity &<< 1) &- 1
             if count >= low, count <= high { counters[place] = UInt8(truncatingIfNeeded: count) }
         }
     }

@@ -47,7 +47,7 @@ struct QuantizedHistogram: Preprocessing {
         ) { counters throws(RecordingError) in
             var sink = CountSink(
                 counters: counters, cells: full.cells, cell: CellIndex(full),
-                topOff: UInt8(negativeTop), topOn: UInt8(positiveTop))
+                tops: negativeTop | positiveTop << 8)
             try window.forEach(&sink)
         }
     }

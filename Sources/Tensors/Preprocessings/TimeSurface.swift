@@ -56,7 +56,7 @@ struct TimeSurface: Preprocessing {
             if t != time { setTime(t) }
             let place = cell(x, y)
             if place < 0 { return }
-            values[polarity == 0 ? place : place &+ cells] = element
+            values[place &+ offset(ofPolarity: polarity, cells)] = element
         }
 
         @inline(__always)
