@@ -44,7 +44,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
-        .testTarget(name: "RecordingsTests", dependencies: ["Recordings", "Files"], swiftSettings: strict),
+        .testTarget(name: "RecordingsTests", dependencies: ["Recordings", "Files", "CZlib"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Recordings"], swiftSettings: strict),
         .testTarget(name: "TensorFileTests", dependencies: ["TensorFile"], swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),

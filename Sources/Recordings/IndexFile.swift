@@ -111,6 +111,8 @@ private struct Input {
         return state.isValid ? state : nil
     }
 
+    private static func isTime(_ t: Int64) -> Bool { t > -1 << 61 && t < 1 << 61 }
+
     mutating func progress() -> ScanProgress? {
         guard let offset = number(Int64.self), let state = state() else { return nil }
         var numbers: [Int64] = []
@@ -118,7 +120,10 @@ private struct Input {
             guard let number = number(Int64.self) else { return nil }
             numbers.append(number)
         }
-        guard numbers[..<7].allSatisfy({ $0 >= 0 }) else { return nil }
+        // Far beyond any recording, and far from overflow in sums.
+        guard numbers[..<7].allSatisfy({ $0 >= 0 && $0 < 1 << 60 }), numbers[7...].allSatisfy(Self.isTime) else {
+            return nil
+        }
         var progress = ScanProgress(offset: offset, state: state, eventCount: numbers[6])
         progress.tally.drops.outsideGeometry = numbers[0]
         progress.tally.drops.beforeTimeHigh = numbers[1]
@@ -153,7 +158,8 @@ private struct Input {
         for _ in 0..<count {
             guard let start = number(Int64.self), let state = state(), let lowest = number(Int64.self),
                 let highest = number(Int64.self), let before = number(Int64.self), start >= offset, start < end.offset,
-                before >= events, before <= end.eventCount
+                before >= events, before <= end.eventCount,
+                lowest > highest ? (lowest == .max && highest == .min) : Self.isTime(lowest) && Self.isTime(highest)
             else { return nil }
             segments.append(
                 Segment(offset: start, state: state, lowest: lowest, highest: highest, eventsBefore: before))

@@ -111,7 +111,11 @@ public final class IndexStore: Sendable {
                 index = try candidate.extended(to: recording, layout: layout, progress: progress)
             }
             let made: TimeIndex
-            if let index { made = index } else { made = try TimeIndex.build(recording, layout: layout, progress: progress) }
+            if let index {
+                made = index
+            } else {
+                made = try TimeIndex.build(recording, layout: layout, progress: progress)
+            }
             remember(made)
             save(made)
             return .success(made)

@@ -74,7 +74,7 @@ public struct RecordingHeader: Sendable {
     private static func lines(of bytes: [UInt8]) -> ([(key: String, value: String)], Int) {
         var lines: [(key: String, value: String)] = []
         var position = 0
-        while bytes.count >= position + 2, bytes[position] == UInt8(ascii: "%"),
+        while position <= sizeLimit, bytes.count >= position + 2, bytes[position] == UInt8(ascii: "%"),
             bytes[position + 1] == UInt8(ascii: " ")
         {
             let rest = bytes[(position + 2)...]

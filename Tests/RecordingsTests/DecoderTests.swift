@@ -49,7 +49,7 @@ private func evt2(_ type: UInt32, _ ts: UInt32, _ x: UInt32, _ y: UInt32) -> UIn
 
     @Test func bothLayouts() {
         let normal: [UInt64] = [
-            cd(1, 0, 0, 0, 0b111), 0x8000_0002_0000_0000, cd(1, 9, 32, 4, 0x8000_0001), cd(0, 10, 64, 4, 1 << 35 - 32),
+            cd(1, 0, 0, 0, 0b111), 0x8000_0002_0000_0000, cd(1, 9, 32, 4, 0x8000_0001), cd(0, 10, 64, 4, 1 << 3),
             cd(0, 10, 96, 4, 0b11_1111), cd(1, 11, 0, 50, 0b11), 0xA000_0000_0000_0000, 0xE000_0000_0000_0000,
             0x4000_0000_0000_0000,
             0x8000_0003_FFFF_FFFF, cd(0, 0, 5, 6, 1),
@@ -79,8 +79,8 @@ private func evt2(_ type: UInt32, _ ts: UInt32, _ x: UInt32, _ y: UInt32) -> UIn
                 0x0001, 0x2001, 0x4FFF,  // before any time: ignored
                 0x8003, 0x2005,  // no row yet: dropped
                 0x0064, 0x6010, 0x2005, 0x2806,  // row 100, time 16
-                0x3820, 0x4001, 0x4800, 0x5081,  // on from 32: 32, 55, 56, 63
-                0x4003, 0x51F0,  // goes on at 64: 64, 65; vector of 8 at 76 with bits 4...7 and a bit above that means nothing
+                0x3820, 0x4001, 0x4800, 0x5081,  // 32, 55, 56, 63
+                0x4003, 0x51F0,  // 64, 65; 80...83, and a bit that means nothing
                 0xA001, 0xE014, 0xF000, 0x7000,
                 0x1000, 0xB000,
             ] as [UInt16])
@@ -113,7 +113,7 @@ private func evt2(_ type: UInt32, _ ts: UInt32, _ x: UInt32, _ y: UInt32) -> UIn
         #expect(decode(.evt3, payload, hd).events.map(\.t) == [0x123])
     }
 
-    @Test func adropOf2048IsAWrap() {
+    @Test func fallingBy2048IsAWrap() {
         func times(_ first: UInt16, _ second: UInt16) -> [Int64] {
             let decoded = decode(.evt3, words([0x8000 | first, 0, 0x2000, 0x8000 | second, 0x2000]), hd)
             return decoded.events.map { $0.t + decoded.state.timeShift }
@@ -130,8 +130,8 @@ private func evt2(_ type: UInt32, _ ts: UInt32, _ x: UInt32, _ y: UInt32) -> UIn
                 0x02D0, 0x2000, 0x22FF,  // row 720 is outside
                 0x02CF, 0x2500, 0x24FF,  // column 1280 is outside
                 0x4001,  // no base yet
-                0x34F8, 0x4FFF, 0x4FFF, 0x8002, 0x50FF,  // base 1272: 8 of 12 inside; then nothing
-                0x3000, 0x5001, 0x8003, 0x5001,  // a vector of 8 alone, then one after the time went on
+                0x34F8, 0x4FFF, 0x4FFF, 0x8002, 0x50FF,  // 8 of 12 are inside
+                0x3000, 0x5001, 0x8003, 0x5001,  // vectors of 8 alone
             ] as [UInt16])
         let decoded = decode(.evt3, payload, hd)
         #expect(
