@@ -44,8 +44,8 @@ struct PlannedEvents: Sendable {
     let kind: Kind
     let geometry: Geometry
 
-    /// Above this many events in a frame, looking up single last events beats one pass over all: a bookmark of the time index covers about
-    /// as many.
+    /// Above this many events in a frame, looking up single last events beats one pass over all: a bookmark of the time
+    /// index covers about as many.
     private static let manyEvents: Int64 = 1 << 16
 
     /// - Parameter isTimed: whether `t0` and `duration` matter; in mode n_events they cost a pass over the events.

@@ -43,11 +43,11 @@ public final class PreprocessingRegistry: Sendable {
         }
     }
 
-    /// Adds a preprocessing that is an existing one with other defaults: `register("histo10", as: "histo,max_incr_per_pixel=10")`. Its
-    /// parameters remain parameters, and `events_to_tensor` says the new name.
+    /// Adds a preprocessing that is an existing one with other defaults, such as `histo10` for
+    /// `histo,max_incr_per_pixel=10`. Its parameters remain parameters, and `events_to_tensor` says the new name.
     ///
-    /// - Throws: `.invalidParameter` when the name is taken or is no name of ASCII letters, digits, `_` and `-`, or when `component`
-    ///   also gives a size or an element type; what parsing `component` throws.
+    /// - Throws: `.invalidParameter` when the name is taken or is no name of ASCII letters, digits, `_` and `-`, or
+    ///   when `component` also gives a size or an element type; what parsing `component` throws.
     public func register(_ name: String, as component: String) throws(TensorError) {
         let base = try PreprocessingSpec(component, registry: self)
         guard base.scale == .full, !base.asUInt8 else {

@@ -2,7 +2,8 @@
 
 import Recordings
 
-/// `diff`: (1, H, W); every event adds or subtracts 1 / (max_incr_per_pixel 4^shift) in float32, kept in -1...1 after each.
+/// `diff`: (1, H, W); every event adds or subtracts 1 / (max_incr_per_pixel 4^shift) in float32, kept in -1...1 after
+/// each.
 struct Difference: Preprocessing {
     static let definition = PreprocessingDefinition(
         name: "diff", summary: "on events minus off events per pixel, saturating at -1 and 1",

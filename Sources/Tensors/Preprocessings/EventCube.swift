@@ -2,9 +2,10 @@
 
 import Recordings
 
-/// `event_cube`: (2 num_utbins, H, W), channel 2 bin + polarity, or (num_utbins, H, W) with split_polarity=false, where off events count
-/// negative. Every event adds 1 / (max_incr_per_pixel 4^shift), shared linearly in time between the centres of the two nearest bins; sums
-/// are kept in -1...1 after each event. Arithmetic is double, storage float32, as in the reference.
+/// `event_cube`: (2 num_utbins, H, W), channel 2 bin + polarity, or (num_utbins, H, W) with split_polarity=false, where
+/// off events count negative. Every event adds 1 / (max_incr_per_pixel 4^shift), shared linearly in time between the
+/// centres of the two nearest bins; sums are kept in -1...1 after each event. Arithmetic is double, storage float32, as
+/// in the reference.
 struct EventCube: Preprocessing {
     static let splitPolarity = ParameterDefinition(
         "split_polarity", .boolean, default: .boolean(true), "a channel for each polarity instead of signed sums")

@@ -91,8 +91,8 @@ struct SaturationTable {
 
 /// Counts events per polarity and cell, each polarity up to its own top.
 ///
-/// Vectors are taken event by event: adding 16 lanes at once was measured to be three times slower, since the vectors of real and dense
-/// recordings have one to four bits set.
+/// Vectors are taken event by event: adding 16 lanes at once was measured to be three times slower, since the vectors
+/// of real and dense recordings have one to four bits set.
 struct CountSink: EventSink {
     let counters: UnsafeMutablePointer<UInt8>
     let cells: Int
