@@ -198,7 +198,7 @@ import Testing
         var held = try (0..<4).map { number in try store.frame(key(number), byteCount: 4096) { fill(key(number), $0) } }
         let order = Guarded<[String]>([])
         let large = start {
-            _ = try? store.frame(key(10), byteCount: 3 * 4096) { _ in order.withLock { $0.append("large") } }
+            _ = try? store.frame(key(10), byteCount: 4 * 4096) { _ in order.withLock { $0.append("large") } }
         }
         #expect(eventually { store.statistics.waits == 1 })
         let small = start {

