@@ -44,7 +44,7 @@ extension VirtualFileSystem {
         }
 
         /// Whether the rule is for the recording at `path` below the source: the glob is matched with the path and with the name alone.
-        func matches(_ path: String) -> Bool {
+        public func matches(_ path: String) -> Bool {
             fnmatch(glob, path, 0) == 0 || fnmatch(glob, split(path).name, 0) == 0
         }
     }
