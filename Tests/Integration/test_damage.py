@@ -14,9 +14,10 @@ BAD = {
     "huge_geometry.raw": b"% evt 2.0\n% geometry 99999x99999\n% end\n" + b"\x00" * 400, "zero_geometry.raw": b"% evt 2.0\n% geometry 0x0\n% end\n" + b"\x00" * 400,
     "endless_line.raw": b"% " + b"x" * 3_000_000, "endless_header.raw": b"% a b\n" * 300_000, "text.raw": b"hello\n" * 1000, "text.dat": b"hello\n" * 1000,
     "hdf5.raw": b"\x89HDF\r\n\x1a\n" + b"\x00" * 2000, "no_geometry.dat": b"% Version 2\n\x0c\x08" + b"\x00" * 80,
-    "wrong_size.dat": b"% Height 48\n% Width 64\n\x0c\x05" + b"\x00" * 80, "binary_header.raw": b"% \xff\xfe\x00\x01\n% evt 3.0\n% geometry 64x48\n",
+    "no_type.dat": encoders.header("dat", 64, 48), "wrong_size.dat": b"% Height 48\n% Width 64\n\x0c\x05" + b"\x00" * 80, "binary_header.raw": b"% \xff\xfe\x00\x01\n% evt 3.0\n% geometry 64x48\n",
 }
-HEADER_ONLY = {f"header_only_{format}.{encoders.EXTENSION[format]}": encoders.header(format, 64, 48) for format in encoders.FORMATS}
+HEADER_ONLY = {f"header_only_{format}.{encoders.EXTENSION[format]}": encoders.header(format, 64, 48) + (b"\x0c\x08" if format == "dat" else b"")
+               for format in encoders.FORMATS}
 RANDOM = np.random.default_rng(77)
 NOISE = {f"noise_{format}.{encoders.EXTENSION[format]}": encoders.header(format, 64, 48) + (b"\x0c\x08" if format == "dat" else b"") + RANDOM.bytes(60_001)
          for format in encoders.FORMATS}
@@ -60,6 +61,8 @@ def test_broken_recordings(mount, beside, evh5, shown):
         path = where / "timesurface/50ms" / (name.rsplit(".", 1)[0] + ".h5")
         if os.path.exists(path):
             read_all(path)
+    for format in encoders.FORMATS:
+        assert f"noise_{format}.h5" in names
     for name in BAD:
         if name not in ("binary_header.raw",):
             assert not os.path.exists(where / "timesurface/50ms" / (name.rsplit(".", 1)[0] + ".h5")), name
@@ -84,12 +87,8 @@ def test_header_only_recordings_have_no_frames(mount, source):
         (source / name).write_bytes(data)
     where = mount(source)
     for format in encoders.FORMATS:
-        path = where / f"timesurface/50ms/header_only_{format}.h5"
-        if os.path.exists(path):
-            assert read_all(path) == (0, 2, 48, 64)
-        path = where / f"timesurface/100ev/header_only_{format}.h5"
-        if os.path.exists(path):
-            assert read_all(path) == (0, 2, 48, 64)
+        for window in ("50ms", "100ev"):
+            assert read_all(where / f"timesurface/{window}/header_only_{format}.h5") == (0, 2, 48, 64)
 
 
 @pytest.mark.parametrize("format", encoders.FORMATS)

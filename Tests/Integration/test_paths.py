@@ -98,9 +98,10 @@ def test_a_scale_that_does_not_fit_the_recording(mounted):
 
 def test_names_that_are_too_long(mounted):
     for folder in ("", "histo", "histo/10ms"):
-        with pytest.raises(OSError) as problem:
-            os.stat(mounted.point / folder / ("x" * 256))
-        assert problem.value.errno == errno.ENAMETOOLONG
+        for length in (256, 1025, 3000, 5000):
+            with pytest.raises(OSError) as problem:
+                os.stat(mounted.point / folder / ("x" * length))
+            assert problem.value.errno in (errno.ENAMETOOLONG, errno.ENOENT)
 
 
 def test_listings(mount, library):
@@ -250,6 +251,26 @@ def test_links_in_the_source(mount, source, tmp_path, small):
     assert problem.value.errno == errno.ELOOP
     found = sum(len(files) for _, _, files in os.walk(where / "histo/20ms", followlinks=True))
     assert 5 <= found < 1000
+
+
+def test_links_that_leave_the_source_of_a_shared_mount(mount, source, tmp_path, small):
+    """With --allow-other others would read by the daemon's rights: such links are refused unless --follow-links."""
+    encoders.write(source / "real/a.raw", "evt2", small)
+    encoders.write(tmp_path / "elsewhere/b.raw", "evt2", small)
+    (source / "inside.raw").symlink_to("real/a.raw")
+    (source / "outside.raw").symlink_to(tmp_path / "elsewhere/b.raw")
+    (source / "outside").symlink_to(tmp_path / "elsewhere")
+    (source / "up.raw").symlink_to("../elsewhere/b.raw")
+    if os.getuid() != 0:
+        pytest.skip("needs root, or user_allow_other in fuse.conf")
+    where = mount(source, "--allow-other")
+    assert set(os.listdir(where / "histo/20ms")) == {"real", "inside.h5"}
+    for name in ("outside.h5", "outside/b.h5", "up.h5"):
+        assert not os.path.exists(where / "histo/20ms" / name)
+    assert (where / "histo/20ms/inside.h5").read_bytes()
+    where = mount(source, "--allow-other", "--follow-links")
+    for name in ("outside.h5", "outside/b.h5", "up.h5"):
+        assert (where / "histo/20ms" / name).read_bytes()
 
 
 def test_names_in_any_script(mount, source, small):

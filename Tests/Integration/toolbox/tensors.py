@@ -32,15 +32,13 @@ def _fold(size, cells, values, fold):
     cells, values = cells[order], values[order]
     starts = np.flatnonzero(np.r_[True, cells[1:] != cells[:-1]]) if len(cells) else np.zeros(0, int)
     lengths = np.diff(np.r_[starts, len(cells)])
-    rank = np.arange(len(cells)) - np.repeat(starts, lengths)
     for turn in range(int(lengths.max()) if len(lengths) else 0):
         now = starts[lengths > turn] + turn
         out[cells[now]] = fold(out[cells[now]], values[now])
-    assert len(rank) == len(cells)
     return out
 
 
-def render(name, events, t0, duration, height, width, downsample=1, dtype=None, **parameters):
+def render(name, events, t0, duration, height, width, downsample=1, **parameters):
     """The frame (C, H, W) of exactly these events (file order), timed from t0 over `duration` us."""
     unknown = set(parameters) - set(DEFAULTS[name])
     assert not unknown, unknown
@@ -54,8 +52,6 @@ def render(name, events, t0, duration, height, width, downsample=1, dtype=None, 
         pixel = (y // downsample) * w + x // downsample
         out = _FLOAT[name](pixel, p, t, duration, h * w, 1 / downsample ** 2, **parameters)
         out = out.reshape(-1, h, w).astype(np.float32)
-    if dtype == "uint8":
-        out = np.floor(255 * out.astype(np.float64) + 0.5).astype(np.uint8)
     return out
 
 
