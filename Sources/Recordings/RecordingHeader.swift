@@ -25,12 +25,17 @@ public struct RecordingHeader: Sendable {
     ///
     /// - Throws: `.notARecording`, `.headerContradiction`, `.unreadable`.
     public static func read(_ file: File) throws(RecordingError) -> RecordingHeader {
-        do { return try RecordingHeader(bytes: try file.bytes(in: 0..<Int64(sizeLimit) + 2), name: file.path) } catch {
-            switch error {
-            case let error as RecordingError: throw error
-            default: throw RecordingError(.unreadable, "\(error)", cause: error)
+        func bytes(_ count: Int) throws(RecordingError) -> [UInt8] {
+            do throws(FileError) { return try file.bytes(in: 0..<Int64(count)) } catch {
+                throw RecordingError(.unreadable, error.message, cause: error)
             }
         }
+        // Nearly every header ends in the first page; folders of thousands of recordings are opened for a listing.
+        let page = try bytes(4096)
+        if let header = try? RecordingHeader(bytes: page, name: file.path), header.payloadOffset < 4000 {
+            return header
+        }
+        return try RecordingHeader(bytes: page.count < 4096 ? page : bytes(sizeLimit + 2), name: file.path)
     }
 
     /// Reads the header at the start of `bytes`; `name` is for messages.

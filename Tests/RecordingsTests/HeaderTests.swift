@@ -136,6 +136,14 @@ import Testing
         #expect(try open(path, Geometry(width: 5, height: 4)).get().geometry == Geometry(width: 5, height: 4))
         let other = try folder.file("b.raw", Array("% evt 3.0\n% geometry 8x8\n% end\n".utf8))
         #expect(try open(other, Geometry(width: 5, height: 4)).get().geometry == Geometry(width: 8, height: 8))
+        // Headers around the size of the first read.
+        for length in [3980, 3990, 4000, 4084, 4085, 4086, 4096, 5000, 60_000] {
+            let text =
+                "% evt 3.0\n% geometry 8x8\n% note " + String(repeating: "n", count: length)
+                + "\n% geometry 9x9\n% end\n"
+            let header = try Recording(path: folder.file("long.raw", Array(text.utf8) + [0, 0x80])).header
+            #expect(header.payloadOffset == Int64(text.utf8.count) && header.geometry == Geometry(width: 9, height: 9))
+        }
         #expect(code(open(folder.path)) == .notARecording)
         #expect(code(open(folder.path + "/none.raw")) == .unreadable)
     }

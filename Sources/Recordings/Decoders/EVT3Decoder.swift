@@ -39,8 +39,17 @@ public enum EVT3Decoder: EventDecoder {
                     tally.outsideGeometry(1)
                 }
             } else if type &>> 1 == 2 {
-                let length: UInt32 = type == 4 ? 12 : 8
-                let mask = word & ((1 &<< length) &- 1)
+                var length: UInt32 = type == 4 ? 12 : 8
+                var mask = word & ((1 &<< length) &- 1)
+                if type == 4, baseX &+ 32 <= columns, i &+ 4 <= end {
+                    // The pattern that sensors write: 12, 12 and 8 columns, taken as one vector of 32.
+                    let next = words.word(i, UInt32.self)
+                    if next & 0xF000_F000 == 0x5000_4000 {
+                        mask |= (next & 0xFFF) &<< 12 | (next &>> 16 & 0xFF) &<< 24
+                        length = 32
+                        i &+= 4
+                    }
+                }
                 if baseX &+ length <= columns {
                     if mask != 0 {
                         sink.vector(baseX: Int(baseX), mask: mask, y: Int(y), polarity: vectorPolarity, t: t)
