@@ -1,5 +1,6 @@
 // Where log lines go: stderr in the foreground, a file in the log directory, or syslog, which journald keeps.
 
+import Files
 import Foundation
 import Logging
 import Synchronization
@@ -107,12 +108,9 @@ enum LogDestination {
 
     /// Makes the log directory; called before a mount goes to the background, so that the reason is seen.
     static func makeDirectory(_ directory: String) throws(CommandError) {
-        do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        } catch {
+        do throws(FileError) { try makeDirectories(directory) } catch {
             throw CommandError(
-                .outputUnwritable, "cannot make the log directory '\(directory)'; choose another --log-directory",
-                cause: error)
+                .outputUnwritable, "\(error.message); choose another --log-directory", cause: error)
         }
     }
 

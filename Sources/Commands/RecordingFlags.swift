@@ -67,7 +67,7 @@ enum RecordingFiles {
                     for name in names.sorted() where !name.hasPrefix(".") {
                         visit(path.hasSuffix("/") ? path + name : path + "/" + name, named: false)
                     }
-                } else if named || (status.kind == .regular && isRecording(path)) {
+                } else if named || (status.kind == .regular && VirtualFileSystem.isRecordingName(path)) {
                     files.append(path)
                 }
             } catch {
@@ -77,11 +77,6 @@ enum RecordingFiles {
         }
         for path in paths { visit(path, named: true) }
         return (files, unreadable)
-    }
-
-    private static func isRecording(_ path: String) -> Bool {
-        let lower = path.lowercased()
-        return lower.hasSuffix(".raw") || lower.hasSuffix(".dat")
     }
 }
 

@@ -82,3 +82,8 @@ final class RecordingCatalog: Sendable {
         return FileSystemError(number, "'\(path)' is not shown: \(error.message)", level: .warning, cause: error)
     }
 }
+
+extension VirtualFileSystem {
+    /// Whether a mount would look at a file of this name as a recording.
+    public static func isRecordingName(_ name: String) -> Bool { RecordingCatalog.isRecordingName(name) }
+}

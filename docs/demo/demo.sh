@@ -32,7 +32,11 @@ show "$evh5" mount "$folder/recordings" "$mount" --cache "$folder/cache" --log-d
 mounted=yes
 show ls -l "$mount/timesurface/50ms"
 show h5dump --header "$mount/timesurface/50ms/traffic.h5"
-show h5dump --dataset /data --start 10,0,100,100 --count 1,2,3,6 "$mount/histo/10ms/traffic.h5"
+# Where an edge is in frame 10, as the command line of h5dump wants it.
+spot=$("$python" -c 'import h5py, sys
+on = h5py.File(sys.argv[1])["data"][10, 1, :-3, :-6]
+print("10,0,%d,%d" % divmod(int(on.argmax()), on.shape[1]))' "$mount/histo/10ms/traffic.h5")
+show h5dump -A 0 --dataset /data --start "$spot" --count 1,2,3,6 "$mount/histo/10ms/traffic.h5"
 show "$python" "$here/frames.py" "$mount" traffic "$folder/frames.png"
 show "$evh5" status "$mount"
 show "$evh5" unmount "$mount"
