@@ -28,6 +28,7 @@ public final class MountSession: Sendable {
     /// Mounts. Fails with one line of reason; nothing is left mounted then.
     public init(fileSystem: any FileSystem, options: MountOptions, logger: Logger) throws(MountError) {
         try Mounts.checkDevice()
+        if options.allowOther || options.extra.contains("allow_other") { try Mounts.checkAllowOther() }
         try Mounts.checkMountPoint(options.mountPoint, allowNonEmpty: options.allowsNonEmpty)
         signal(SIGPIPE, SIG_IGN)
         LibraryLog.begin(logger)

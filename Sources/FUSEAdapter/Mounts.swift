@@ -137,6 +137,17 @@ public enum Mounts {
         }
     }
 
+    /// Throws when this process may not let other users into its mounts.
+    static func checkAllowOther() throws(MountError) {
+        guard geteuid() != 0 else { return }
+        let text = (try? String(contentsOfFile: "/etc/fuse.conf", encoding: .utf8)) ?? ""
+        let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        guard lines.contains("user_allow_other") else {
+            throw MountError(
+                .mountRefused, "allow_other needs the line `user_allow_other` in /etc/fuse.conf, or root; leave it out")
+        }
+    }
+
     /// Throws when nothing should be mounted at `path`.
     public static func checkMountPoint(_ path: String, allowNonEmpty: Bool) throws(MountError) {
         var status = stat()

@@ -1,7 +1,6 @@
 // Frames in memory, each computed once however many ask for it.
 
 import Foundation
-import Synchronization
 
 /// Keeps frames within a memory target; computes those that are missing, each once.
 ///
@@ -14,7 +13,7 @@ import Synchronization
 /// `patience`, the first in the queue is served beyond the target. So is a request larger than the target, once all
 /// other frames are gone.
 public final class FrameStore: Sendable {
-    private let table: Mutex<FrameTable>
+    private let table: Guarded<FrameTable>
     private let patience: Int
 
     /// A store of `memoryTarget` bytes in which at most `computeLimit` computations run at once (default: one for each
@@ -22,7 +21,7 @@ public final class FrameStore: Sendable {
     public init(
         memoryTarget: Int, computeLimit: Int = ProcessInfo.processInfo.activeProcessorCount, patience: Int = 1000
     ) {
-        table = Mutex(FrameTable(memoryTarget: memoryTarget, computeLimit: computeLimit))
+        table = Guarded(FrameTable(memoryTarget: memoryTarget, computeLimit: computeLimit))
         self.patience = max(1, patience)
     }
 

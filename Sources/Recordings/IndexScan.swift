@@ -70,14 +70,13 @@ struct IndexSink: EventSink {
     var last: Int64 = 0
     var lowest = Int64.max
     var highest = Int64.min
+    /// Whether `first` is set.
+    var isTouched = false
 
     @inline(__always)
     mutating func add(_ events: Int, at t: Int64) {
-        if count == 0 { first = t }
         count &+= Int64(events)
-        last = t
-        lowest = min(lowest, t)
-        highest = max(highest, t)
+        touch(t)
     }
 
     @inline(__always)
@@ -177,8 +176,10 @@ struct IndexScan {
     private mutating func decode(_ chunk: UnsafeRawBufferPointer, from start: Int64, to end: Int64) -> Int {
         guard end > position else { return 0 }
         let bytes = UnsafeRawBufferPointer(rebasing: chunk[Int(position - start)..<Int(end - start)])
-        let used = recording.format.decode(
-            bytes, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
+        let used =
+            recording.format == .evt3
+            ? EVT3Scan.scan(bytes, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
+            : recording.format.decode(bytes, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
         position += Int64(used)
         return used
     }

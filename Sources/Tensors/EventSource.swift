@@ -44,8 +44,8 @@ struct PlannedEvents: Sendable {
     let kind: Kind
     let geometry: Geometry
 
-    /// Above this many events in a frame, looking up single last events beats one pass over all: a bookmark of the time index covers about
-    /// as many.
+    /// Above this many events in a frame, looking up single last events beats one pass over all: a bookmark of the time
+    /// index covers about as many.
     private static let manyEvents: Int64 = 1 << 16
 
     /// - Parameter isTimed: whether `t0` and `duration` matter; in mode n_events they cost a pass over the events.
@@ -63,9 +63,15 @@ struct PlannedEvents: Sendable {
             }
         case .count(let count, _):
             let first = Int64(index) &* count
+            let end = first &+ count
             var times = FirstAndLastTime()
-            if isTimed { try numbered(first..<(first &+ count)).forEach(&times) }
-            let untimed = try numbered(first..<(first &+ count))
+            if isTimed, count < Self.manyEvents {
+                try numbered(first..<end).forEach(&times)
+            } else if isTimed {
+                try numbered(first..<(first &+ 1)).forEach(&times)
+                try numbered((end &- 1)..<end).forEach(&times)
+            }
+            let untimed = numbered(first..<end)
             return EventWindow(t0: times.first ?? 0, duration: times.last &- (times.first ?? 0), source: untimed.source)
         }
     }
@@ -88,7 +94,7 @@ struct PlannedEvents: Sendable {
     }
 
     /// The events `ordinals` of the selection, untimed.
-    private func numbered(_ ordinals: Range<Int64>) throws(RecordingError) -> EventWindow {
+    private func numbered(_ ordinals: Range<Int64>) -> EventWindow {
         guard case .count(_, let selection) = kind else {
             return EventWindow(t0: 0, duration: 1, source: .array([], geometry))
         }

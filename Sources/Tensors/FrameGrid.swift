@@ -4,8 +4,9 @@ import Recordings
 
 /// A frame's rows and columns: the sensor's geometry divided by a power of two.
 ///
-/// Cell (row, column) covers the pixels with y >> shift == row and x >> shift == column. Rows and columns of pixels at the
-/// lower and right edge that fill no whole cell (where the power of two does not divide a side) are left out, events and all.
+/// Cell (row, column) covers the pixels with y >> shift == row and x >> shift == column. Rows and columns of pixels at
+/// the lower and right edge that fill no whole cell (where the power of two does not divide a side) are left out,
+/// events and all.
 public struct FrameGrid: Hashable, Sendable {
     public let geometry: Geometry
     /// The power of two; at most 14.
@@ -47,4 +48,11 @@ struct CellIndex {
         guard UInt(bitPattern: x) < pixelWidth, UInt(bitPattern: y) < pixelHeight else { return -1 }
         return (y &>> shift) &* width &+ (x &>> shift)
     }
+}
+
+/// `distance` for on events, 0 for off ones. Without a branch: polarities come in no order that a processor could
+/// guess.
+@inline(__always)
+func offset(ofPolarity polarity: Int, _ distance: Int) -> Int {
+    distance & (0 &- polarity)
 }

@@ -60,4 +60,15 @@ public struct PreprocessingDefinition: Sendable {
         self.parameters = parameters
         self.make = make
     }
+
+    /// The same preprocessing by another name, with `values` as defaults.
+    func renamed(_ name: String, defaults values: ParameterValues) -> PreprocessingDefinition {
+        let renamed = parameters.map { ParameterDefinition($0.name, $0.kind, default: values[$0], $0.summary) }
+        return PreprocessingDefinition(name: name, summary: summary, parameters: renamed) {
+            [parameters, make] given throws(TensorError) in
+            var full = ParameterValues()
+            for (own, original) in zip(renamed, parameters) { full[original] = given[own] }
+            return try make(full)
+        }
+    }
 }

@@ -42,4 +42,30 @@ public final class PreprocessingRegistry: Sendable {
             }
         }
     }
+
+    /// Adds a preprocessing that is an existing one with other defaults, such as `histo10` for
+    /// `histo,max_incr_per_pixel=10`. Its parameters remain parameters, and `events_to_tensor` says the new name.
+    ///
+    /// - Throws: `.invalidParameter` when the name is taken or is no name of ASCII letters, digits, `_` and `-`, or
+    ///   when `component` also gives a size or an element type; what parsing `component` throws.
+    public func register(_ name: String, as component: String) throws(TensorError) {
+        let base = try PreprocessingSpec(component, registry: self)
+        guard base.scale == .full, !base.asUInt8 else {
+            throw TensorError(
+                .invalidParameter, "\(component): only parameters can be registered, no size and no dtype")
+        }
+        let isName = name.utf8.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        guard isName, (1...64).contains(name.utf8.count), definition(named: name) == nil else {
+            throw TensorError(
+                .invalidParameter, "\"\(name)\" is taken or is not 1 to 64 ASCII letters, digits, _ and -")
+        }
+        register(base.definition.renamed(name, defaults: base.values))
+    }
 }

@@ -1,8 +1,8 @@
 // The attributes of `/data`, as Metavision ML's generate_hdf5 writes them.
 
 extension TensorPlan {
-    /// Names, values and types of `/data`'s attributes in generate_hdf5's order: its own first, then the preprocessing's parameters, then
-    /// `store_as_uint8`, which exists only when true.
+    /// Names, values and types of `/data`'s attributes in generate_hdf5's order: its own first, then the
+    /// preprocessing's parameters, then `store_as_uint8`, which exists only when true.
     public var attributes: [(name: String, value: TensorAttribute)] {
         var period: Int64 = 0
         var count: Int64 = 0

@@ -24,8 +24,8 @@ public struct TensorPlan: Sendable {
     /// The most parts that max_duration may make of a recording; more would only be a mistake that fills directories.
     public static let largestPartCount = 1_000_000
 
-    /// How many files max_duration makes of a recording: as many as it takes to cover the frames (or, in mode n_events, the latest event);
-    /// at least 1, and 1 without max_duration.
+    /// How many files max_duration makes of a recording: as many as it takes to cover the frames (or, in mode n_events,
+    /// the latest event); at least 1, and 1 without max_duration.
     ///
     /// - Throws: `.notApplicable` when there would be more than `largestPartCount`.
     public static func partCount(_ spec: TensorSpec, _ totals: EventTotals) throws(TensorError) -> Int {
@@ -63,8 +63,8 @@ public struct TensorPlan: Sendable {
     }
 
     /// - Parameter part: which file, with max_duration; nil is the first.
-    /// - Throws: `TensorError.notApplicable` when the geometry, the part or the size does not allow it; `RecordingError` when
-    ///   counting the events of a part fails.
+    /// - Throws: `TensorError.notApplicable` when the geometry, the part or the size does not allow it;
+    ///   `RecordingError` when counting the events of a part fails.
     public init(
         spec: TensorSpec, geometry: Geometry, totals: EventTotals, source: EventSource, part: Int? = nil
     ) throws {
@@ -114,7 +114,8 @@ public struct TensorPlan: Sendable {
 
     /// Computes a frame and writes every byte of `frame`, which is `frameBytes` long.
     ///
-    /// - Throws: `RecordingError` when events cannot be read; `TensorError.notApplicable` for a frame or a buffer that is none.
+    /// - Throws: `RecordingError` when events cannot be read; `TensorError.notApplicable` for a frame or a buffer that
+    ///   is none.
     public func render(frame index: Int, into frame: UnsafeMutableRawBufferPointer) throws {
         guard (0..<frameCount).contains(index), frame.count == frameBytes, let base = frame.baseAddress else {
             throw TensorError(
@@ -133,8 +134,8 @@ public struct TensorPlan: Sendable {
         }
     }
 
-    /// The contents of `/last_timestamps`: the time of each frame's last event, us from the file's start (start_ts and earlier parts
-    /// subtracted). Frames of a fixed period have none: empty.
+    /// The contents of `/last_timestamps`: the time of each frame's last event, us from the file's start (start_ts and
+    /// earlier parts subtracted). Frames of a fixed period have none: empty.
     ///
     /// `generate_hdf5` sums up relative times here, restarting in every part, so they too count from the file's start.
     public func lastTimestamps(_ frames: Range<Int>) throws -> [Int64] {

@@ -14,7 +14,7 @@ extension VirtualFileSystem {
         public var memoryTarget: Int = 512 << 20
         /// Windows that listings show even before anybody used them.
         public var windows: [String] = ["10ms", "20ms", "50ms", "100ms", "250ms"]
-        /// Files beside the recordings are shown up to this size, in bytes.
+        /// Files beside the recordings are shown when they have fewer bytes than this.
         public var companionSizeLimit: Int64 = 64 << 20
         /// Whether symbolic links may lead out of the source.
         public var linksMayLeaveSource = true

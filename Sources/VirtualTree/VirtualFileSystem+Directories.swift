@@ -15,7 +15,11 @@ struct Listed: Sendable {
 
 extension VirtualFileSystem {
     public func openDirectory(_ inode: Inode) throws(FileSystemError) -> Handle {
-        let listed = try list(node(inode))
+        let node = try node(inode)
+        let own = [(".", node.key), ("..", split(node.key).folder)].map { name, key in
+            Listed(name: name, key: key, kind: .directory, place: nil)
+        }
+        let listed = try own + list(node)
         return directories.withLock { $0.insert(listed) }
     }
 

@@ -57,10 +57,10 @@ extension VirtualFileSystem {
         switch status.kind {
         case .directory: return .folder(spec, path: inner)
         case .regular where !isCut(name, spec):
-            guard status.size <= options.companionSizeLimit else {
+            guard status.size < options.companionSizeLimit else {
                 throw FileSystemError(
                     ENOENT,
-                    "'\(inner)' is not shown: \(status.size) bytes are more than companion-size-limit (\(options.companionSizeLimit))",
+                    "'\(inner)' is not shown: \(status.size) bytes are not below companion-size-limit (\(options.companionSizeLimit))",
                     level: .info)
             }
             return .companion(path: inner)

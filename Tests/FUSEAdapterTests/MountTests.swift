@@ -22,11 +22,11 @@ struct MountTests {
     }
 
     /// The process that serves `directory`.
-    private func daemon(_ directory: String) -> pid_t? {
+    private func daemon(_ directory: String, _ program: String = fixture) -> pid_t? {
         let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
         return numbers.first { number in
             let words = FileManager.default.contents(atPath: "/proc/\(number)/cmdline") ?? Data()
-            return String(decoding: words, as: UTF8.self).hasPrefix("\(Self.fixture)\0\(directory)\0")
+            return String(decoding: words, as: UTF8.self).hasPrefix("\(program)\0\(directory)\0")
         }
     }
 
@@ -187,8 +187,7 @@ struct MountTests {
         let second = run([Self.fixture, directory, "background"])
         #expect(second.status == 3)
         #expect(
-            second.errors.hasSuffix(
-                "fuse-fixture: evh5 is mounted at '\(directory)' already; `evh5 unmount` it first\n"))
+            second.errors == "fuse-fixture: evh5 is mounted at '\(directory)' already; `evh5 unmount` it first\n")
 
         try Mounts.unmount(directory)
         #expect(waitUntil { daemon(directory) == nil }, "the daemon outlives its mount")
@@ -250,6 +249,11 @@ struct MountTests {
             try FileManager.default.removeItem(atPath: directory)
             try Test.cancel("the Swift runtime or /tmp is not readable for nobody")
         }
+        if !((try? String(contentsOfFile: "/etc/fuse.conf", encoding: .utf8)) ?? "").contains("\nuser_allow_other") {
+            let outcome = run(nobody + [program, point, "allowother", "background"])
+            #expect(outcome.status == 3)
+            #expect(outcome.errors.hasPrefix("fuse-fixture: allow_other needs the line `user_allow_other`"))
+        }
         let mounting = run(nobody + [program, point, "background"])
         #expect(mounting.status == 0, "\(mounting.errors)")
         #expect(Mounts.list().contains { $0.mountPoint == point && $0.source == "/some, source" })
@@ -258,6 +262,12 @@ struct MountTests {
         #expect(run(["cat", "\(point)/small.txt"]).errors.contains("Permission denied"))
         #expect(
             run(nobody + ["dd", "if=\(point)/big.bin", "of=/dev/null", "bs=8M", "count=4", "status=none"]).status == 0)
+        // A signal ends it through fusermount3, too.
+        let pid = try #require(daemon(point, program))
+        kill(pid, SIGTERM)
+        #expect(waitUntil { daemon(point, program) == nil })
+        #expect(!mounted(point))
+        #expect(run(nobody + [program, point, "background"]).status == 0)
         let unmounting = run(nobody + [program, point, "unmount"])
         #expect(unmounting.status == 0, "\(unmounting.errors)")
         #expect(!mounted(point))

@@ -46,8 +46,10 @@ do {
         }
         print("ended")
     } catch {
-        pipe?.fail(code: 3, message: "\(error)")
-        throw error
+        guard let pipe else { throw error }
+        // The process that started this one says it.
+        pipe.fail(code: 3, message: "\(error)")
+        exit(3)
     }
 } catch {
     say("fuse-fixture: \(error)")

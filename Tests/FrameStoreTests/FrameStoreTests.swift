@@ -2,7 +2,6 @@
 
 import Foundation
 import FrameStore
-import Synchronization
 import Testing
 
 @Suite(.serialized) struct FrameStoreTests {
@@ -50,7 +49,7 @@ import Testing
         let store = FrameStore(memoryTarget: 1 << 20, computeLimit: 1)
         let other = Level()
         let failed = Level()
-        let asked = Mutex<[Int]>([])
+        let asked = Guarded<[Int]>([])
         let first = start {
             do {
                 _ = try store.frames([key(0), key(1), key(2)], byteCount: 4096) { which, bytes in
@@ -197,9 +196,9 @@ import Testing
     @Test func whoeverWaitsLongestIsServedFirst() throws {
         let store = FrameStore(memoryTarget: 4 * 4096, patience: 60_000)
         var held = try (0..<4).map { number in try store.frame(key(number), byteCount: 4096) { fill(key(number), $0) } }
-        let order = Mutex<[String]>([])
+        let order = Guarded<[String]>([])
         let large = start {
-            _ = try? store.frame(key(10), byteCount: 3 * 4096) { _ in order.withLock { $0.append("large") } }
+            _ = try? store.frame(key(10), byteCount: 4 * 4096) { _ in order.withLock { $0.append("large") } }
         }
         #expect(eventually { store.statistics.waits == 1 })
         let small = start {
@@ -219,7 +218,7 @@ import Testing
 
     @Test func whatIsLargerThanAllMemoryIsServedAlone() throws {
         let store = FrameStore(memoryTarget: 4 * 4096, patience: 60_000)
-        let held = Mutex<[Frame]>(
+        let held = Guarded<[Frame]>(
             try (0..<3).map { n in try store.frame(key(n), byteCount: 4096) { fill(key(n), $0) } })
         let large = start {
             let frame = try? store.frame(key(10), byteCount: 100 * 4096) { fill(key(10), $0) }

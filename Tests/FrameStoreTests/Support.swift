@@ -2,7 +2,6 @@
 
 import Foundation
 import FrameStore
-import Synchronization
 
 /// Runs `body` on `count` threads of its own at once, and waits for all of them.
 func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
@@ -43,21 +42,43 @@ private func word(_ key: FrameKey, _ index: Int) -> UInt64 {
     (key.tensor &* 0x9E37_79B9_7F4A_7C15) ^ UInt64(truncatingIfNeeded: key.frame &* 1_000_003 &+ index)
 }
 
-/// Writes the frame's pattern into every word of `bytes`.
+/// The distance of the words that tell a frame: all of them in small frames, some thousands in large ones.
+private func stride(_ byteCount: Int) -> Int { max(1, byteCount / 32_768) }
+
+// Loops by hand: in debug builds for the thread sanitizer everything generic is very slow.
+
+/// Writes the frame's pattern into `bytes`.
 func fill(_ key: FrameKey, _ bytes: UnsafeMutableRawBufferPointer) {
-    for index in 0..<bytes.count / 8 {
+    var index = 0
+    while index < bytes.count / 8 {
         bytes.storeBytes(of: word(key, index), toByteOffset: index * 8, as: UInt64.self)
+        index += stride(bytes.count)
     }
 }
 
-/// Whether every word of `bytes` is of the frame's pattern.
+/// Whether `bytes` has the frame's pattern.
 func isWhole(_ key: FrameKey, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    (0..<bytes.count / 8).allSatisfy { bytes.load(fromByteOffset: $0 * 8, as: UInt64.self) == word(key, $0) }
+    var index = 0
+    while index < bytes.count / 8 {
+        if bytes.load(fromByteOffset: index * 8, as: UInt64.self) != word(key, index) { return false }
+        index += stride(bytes.count)
+    }
+    return true
+}
+
+/// A value that one thread at a time gets to see; with a lock that the thread sanitizer knows.
+final class Guarded<Value>: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value: Value
+
+    init(_ value: Value) { self.value = value }
+
+    func withLock<R>(_ body: (inout Value) -> R) -> R { lock.withLock { body(&value) } }
 }
 
 /// A number that threads change, and the largest it was.
 final class Level: Sendable {
-    private let state = Mutex((value: 0, peak: 0))
+    private let state = Guarded((value: 0, peak: 0))
 
     func add(_ n: Int) { state.withLock { $0 = ($0.value + n, max($0.peak, $0.value + n)) } }
     var value: Int { state.withLock { $0.value } }

@@ -57,7 +57,7 @@ func bytes(of layout: TensorFileLayout, _ kind: ElementKind, in range: Range<Int
 
 /// A folder that is removed with this object.
 final class Folder {
-    let path = "/tmp/evh5-tensorfile/tests-\(UUID().uuidString)"
+    let path = FileManager.default.temporaryDirectory.path + "/evh5-tensorfile-\(UUID().uuidString)"
 
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
 

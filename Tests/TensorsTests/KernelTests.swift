@@ -45,7 +45,8 @@ import Testing
     }
 
     @Test func eventCube() throws {
-        // Two bins with centres at 25 and 75 us: 0 gives half to the first and loses the rest before it, 25 all, 50 a half to each.
+        // Two bins with centres at 25 and 75 us: 0 gives half to the first and loses the rest before it, 25 all, 50 a
+        // half to each.
         let first: [[Float]] = [[0, 0, 0, 0, 0, 0, 0, 0.25], [0.75, 0, 0, 0, 0, 0, 0, 0]]
         let second: [[Float]] = [[0, 0.5, 0, 0, 0, 0, 0, 0.25], [0, Float(0.5 * (1 - 0.48)), 0, 0, 0, 0, 0, 0]]
         #expect(try frame("event_cube,num_utbins=2,max_incr_per_pixel=2") == (first + second).flatMap { $0 })
@@ -78,7 +79,8 @@ import Testing
         }
     }
 
-    /// Time running backwards inside a frame of counted events, events outside the geometry, extreme times: no trap, no stray byte.
+    /// Time running backwards inside a frame of counted events, events outside the geometry, extreme times: no trap, no
+    /// stray byte.
     @Test func strangeEventsDoNoHarm() throws {
         let strange = [
             Event(x: 0, y: 0, polarity: 1, t: 1000), Event(x: 1, y: 0, polarity: 0, t: Int64.min / 4),

@@ -1,4 +1,5 @@
-// A slow second opinion on every preprocessing, written cell by cell from the definitions, sharing nothing with the kernels.
+// A slow second opinion on every preprocessing, written cell by cell from the definitions, sharing nothing with the
+// kernels.
 
 import Recordings
 

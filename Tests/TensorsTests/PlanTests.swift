@@ -107,6 +107,43 @@ import Testing
         #expect(try [UInt8](odd) == one.bytes(0))
     }
 
+    /// Frames of many events look up only their first and last time; a time surface shows both.
+    @Test func largeCountedFramesAreTimedByTheirEnds() throws {
+        let all = (0..<70_001).map { Event(x: $0 == 35_000 ? 1 : 0, y: 0, polarity: 0, t: 1000 + Int64($0)) }
+        let surface = try plan("timesurface", "70001ev", geometry, all).values(0)
+        #expect(surface[0] == 1)
+        #expect(surface[1] == 0.5)
+    }
+
+    @Test func registeredPreprocessings() throws {
+        let registry = PreprocessingRegistry.standard
+        let own = PreprocessingRegistry([])
+        for name in registry.names { if let definition = registry.definition(named: name) { own.register(definition) } }
+        try own.register("histo10", as: "histo,max_incr_per_pixel=10")
+        #expect(own.names.last == "histo10")
+        #expect(registry.definition(named: "histo10") == nil)
+        let spec = try PreprocessingSpec("histo10,max_incr_per_pixel=10.0", registry: own)
+        #expect(spec.text == "histo10")
+        #expect(
+            try PreprocessingSpec("histo10,max_incr_per_pixel=5", registry: own).text == "histo10,max_incr_per_pixel=5")
+        let all = events([1, 101])
+        func made(_ text: String) throws -> TensorPlan {
+            try TensorPlan(
+                spec: TensorSpec(preprocessing: text, window: "100us", registry: own), geometry: geometry,
+                totals: EventTotals(all),
+                source: .array(all))
+        }
+        #expect(try made("histo10").bytes(0) == plan("histo,max_incr_per_pixel=10", "100us", geometry, all).bytes(0))
+        #expect(try made("histo10,max_incr_per_pixel=5").bytes(0) == plan("histo", "100us", geometry, all).bytes(0))
+        #expect(try made("histo10").attributes.first?.value == .fixedString("histo10"))
+        for (name, component) in [
+            ("histo", "diff"), ("a b", "diff"), ("", "diff"), ("..", "diff"), ("x", "nothing"),
+            ("x", "diff,downsample=2"), ("x", "histo,dtype=uint8"),
+        ] {
+            #expect(throws: TensorError.self) { try own.register(name, as: component) }
+        }
+    }
+
     @Test func attributesOfPeriods() throws {
         let made = try plan("histo,dtype=uint8,downsample=2", "50ms", geometry, events([5]))
         #expect(

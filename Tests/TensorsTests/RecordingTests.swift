@@ -56,7 +56,8 @@ private struct Collector: EventSink {
             counts: ["1000ev", "500ev,start_ts=5ms,max_duration=20ms"])
     }
 
-    /// EVT2.1 words, put together here: 32 pixels in one word, often the same ones, so that the counters saturate lane by lane.
+    /// EVT2.1 words, put together here: 32 pixels in one word, often the same ones, so that the counters saturate lane
+    /// by lane.
     @Test func vectorsOf32Pixels() throws {
         var random = SeededGenerator(seed: 3)
         var words: [UInt64] = [8 << 60]

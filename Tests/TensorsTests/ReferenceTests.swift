@@ -35,7 +35,8 @@ let hasReference: Bool = {
 @Suite struct ReferenceTests {
     static let skipped: Comment = "needs ../shared (or EVH5_SHARED) and python3 with numpy 2"
 
-    /// Reads events (packed x, y, p, t) and a case per line: name shift mode start size uint8 overrides; writes each frame's elements.
+    /// Reads events (packed x, y, p, t) and a case per line: name shift mode start size uint8 overrides; writes each
+    /// frame's elements.
     private static let program = """
         import json, sys
         import numpy as np
@@ -131,7 +132,8 @@ let hasReference: Bool = {
                         for (mode, start, size) in [("time", 0, 10_000), ("time", 14_007, 7001), ("count", 2, 1100)]
                             as [(String, Int64, Int64)]
                         {
-                            // Where cells do not fill the geometry, the reference can only be asked without the rest's events.
+                            // Where cells do not fill the geometry, the reference can only be asked without the rest's
+                            // events.
                             if mode == "count",
                                 geometry.width % (1 << shift) != 0 || geometry.height % (1 << shift) != 0
                             {

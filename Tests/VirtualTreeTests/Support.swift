@@ -113,7 +113,8 @@ extension VirtualFileSystem {
             names.append($0.name)
             return true
         }
-        return names
+        guard names.starts(with: [".", ".."]) else { throw FileSystemError(EIO, "a listing begins with . and ..") }
+        return Array(names.dropFirst(2))
     }
 
     func link(_ path: String) throws -> String { try readLink(walk(path, followLast: false).attributes.inode) }

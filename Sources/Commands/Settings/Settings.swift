@@ -61,7 +61,7 @@ package enum Settings {
         takes: "windows such as 10ms, 250ms or 10000ev", default: VirtualFileSystem.Options().windows,
         shown: VirtualFileSystem.Options().windows.joined(separator: ","), parse: windowList)
     package static let companionSizeLimit = Setting<Int>(
-        "companion-size-limit", "Files beside the recordings are shown up to this size.",
+        "companion-size-limit", "Files beside the recordings are shown when they are smaller than this.",
         takes: "a size such as 64M or 1.5G", default: 64 << 20, shown: "64M",
         parse: { $0.text.flatMap { Quantity.bytes($0) } })
     package static let options = Setting<[String]>(

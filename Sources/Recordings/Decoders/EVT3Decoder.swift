@@ -71,8 +71,7 @@ public enum EVT3Decoder: EventDecoder {
                 let new = Int64(word & 0xFFF) &<< 12
                 let old = timeHigh & 0xFF_F000
                 if new != old {
-                    timeHigh = timeHigh &- old &+ new
-                    if old >= new &+ (2048 &<< 12) { timeHigh &+= 1 &<< 24 }
+                    timeHigh = timeHigh &- old &+ new &+ (old >= new &+ (2048 &<< 12) ? 1 &<< 24 : 0)
                     timeLow = 0
                     t = timeHigh &- shift
                 }
@@ -114,5 +113,17 @@ public enum EVT3Decoder: EventDecoder {
             i &+= 2
         }
         return i
+    }
+}
+
+extension DecoderState {
+    /// A TIME_HIGH of EVT3 after the first: a change sets the low part to 0, a fall by half the range or more is a wrap.
+    @inline(__always)
+    mutating func advanceEVT3(to word: UInt16) {
+        let new = Int64(word) &<< 12
+        let old = timeHigh & 0xFF_F000
+        if new == old { return }
+        timeHigh = timeHigh &- old &+ new &+ (old >= new &+ (2048 &<< 12) ? 1 &<< 24 : 0)
+        timeLow = 0
     }
 }

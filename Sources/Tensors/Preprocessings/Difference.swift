@@ -2,7 +2,8 @@
 
 import Recordings
 
-/// `diff`: (1, H, W); every event adds or subtracts 1 / (max_incr_per_pixel 4^shift) in float32, kept in -1...1 after each.
+/// `diff`: (1, H, W); every event adds or subtracts 1 / (max_incr_per_pixel 4^shift) in float32, kept in -1...1 after
+/// each.
 struct Difference: Preprocessing {
     static let definition = PreprocessingDefinition(
         name: "diff", summary: "on events minus off events per pixel, saturating at -1 and 1",
@@ -38,8 +39,11 @@ struct Difference: Preprocessing {
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            let sum = values[place] + (polarity == 0 ? -step : step)
-            values[place] = max(-1, min(1, sum))
+            // Minus for off events, by the sign bit.
+            let sum =
+                values[place] + Float(bitPattern: step.bitPattern ^ (UInt32(truncatingIfNeeded: polarity ^ 1) &<< 31))
+            let capped = sum < 1 ? sum : 1
+            values[place] = capped > -1 ? capped : -1
         }
     }
 }

@@ -2,9 +2,10 @@
 
 import Recordings
 
-/// `event_cube`: (2 num_utbins, H, W), channel 2 bin + polarity, or (num_utbins, H, W) with split_polarity=false, where off events count
-/// negative. Every event adds 1 / (max_incr_per_pixel 4^shift), shared linearly in time between the centres of the two nearest bins; sums
-/// are kept in -1...1 after each event. Arithmetic is double, storage float32, as in the reference.
+/// `event_cube`: (2 num_utbins, H, W), channel 2 bin + polarity, or (num_utbins, H, W) with split_polarity=false, where
+/// off events count negative. Every event adds 1 / (max_incr_per_pixel 4^shift), shared linearly in time between the
+/// centres of the two nearest bins; sums are kept in -1...1 after each event. Arithmetic is double, storage float32, as
+/// in the reference.
 struct EventCube: Preprocessing {
     static let splitPolarity = ParameterDefinition(
         "split_polarity", .boolean, default: .boolean(true), "a channel for each polarity instead of signed sums")
@@ -64,7 +65,8 @@ struct EventCube: Preprocessing {
         /// Elements from one bin to the next, and from a bin's off to its on channel (none without split_polarity).
         let binStride: Int
         let onOffset: Int
-        let offSign: Double
+        /// The sign bit that off events flip; none with split_polarity.
+        let offSign: UInt64
         // Many events share a time: bins and weights are computed once.
         var time: Int64
         /// Elements before the left bin's first channel.
@@ -86,7 +88,7 @@ struct EventCube: Preprocessing {
             self.step = step
             binStride = splitPolarity ? 2 * grid.cells : grid.cells
             onOffset = splitPolarity ? grid.cells : 0
-            offSign = splitPolarity ? 1 : -1
+            offSign = splitPolarity ? 0 : 1 << 63
             time = window.t0
             setTime(window.t0)
         }
@@ -96,15 +98,17 @@ struct EventCube: Preprocessing {
             if t != time { setTime(t) }
             let place = cell(x, y)
             if place < 0 { return }
-            let value = values + (left &+ (polarity == 0 ? place : place &+ onOffset))
-            let sign = polarity == 0 ? offSign : 1
-            if hasLeft { add(sign * leftWeight, to: value) }
-            if hasRight { add(sign * rightWeight, to: value + binStride) }
+            let value = values + (left &+ place &+ offset(ofPolarity: polarity, onOffset))
+            let sign = offSign & (UInt64(truncatingIfNeeded: polarity ^ 1) &<< 63)
+            if hasLeft { add(leftWeight, sign, to: value) }
+            if hasRight { add(rightWeight, sign, to: value + binStride) }
         }
 
         @inline(__always)
-        private func add(_ weight: Double, to value: UnsafeMutablePointer<Float>) {
-            value.pointee = Float(max(-1, min(1, Double(value.pointee) + weight)))
+        private func add(_ weight: Double, _ sign: UInt64, to value: UnsafeMutablePointer<Float>) {
+            let sum = Double(value.pointee) + Double(bitPattern: weight.bitPattern ^ sign)
+            let capped = sum < 1 ? sum : 1
+            value.pointee = Float(capped > -1 ? capped : -1)
         }
 
         @inline(never)

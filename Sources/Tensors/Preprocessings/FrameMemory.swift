@@ -22,21 +22,22 @@ func accumulateFloats<Failure: Error>(
     for i in 0..<count { bytes[i] = byte(scratch[i]) }
 }
 
-/// What `dtype=uint8` stores of a value in 0...1: numpy's `uint8(around(255 * v))` with v a float32. Values beyond 0...1, which only
-/// recordings whose time runs backwards can have in mode n_events, become 0 or 255.
+/// What `dtype=uint8` stores of a value in 0...1: numpy's `uint8(around(255 * v))` with v a float32. Values beyond
+/// 0...1, which only recordings whose time runs backwards can have in mode n_events, become 0 or 255.
 @inline(__always)
 func byte(_ value: Float) -> UInt8 {
     let scaled = 255 * value
     let clamped = scaled > 0 ? (scaled < 255 ? scaled : 255) : 0
-    // Floats from 2^23 on are integers, so this sum is rounded, half to even, and its lowest bits are the result. A call to round would
-    // keep loops from being vectorised on processors without SSE4.1.
+    // Floats from 2^23 on are integers, so this sum is rounded, half to even, and its lowest bits are the result. A
+    // call to round would keep loops from being vectorised on processors without SSE4.1.
     return UInt8(truncatingIfNeeded: (clamped + 0x1p23).bitPattern)
 }
 
 /// Replaces `count` bytes, which fill the last quarter of `frame`, by the float32 `value(byte)` each; in place.
 ///
-/// Going forward, float i is written at 4i while byte i is read at 3 count + i, so writing stays behind reading. It goes in blocks whose
-/// floats end before their first byte, three quarters of what is left at a time, so that the loops have no overlap and are vectorised.
+/// Going forward, float i is written at 4i while byte i is read at 3 count + i, so writing stays behind reading. It
+/// goes in blocks whose floats end before their first byte, three quarters of what is left at a time, so that the loops
+/// have no overlap and are vectorised.
 @inline(__always)
 func expandInPlace(_ frame: UnsafeMutableRawBufferPointer, count: Int, _ value: (UInt8) -> Float) {
     guard let base = frame.baseAddress else { return }

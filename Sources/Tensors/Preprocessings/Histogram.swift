@@ -35,7 +35,7 @@ struct Histogram: Preprocessing {
         let counters = (storedAsUInt8 ? base : base + 3 * count).bindMemory(to: UInt8.self, capacity: count)
         counters.update(repeating: 0, count: count)
         var sink = CountSink(
-            counters: counters, cells: grid.cells, cell: CellIndex(grid), topOff: 255, topOn: 255)
+            counters: counters, cells: grid.cells, cell: CellIndex(grid), tops: 0xFFFF)
         try window.forEach(&sink)
         table.expand(frame, count: count, storedAsUInt8: storedAsUInt8)
     }
@@ -91,22 +91,23 @@ struct SaturationTable {
 
 /// Counts events per polarity and cell, each polarity up to its own top.
 ///
-/// Vectors are taken event by event: adding 16 lanes at once was measured to be three times slower, since the vectors of real and dense
-/// recordings have one to four bits set.
+/// Vectors are taken event by event: adding 16 lanes at once was measured to be three times slower, since the vectors
+/// of real and dense recordings have one to four bits set.
 struct CountSink: EventSink {
     let counters: UnsafeMutablePointer<UInt8>
     let cells: Int
     let cell: CellIndex
-    let topOff: UInt8
-    let topOn: UInt8
+    /// The largest count of off events in the low byte, that of on events above it.
+    let tops: Int
 
     @inline(__always)
     mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
         let place = cell(x, y)
         if place < 0 { return }
-        let counter = counters + (polarity == 0 ? place : place &+ cells)
+        let counter = counters + (place &+ offset(ofPolarity: polarity, cells))
         let count = counter.pointee
-        counter.pointee = count &+ (count == (polarity == 0 ? topOff : topOn) ? 0 : 1)
+        let top = UInt8(truncatingIfNeeded: tops &>> (8 &* polarity))
+        counter.pointee = count &+ (count == top ? 0 : 1)
     }
 }
 
@@ -121,7 +122,7 @@ private struct SumSink: EventSink {
     mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
         let place = cell(x, y)
         if place < 0 { return }
-        let value = values + (polarity == 0 ? place : place &+ cells)
+        let value = values + (place &+ offset(ofPolarity: polarity, cells))
         let sum = value.pointee + step
         value.pointee = sum < 1 ? sum : 1
     }

@@ -2,8 +2,8 @@
 
 import Recordings
 
-/// `multi_channel_timesurface`: (2 num_utbins, H, W), channel 2 bin + polarity; the time of the cell's latest event within the bin as a
-/// fraction of the bin.
+/// `multi_channel_timesurface`: (2 num_utbins, H, W), channel 2 bin + polarity; the time of the cell's latest event
+/// within the bin as a fraction of the bin.
 struct MultiChannelTimeSurface: Preprocessing {
     static let bins = ParameterDefinition(
         "num_utbins", .integer(1...64), default: .integer(3), "micro time bins of a frame")
@@ -67,10 +67,11 @@ struct MultiChannelTimeSurface: Preprocessing {
             if t != time { setTime(t) }
             let place = cell(x, y)
             if place < 0 || start < 0 { return }
-            values[start &+ (polarity == 0 ? place : place &+ cells)] = element
+            values[start &+ place &+ offset(ofPolarity: polarity, cells)] = element
         }
 
-        /// The last bin also takes what lies past it within its own length; events before the frame (time running backwards) have no bin.
+        /// The last bin also takes what lies past it within its own length; events before the frame (time running
+        /// backwards) have no bin.
         @inline(never)
         mutating func setTime(_ t: Int64) {
             time = t

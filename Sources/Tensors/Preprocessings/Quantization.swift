@@ -6,11 +6,12 @@ enum Quantization {
     static let normalization = ParameterDefinition(
         "normalization", .boolean, default: .boolean(false), "divide by the largest counter, giving float32")
 
-    /// Renders counters of one byte as the frame asks for: themselves, normalised, or averaged over cells, at `scale` = 1.
+    /// Renders counters of one byte as the frame asks for: themselves, divided by `scale`, or averaged over cells.
     ///
     /// - Parameters:
     ///   - isSigned: counters are Int8, not UInt8.
-    ///   - count: fills zeroed counters (channels, geometry.height, geometry.width) or, when cells are pixels, (channels, grid.height, grid.width).
+    ///   - scale: what normalisation divides by; nil without it.
+    ///   - count: counts into zeroed counters of the sensor's geometry, (channels, geometry.height, geometry.width).
     static func render(
         into frame: UnsafeMutableRawBufferPointer, on grid: FrameGrid, channels: Int, isSigned: Bool, scale: Int?,
         storedAsUInt8: Bool, _ count: (UnsafeMutablePointer<UInt8>) throws(RecordingError) -> Void

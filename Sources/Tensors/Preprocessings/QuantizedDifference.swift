@@ -2,8 +2,8 @@
 
 import Recordings
 
-/// `diff_quantized`: (1, H, W), signed counters of negative_bit_length bits; an event that would leave their range is not counted. int8;
-/// float32 when downsampled (averages) or normalised (divided by 2^(negative_bit_length - 1)).
+/// `diff_quantized`: (1, H, W), signed counters of negative_bit_length bits; an event that would leave their range is
+/// not counted. int8; float32 when downsampled (averages) or normalised (divided by 2^(negative_bit_length - 1)).
 struct QuantizedDifference: Preprocessing {
     static let bits = ParameterDefinition(
         "negative_bit_length", .integer(1...8), default: .integer(8), "bits of the signed counters")
@@ -50,7 +50,7 @@ struct QuantizedDifference: Preprocessing {
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            let count = Int(Int8(bitPattern: counters[place])) &+ (polarity == 0 ? -1 : 1)
+            let count = Int(Int8(bitPattern: counters[place])) &+ (polarity &<< 1) &- 1
             if count >= low, count <= high { counters[place] = UInt8(truncatingIfNeeded: count) }
         }
     }

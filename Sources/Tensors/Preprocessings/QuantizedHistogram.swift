@@ -2,8 +2,9 @@
 
 import Recordings
 
-/// `histo_quantized`: (2, H, W), counters of negative_bit_length bits for off events and total_bit_length - negative_bit_length for on
-/// events, saturating. uint8; float32 when downsampled (averages) or normalised (divided by the larger counter's largest value).
+/// `histo_quantized`: (2, H, W), counters of negative_bit_length bits for off events and total_bit_length -
+/// negative_bit_length for on events, saturating. uint8; float32 when downsampled (averages) or normalised (divided by
+/// the larger counter's largest value).
 struct QuantizedHistogram: Preprocessing {
     static let negativeBits = ParameterDefinition(
         "negative_bit_length", .integer(1...8), default: .integer(4), "bits of the counters of off events")
@@ -47,7 +48,7 @@ struct QuantizedHistogram: Preprocessing {
         ) { counters throws(RecordingError) in
             var sink = CountSink(
                 counters: counters, cells: full.cells, cell: CellIndex(full),
-                topOff: UInt8(negativeTop), topOn: UInt8(positiveTop))
+                tops: negativeTop | positiveTop << 8)
             try window.forEach(&sink)
         }
     }

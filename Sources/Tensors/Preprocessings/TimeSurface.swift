@@ -2,7 +2,8 @@
 
 import Recordings
 
-/// `timesurface`: (2, H, W), channel 0 off and 1 on; the time of the cell's latest event (in file order) as a fraction of the frame.
+/// `timesurface`: (2, H, W), channel 0 off and 1 on; the time of the cell's latest event (in file order) as a fraction
+/// of the frame.
 struct TimeSurface: Preprocessing {
     static let definition = PreprocessingDefinition(
         name: "timesurface", summary: "time of the latest event per pixel and polarity, as a fraction of the frame"
@@ -56,7 +57,7 @@ struct TimeSurface: Preprocessing {
             if t != time { setTime(t) }
             let place = cell(x, y)
             if place < 0 { return }
-            values[polarity == 0 ? place : place &+ cells] = element
+            values[place &+ offset(ofPolarity: polarity, cells)] = element
         }
 
         @inline(__always)

@@ -4,8 +4,9 @@ import Recordings
 
 /// `<preprocessing>[,key=value...]`, parsed and canonical.
 ///
-/// Keys are the preprocessing's parameters, `downsample=k` (1, 2, 4 ... 16384; 1 is the default) or `height=` with `width=`, and
-/// `dtype=`: `uint8` for preprocessings whose values are in 0...1, `float32` (the default, spelled out) for all that are float32.
+/// Keys are the preprocessing's parameters, `downsample=k` (1, 2, 4 ... 16384; 1 is the default) or `height=` with
+/// `width=`, and `dtype=`: `uint8` for preprocessings whose values are in 0...1, `float32` (the default, spelled out)
+/// for all that are float32.
 public struct PreprocessingSpec: Sendable {
     /// How frames relate to the sensor's geometry.
     public enum Scale: Hashable, Sendable {
@@ -27,7 +28,8 @@ public struct PreprocessingSpec: Sendable {
     public let preprocessing: any Preprocessing
     let definition: PreprocessingDefinition
 
-    /// - Throws: `.unknownPreprocessing`, `.unknownParameter` or `.invalidParameter`; nothing else, whatever the text is.
+    /// - Throws: `.unknownPreprocessing`, `.unknownParameter` or `.invalidParameter`; nothing else, whatever the text
+    ///   is.
     public init(_ component: String, registry: PreprocessingRegistry = .standard) throws(TensorError) {
         var parts = try SpecComponent(component, code: .invalidParameter)
         guard let definition = registry.definition(named: parts.head) else {

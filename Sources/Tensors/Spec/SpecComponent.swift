@@ -6,8 +6,8 @@ struct SpecComponent {
     private var values: [String: String] = [:]
     private let code: TensorError.Code
 
-    /// - Throws: `code` when `text` is no such component: not printable ASCII, longer than a file name may be (255 bytes),
-    ///   an empty head, key or value, an item without `=`, or a key twice.
+    /// - Throws: `code` when `text` is no such component: not printable ASCII, longer than a file name may be (255
+    ///   bytes), an empty head, key or value, an item without `=`, or a key twice.
     init(_ text: String, code: TensorError.Code) throws(TensorError) {
         self.code = code
         guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "/") })

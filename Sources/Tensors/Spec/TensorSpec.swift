@@ -2,7 +2,8 @@
 
 import Recordings
 
-/// A tensor's specification: what is computed and how a recording is cut. Two that mean the same are equal and have the same texts.
+/// A tensor's specification: what is computed and how a recording is cut. Two that mean the same are equal and have the
+/// same texts.
 public struct TensorSpec: Hashable, Sendable {
     public let preprocessingSpec: PreprocessingSpec
     public let windowSpec: WindowSpec

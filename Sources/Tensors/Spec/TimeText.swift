@@ -8,8 +8,8 @@ enum TimeText {
     /// Exponents of ten from the unit to us.
     private static let units: [(suffix: String, exponent: Int)] = [("ms", 3), ("us", 0), ("s", 6)]
 
-    /// The time in us; nil when `text` is anything but digits, optionally a point and digits, and a unit, when the time is
-    /// no whole number of us or larger than `largest`. A time without a unit is in us and has no point.
+    /// The time in us; nil when `text` is anything but digits, optionally a point and digits, and a unit, when the time
+    /// is no whole number of us or larger than `largest`. A time without a unit is in us and has no point.
     static func microseconds(_ text: String) -> Int64? {
         var number = Substring(text)
         var exponent = 0

@@ -1,0 +1,193 @@
+"""Are the events behind the mount the recording's, every one of them?
+
+The mount shows tensors, not events, but `1ev` frames are events: /last_timestamps holds each event's time in file order, and
+the one non-zero cell of frame i is event i's pixel and polarity. Counts per frame of a whole recording come from `histo`."""
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+
+from toolbox import decoders, encoders, peers, scenes, tensors
+
+COUNTS = "histo,max_incr_per_pixel=255"
+
+
+def times_through(mount, name):
+    with h5py.File(mount / f"histo/1ev/{name}.h5") as file:
+        return file["last_timestamps"][:]
+
+
+def events_through(mount, name, numbers):
+    """Events number `numbers`, rebuilt from frames of one event."""
+    out = np.zeros(len(numbers), scenes.EVENT)
+    with h5py.File(mount / f"histo_quantized/1ev/{name}.h5") as file:
+        data, times = file["data"], file["last_timestamps"]
+        for k, number in enumerate(numbers):
+            p, y, x = np.nonzero(data[number])
+            assert len(p) == 1, f"frame {number} of 1ev holds {len(p)} events"
+            out[k] = (x[0], y[0], p[0], times[number])
+    return out
+
+
+def assert_same_counts(mount, name, events, period, height, width):
+    """Every frame's number of events per pixel and polarity."""
+    with h5py.File(mount / f"{COUNTS}/{period}us/{name}.h5") as file:
+        data = file["data"]
+        assert len(data) == tensors.frame_count(events, period)
+        for i in range(len(data)):
+            inside = events[events["t"] // period == i]
+            expected = np.zeros((2, height, width), np.int64)
+            np.add.at(expected, (inside["p"], inside["y"], inside["x"]), 1)
+            assert expected.max(initial=0) <= 255
+            assert np.array_equal(np.rint(data[i] * 255).astype(np.int64), expected), f"frame {i}"
+
+
+@pytest.fixture(scope="module")
+def mounted(module_mount, library):
+    return module_mount(library)
+
+
+@pytest.mark.parametrize("format", encoders.FORMATS)
+def test_every_event_of_every_format(mounted, shown, format):
+    events = shown[format]
+    assert np.array_equal(times_through(mounted, format), events["t"])
+    numbers = np.r_[0:300, 10_000:10_300, len(events) - 300:len(events)]
+    assert np.array_equal(events_through(mounted, format, numbers), events[numbers])
+    assert_same_counts(mounted, format, events, 5_000, 48, 64)
+
+
+WRAPS = {
+    "evt2": [dict(first=(1 << 34) - 100_000, count=4000, seed=4)],
+    "evt21": [dict(first=(1 << 34) - 100_000, count=4000, seed=4)],
+    "evt21Legacy": [dict(first=(1 << 34) - 100_000, count=4000, seed=4)],
+    "evt4": [dict(first=(1 << 34) - 100_000, count=4000, seed=4)],
+    "evt3": [dict(first=(1 << 24) - 100_000, count=4000, seed=5), dict(first=77_777_777, duration=60_000_000, count=9000, seed=6)],
+    "dat": [dict(first=(1 << 32) - 100_000, count=4000, seed=4)],
+}
+
+
+@pytest.mark.parametrize("format", encoders.FORMATS)
+def test_clocks_that_wrap(mount, source, format):
+    for number, options in enumerate(WRAPS[format]):
+        events = scenes.scene(**options)
+        encoders.write(source / f"a{number}.{encoders.EXTENSION[format]}", format, events)
+    where = mount(source)
+    for number, options in enumerate(WRAPS[format]):
+        expected = encoders.shifted(format, scenes.scene(**options))
+        assert np.array_equal(times_through(where, f"a{number}"), expected["t"])
+        numbers = np.arange(0, len(expected), 41)
+        assert np.array_equal(events_through(where, f"a{number}", numbers), expected[numbers])
+
+
+HEADERS = {
+    "crlf": (b"% evt 2.0\r\n% geometry 64x48\r\n% end\r\n", "evt2"),
+    "no_end": (b"% evt 2.0\n% geometry 64x48\n", "evt2"),
+    "last_wins": (b"% evt 3.0\n% geometry 10x10\n% geometry 64x48\n% end\n", "evt3"),
+    "width_height": (b"% evt 3.0\n% Width 64\n% Height 48\n% end\n", "evt3"),
+    "odd_length": (b"% evt 3.0\n% geometry 64x48\n% Date 1\n% end\n", "evt3"),
+    "odd_length2": (b"% evt 3.0\n% geometry 64x48\n% Date 12\n% end\n", "evt3"),
+    "format_only": (b"% format EVT21;height=48;width=64;endianness=little\n% end\n", "evt21"),
+    "legacy_said": (b"% format EVT21;endianness=legacy;height=48;width=64\n% system_ID 60\n% end\n", "evt21Legacy"),
+    "legacy_by_sensor": (b"% evt 2.1\n% geometry 64x48\n% system_ID 54\n% end\n", "evt21Legacy"),
+    "not_legacy_by_sensor": (b"% evt 2.1\n% geometry 64x48\n% system_ID 55\n% end\n", "evt21"),
+}
+
+
+def test_headers_people_have(mount, source, small):
+    events = small[:3000]
+    for name, (header, format) in HEADERS.items():
+        (source / f"{name}.raw").write_bytes(header + encoders.payload(format, events))
+    (source / "type0.dat").write_bytes(encoders.header("dat", 64, 48) + encoders.dat(events, type=0))
+    where = mount(source)
+    for name, format in [(name, format) for name, (_, format) in HEADERS.items()] + [("type0", "dat")]:
+        expected = encoders.shifted(format, events)
+        assert np.array_equal(times_through(where, name), expected["t"]), name
+        numbers = np.arange(0, len(expected), 101)
+        assert np.array_equal(events_through(where, name, numbers), expected[numbers]), name
+
+
+@pytest.mark.parametrize("system, format, width, height", [(21, "evt2", 640, 480), (39, "evt2", 1280, 720), (40, "evt3", 640, 480), (49, "evt3", 1280, 720)])
+def test_geometry_of_known_sensors(mount, source, small, system, format, width, height):
+    number = {"evt2": "2.0", "evt3": "3.0"}[format]
+    (source / "a.raw").write_bytes(f"% evt {number}\n% system_ID {system}\n% end\n".encode() + encoders.payload(format, small[:500]))
+    with h5py.File(mount(source) / "histo/10ms/a.h5") as file:
+        assert file["data"].shape[1:] == (2, height, width)
+
+
+def test_geometry_given_by_hand(mount, source, small):
+    bare = b"% Version 2\n" + encoders.dat(small)
+    (source / "bare.dat").write_bytes(bare)
+    encoders.write(source / "full.raw", "evt2", small)
+    assert not (mount(source) / "histo/10ms/bare.h5").exists()
+    where = mount(source, "--geometry", "80x60")
+    assert h5py.File(where / "histo/10ms/bare.h5")["data"].shape[2:] == (60, 80)
+    assert h5py.File(where / "histo/10ms/full.h5")["data"].shape[2:] == (48, 64)  # its header knows better
+    assert np.array_equal(times_through(where, "bare"), small["t"])
+
+
+SHARED = {"real_evt2.raw": (640, 480, 4_000), "real_evt3.raw": (1280, 720, 500), "real_td.dat": (80, 44, 5_000)}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_real_recordings(mount, source, shared, name):
+    """Times of all events, counts of every frame, and a sample of events one by one, equal OpenEB's."""
+    (source / name).symlink_to(shared / "recordings" / name)
+    stem = name.split(".")[0]
+    with np.load(shared / f"recordings/{stem}.events.npz") as file:
+        events = np.zeros(len(file["t"]), scenes.EVENT)
+        for field in "xypt":
+            events[field] = file[field]
+    width, height, period = SHARED[name]
+    where = mount(source, *(["--geometry", f"{width}x{height}"] if name.endswith(".dat") else []))
+    shown = stem.removesuffix("_td")
+    assert np.array_equal(times_through(where, shown), events["t"])
+    assert_same_counts(where, shown, events, period, height, width)
+    numbers = np.unique(np.linspace(0, len(events) - 1, 60).astype(int))
+    assert np.array_equal(events_through(where, shown, numbers), events[numbers])
+
+
+@pytest.fixture(scope="module")
+def generated(shared, tmp_path_factory):
+    """Recordings by the shared independent generator, about 1 MB each."""
+    folder = tmp_path_factory.mktemp("generated")
+    program = folder / "gen_events"
+    built = subprocess.run(["cc", "-O2", "-o", program, shared / "tools/gen_events.c", "-lm"], capture_output=True, text=True, timeout=60)
+    if built.returncode:
+        pytest.skip(f"gen_events.c does not compile here: {built.stderr[:200]}")
+    recordings = folder / "recordings"
+    recordings.mkdir()
+    subprocess.run([program, "sparse", "3", "11700000", "1000000"] + [f"{k}={recordings}/{k}.{e}" for k, e in
+                   (("evt3", "raw"), ("evt2", "raw"), ("evt21", "raw"), ("dat", "dat"))], check=True, capture_output=True, timeout=60)
+    # The other layout of EVT2.1: the halves of every word swapped.
+    data = (recordings / "evt21.raw").read_bytes()
+    end = data.index(b"% end\n") + 6
+    halves = np.frombuffer(data[end:end + (len(data) - end) // 8 * 8], "<u4").reshape(-1, 2)[:, ::-1]
+    (recordings / "evt21Legacy.raw").write_bytes(data[:end].replace(b"little", b"legacy") + halves.tobytes())
+    return recordings
+
+
+@pytest.fixture(scope="module")
+def generated_mount(module_mount, generated):
+    return module_mount(generated)
+
+
+@pytest.mark.parametrize("format, peer", [("evt2", "expelliarmus"), ("dat", "expelliarmus"), ("evt3", "faery"), ("evt3", "evutils"),
+                                          ("evt21", None), ("evt21Legacy", None)])
+def test_generated_recordings_as_peers_read_them(generated_mount, generated, format, peer):
+    path = generated / f"{format}.{encoders.EXTENSION[format]}"
+    own, (_, width, height) = decoders.decode(path.read_bytes())
+    events = peers.READERS[peer](path, format) if peer else own
+    assert len(events) > 100_000
+    assert len(own) == len(events)
+    events["t"] += int(own["t"][0]) - int(events["t"][0])  # peers do not shift
+    where = generated_mount
+    assert np.array_equal(times_through(where, format), events["t"])
+    first = int(events["t"][0]) // 20_000 * 20_000
+    with h5py.File(where / f"{COUNTS}/20ms,start_ts={first}us/{format}.h5") as file:
+        events["t"] -= first
+        assert len(file["data"]) == tensors.frame_count(events, 20_000)
+        for i in range(len(file["data"])):
+            inside = events[events["t"] // 20_000 == i]
+            expected = np.bincount((inside["p"].astype(int) * height + inside["y"]) * width + inside["x"], minlength=2 * height * width)
+            assert np.array_equal(np.rint(file["data"][i] * 255), expected.reshape(2, height, width))
