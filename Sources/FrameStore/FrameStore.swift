@@ -15,6 +15,7 @@ import Foundation
 public final class FrameStore: Sendable {
     private let table: Guarded<FrameTable>
     private let patience: Int
+    private let prefetcher: Prefetcher
 
     /// A store of `memoryTarget` bytes in which at most `computeLimit` computations run at once (default: one for each
     /// core). `patience`, in milliseconds, is how long a request waits for memory while none comes back.
@@ -23,6 +24,7 @@ public final class FrameStore: Sendable {
     ) {
         table = Guarded(FrameTable(memoryTarget: memoryTarget, computeLimit: computeLimit))
         self.patience = max(1, patience)
+        prefetcher = Prefetcher(limit: computeLimit)
     }
 
     deinit {
@@ -59,13 +61,38 @@ public final class FrameStore: Sendable {
                 .tooLarge, "\(keys.count) frames of \(byteCount) bytes are more than memory can be: ask for fewer")
         }
         let claims = admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
+        return try complete(claims, byteCount, scratchBytes, isAhead: false, compute)
+    }
+
+    /// Computes the frame of `key` in the background if there is memory and a core that nobody waits for; perhaps never.
+    /// Meant for a reader's next frame. What `compute` throws is left to the reader, who will meet it again.
+    ///
+    /// Frames computed ahead take at most a quarter of the memory target until they are asked for.
+    public func prefetch(
+        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0,
+        compute: @escaping @Sendable (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
+    ) {
+        guard let capacity = Buffer.capacity(for: byteCount), !table.withLock({ $0.knows(key) }) else { return }
+        let demand = Demand(keys: [key], capacity: capacity, scratch: scratchBytes)
+        prefetcher.submit { [weak self] in
+            guard let self, let claims = collect({ $0.admitAhead(demand, now: .now, garbage: &$1) }) else { return }
+            _ = try? complete(claims, byteCount, scratchBytes, isAhead: true, compute)
+        }
+    }
+
+    /// Fills the claimed frames that are this request's to compute and waits for the others.
+    private func complete(
+        _ claims: [Claim], _ byteCount: Int, _ scratchBytes: Int, isAhead: Bool,
+        _ compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws -> [Frame] {
+        let capacity = Buffer.capacity(for: byteCount) ?? byteCount
         var failure: (any Error)?
         // What this request owes to others comes first: then no two requests wait for each other.
         var owes = false
         for case .owned(let slot, let key, let flight, let pooled) in claims {
             owes = true
             do {
-                try resolve(slot, flight, pooled, capacity, abandon: failure) { buffer in
+                try resolve(slot, flight, pooled, capacity, isAhead: isAhead, abandon: failure) { buffer in
                     let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: byteCount)
                     try compute(key, bytes)
                 }
@@ -119,7 +146,7 @@ public final class FrameStore: Sendable {
     /// A miss: fills the frame of `slot` and tells all who wait for it. After an earlier failure of the same request
     /// only frames that others wait for are filled, the rest is abandoned with that error.
     private func resolve(
-        _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, abandon earlier: (any Error)?,
+        _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, isAhead: Bool, abandon earlier: (any Error)?,
         fill: (Buffer) throws -> Void
     ) throws {
         if let earlier, collect({ $0.abandon(slot, pooled, garbage: &$1) }) {
@@ -133,7 +160,7 @@ public final class FrameStore: Sendable {
                 throw FrameStoreError(
                     .noMemory, "the system has no memory for a frame of \(capacity) bytes: use a lower memory target")
             }
-            try computing { try fill(buffer) }
+            try computing(isAhead: isAhead) { try fill(buffer) }
             table.withLock { $0.succeed(slot, buffer) }
             flight.finish(.success(buffer))
         } catch {
@@ -144,8 +171,8 @@ public final class FrameStore: Sendable {
     }
 
     /// Runs `body` as one of the computations that may run at once.
-    private func computing(_ body: () throws -> Void) throws {
-        table.withLock { $0.startComputing() }?.wait()
+    private func computing(isAhead: Bool, _ body: () throws -> Void) throws {
+        table.withLock { $0.startComputing(isAhead: isAhead) }?.wait()
         do { try body() } catch {
             table.withLock { $0.stopComputing(failed: true) }
             throw error

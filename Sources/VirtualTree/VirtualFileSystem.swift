@@ -48,7 +48,10 @@ public final class VirtualFileSystem: FileSystem {
     public init(
         source path: String, options: Options, registry: PreprocessingRegistry = .standard, logger: Logger
     ) throws(FileSystemError) {
-        do throws(FileError) { source = try SourceTree(path: path, mayLeave: options.linksMayLeaveSource) } catch {
+        do throws(FileError) {
+            source = try SourceTree(
+                path: path, mayLeave: options.linksMayLeaveSource, mountPoint: options.mountPoint)
+        } catch {
             throw FileSystemError(error.errno, error.message, cause: error)
         }
         self.options = options
