@@ -27,20 +27,30 @@ struct FolderView: Sendable {
 
     /// The recordings as (shown name without `.h5`, file name); `isShown` tells which files are recordings.
     func recordings(_ isShown: (String) -> Bool) -> [(base: String, file: String)] {
-        stems.keys.sorted().flatMap { stem -> [(base: String, file: String)] in
-            let shown = stems[stem, default: []].filter(isShown)
-            return shown.count == 1 ? [(stem, shown[0])] : shown.map { ($0, $0) }
+        stems.keys.sorted().flatMap { stem in
+            stems[stem, default: []].filter(isShown).map { (keepsExtension($0, isShown) ? $0 : stem, $0) }
         }
     }
 
     /// The file of the recording that is shown as `base`.h5.
     func recording(_ base: String, _ isShown: (String) -> Bool) -> String? {
-        let shown = stems[base, default: []].filter(isShown)
-        if shown.count == 1 { return shown[0] }
-        // Several share the stem: each is shown with its extension.
-        guard RecordingCatalog.isRecordingName(base) else { return nil }
-        let sharing = stems[RecordingCatalog.stem(base), default: []].filter(isShown)
-        return sharing.count > 1 && sharing.contains(base) ? base : nil
+        let candidates = RecordingCatalog.isRecordingName(base) ? [base] : []
+        return (candidates + stems[base, default: []].filter(isShown)).first { file in
+            let stem = RecordingCatalog.stem(file)
+            guard stems[stem]?.contains(file) == true, isShown(file) else { return false }
+            return base == (keepsExtension(file, isShown) ? file : stem)
+        }
+    }
+
+    /// Whether the recording `file` would else share its shown name: with another of its stem (`a.raw` and `a.dat`), or with one
+    /// that keeps its extension and is called like this one without (`a.raw.raw` beside those two).
+    private func keepsExtension(_ file: String, _ isShown: (String) -> Bool) -> Bool {
+        let stem = RecordingCatalog.stem(file)
+        if stems[stem, default: []].count(where: isShown) > 1 { return true }
+        guard RecordingCatalog.isRecordingName(stem), stems[RecordingCatalog.stem(stem)]?.contains(stem) == true,
+            isShown(stem)
+        else { return false }
+        return keepsExtension(stem, isShown)
     }
 
     /// The file with the labels of the recording shown as `base`: `<base>_bbox.npy`, or that of its stem.

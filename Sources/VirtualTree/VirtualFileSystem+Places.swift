@@ -114,7 +114,8 @@ extension VirtualFileSystem {
         var times = spec.startTime..<Int64.max
         if let duration = spec.maxDuration {
             guard let (whole, part) = FolderView.part(base),
-                view.recording(whole, { isRecording(join(path, $0)) }) != nil,
+                let recording = view.recording(whole, { isRecording(join(path, $0)) }),
+                let parts = try? library.partCount(spec, path: join(path, recording)), part < parts,
                 let start = sum(spec.startTime, Int64(part), times: duration), let end = sum(start, 1, times: duration)
             else { return nil }
             base = whole

@@ -60,6 +60,15 @@ package enum Settings {
         "windows", "Windows that listings show before anybody used them.",
         takes: "windows such as 10ms, 250ms or 10000ev", default: VirtualFileSystem.Options().windows,
         shown: VirtualFileSystem.Options().windows.joined(separator: ","), parse: windowList)
+    package static let preprocessings = Setting<PreprocessingRegistry>(
+        "preprocessings", "Names for preprocessings with parameters of their own, in a config file.",
+        takes:
+            "in a config file a mapping of new names to preprocessings, such as histo10: histo,max_incr_per_pixel=10",
+        default: .standard, shown: "",
+        parse: { raw in
+            guard case .pairs(let pairs) = raw else { return nil }
+            return try? PreprocessingRegistry(adding: pairs.map { ($0.key, $0.value) })
+        })
     package static let companionSizeLimit = Setting<Int>(
         "companion-size-limit", "Files beside the recordings are shown when they are smaller than this.",
         takes: "a size such as 64M or 1.5G", default: 64 << 20, shown: "64M",
@@ -77,9 +86,9 @@ package enum Settings {
 
     /// All of them, in the order of the help.
     package static let all: [any AnySetting] = [
-        source, mountPoint, foreground, cache, memoryTarget, readOnly, geometry, windows, companionSizeLimit,
-        allowOther,
-        followLinks, user, group, fileMode, directoryMode, maxThreads, pageCache, logLevel, logDirectory, options,
+        source, mountPoint, foreground, cache, memoryTarget, readOnly, geometry, preprocessings, windows,
+        companionSizeLimit, allowOther, followLinks, user, group, fileMode, directoryMode, maxThreads, pageCache,
+        logLevel, logDirectory, options,
     ]
 
     package static func named(_ name: String) -> (any AnySetting)? { all.first { $0.name == name } }
