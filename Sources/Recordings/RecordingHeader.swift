@@ -25,7 +25,11 @@ public struct RecordingHeader: Sendable {
     ///
     /// - Throws: `.notARecording`, `.headerContradiction`, `.unreadable`.
     public static func read(_ file: File) throws(RecordingError) -> RecordingHeader {
-        do { return try RecordingHeader(bytes: try file.bytes(in: 0..<Int64(sizeLimit) + 2), name: file.path) } catch {
+        do {
+            // No more memory than the file needs: most recordings of a data set may be small.
+            let size = min(Int64(sizeLimit) + 2, max(0, try file.status().size))
+            return try RecordingHeader(bytes: try file.bytes(in: 0..<size), name: file.path)
+        } catch {
             switch error {
             case let error as RecordingError: throw error
             default: throw RecordingError(.unreadable, "\(error)", cause: error)
