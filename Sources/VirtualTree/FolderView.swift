@@ -81,8 +81,12 @@ final class FolderViews: Sendable {
         let listed: Int64
     }
 
-    /// A change within this time of a listing may not show in the folder's time stamp (its granularity), so such a view is not kept.
+    /// A change within this time of a listing may not show in the folder's time stamp (its granularity), so such a view is not kept,
     private static let settling: Int64 = 2_000_000_000
+    /// but for this long: a folder that somebody writes to all the time must not be listed for every name that is looked up.
+    private static let patience: Int64 = 100_000_000
+    /// The granularity on most filesystems; within it not even that.
+    private static let tick: Int64 = 20_000_000
     private static let limit = 1000
 
     private let source: SourceTree
@@ -99,17 +103,17 @@ final class FolderViews: Sendable {
         guard status.kind == .directory else {
             throw FileSystemError(ENOTDIR, "'\(path)' is not a folder", level: .debug)
         }
-        if let kept = kept.withLock({ $0[path] }), kept.status == status,
-            kept.listed - status.modified > FolderViews.settling
-        {
-            return kept.view
-        }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
+        let listed = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+        if let kept = kept.withLock({ $0[path] }), kept.status == status {
+            let age = kept.listed &- status.modified
+            if age > FolderViews.settling { return kept.view }
+            if age > FolderViews.tick, (0..<FolderViews.patience).contains(listed &- kept.listed) { return kept.view }
+        }
         let (items, unreadable) = try source.list(path)
         if unreadable > 0 { onUnreadableNames(path, unreadable) }
         let view = FolderView(items)
-        let listed = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
         kept.withLock {
             if $0.count >= FolderViews.limit { $0.removeAll() }
             $0[path] = Kept(view: view, status: status, listed: listed)

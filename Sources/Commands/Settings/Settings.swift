@@ -45,7 +45,7 @@ package enum Settings {
         "dir-mode", "Permissions of folders.", takes: "permission bits in octal, such as 0555", default: 0o555,
         shown: "0555", parse: permissions)
     package static let maxThreads = Setting<Int>(
-        "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 16,
+        "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 64,
         shown: "16", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
     package static let pageCache = Setting(
         switch: "page-cache",
