@@ -22,7 +22,7 @@ def size(text):
 def arguments(words):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a recording of 100M and 3 repetitions of 40 frames at most, for developers")
-    parser.add_argument("--size", type=size, help="of the dense EVT3 recording; the others have a quarter (default 1G)")
+    parser.add_argument("--size", type=size, help="of the dense EVT3 recording; the others have a half or a quarter (default 1G)")
     parser.add_argument("--repetitions", type=int, help="default 5")
     parser.add_argument("--frames", type=int, help="frames of a tensor to read, at most (default 100)")
     parser.add_argument("--only", action="append", choices=list(BENCHMARKS), metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; again for more")

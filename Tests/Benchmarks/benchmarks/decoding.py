@@ -71,8 +71,9 @@ class Bench:
 
 
 def decode(suite):
-    """Rows of decoding: dense and sparse EVT3, EVT2, DAT."""
-    wanted = (("dense", "dense", 2), ("sparse", "sparse", 1.5), ("dense2", "dense", 1.5), ("dense_dat", "dense", 1.5))
+    """Rows of decoding: dense, sparse and real EVT3, EVT2, DAT."""
+    wanted = (("dense", "dense", 2), ("sparse", "sparse", 1.5), ("dense2", "dense", 1.5), ("dense_dat", "dense", 1.5),
+              ("real", "a real recording", None))
     for name, scene, goal in wanted:
         if name not in suite.recordings:
             continue

@@ -68,14 +68,16 @@ class Row:
 
     @property
     def goal(self):
-        unit = "x" if self.theirs is not None else f" {self.ours.unit}" if self.ours else ""
+        unit = f" {self.ours.unit}" if self.ours and not self.theirs else "x"
+        if self.at_least is None and self.at_most is None:
+            return "-"
         if self.at_least is not None:
             return f"{'>' if self.strictly else '>='} {number(self.at_least)}{unit}"
         return f"<= {number(self.at_most)}{unit}"
 
     @property
     def is_met(self):
-        if self.value is None:
+        if self.value is None or self.goal == "-":
             return None
         if self.at_least is None:
             return self.value <= self.at_most

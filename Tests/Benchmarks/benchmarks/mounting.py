@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -98,8 +99,6 @@ class Daemon:
         with contextlib.suppress(OSError):
             handle = os.pidfd_open(self.pid)
             try:
-                import select
-
                 select.select([handle], [], [], DEADLINE)
             finally:
                 os.close(handle)

@@ -1,5 +1,6 @@
 """Reading frames through the mount, one after the other and at random, against HDF5 files that somebody computed before."""
 import multiprocessing
+import os
 import random
 import time
 
@@ -83,15 +84,9 @@ def cache_size(suite):
         suite.say("  cache size")
         gzip = suite.files.path(tensor, GZIP)
         fill_cache(suite, tensor)
-        found = in_turn({"evh5": lambda: suite.mounts.cached_bytes() / 1e6, GZIP: lambda: size_of(gzip) / 1e6}, "MB", 1, suite.say)
+        found = in_turn({"evh5": lambda: suite.mounts.cached_bytes() / 1e6, GZIP: lambda: os.path.getsize(gzip) / 1e6}, "MB", 1, suite.say)
         row.ours, row.theirs = found["evh5"], found[GZIP]
     yield row
-
-
-def size_of(path):
-    import os
-
-    return os.path.getsize(path)
 
 
 def in_memory(suite):
@@ -100,7 +95,7 @@ def in_memory(suite):
     for tensor in TENSORS:
         suite.say(f"  {tensor}, in memory")
         files, plain = suite.files, suite.files.path(tensor, PLAIN)
-        size = size_of(plain) // files.frames(tensor)
+        size = os.path.getsize(plain) // files.frames(tensor)
         frames = range(max(1, min(files.frames(tensor), WARM_MEMORY // 2 // size)))
         many = list(frames) * max(1, LEAST_READ // (size * len(frames)))
         with suite.mounts.mounted("--memory-target", str(WARM_MEMORY)) as mount:
@@ -158,12 +153,13 @@ def peak_memory(suite):
     target = 512 << 20
     suite.say("  peak memory")
     files = suite.files
+    counts = {tensor: files.frames(tensor) for tensor in TENSORS}
 
     def peak():
         with suite.mounts.mounted("--memory-target", "512M") as mount:
             with multiprocessing.get_context("spawn").Pool(READERS) as pool:
-                pool.map(read_some, [(files.virtual(mount, tensor), range(files.frames(tensor))) for tensor in TENSORS], chunksize=1)
-            return (mount.peak_memory() - target) / 1e6
+                pool.map(read_some, [(files.virtual(mount, tensor), range(count)) for tensor, count in counts.items()], chunksize=1)
+            return mount.peak_memory() / 1e6
 
     found = in_turn({"evh5": peak}, "MB", 1, suite.say)
-    yield Row("peak memory, beyond --memory-target 512M", "--memory-target 512M", found["evh5"], at_most=150)
+    yield Row("peak memory", "--memory-target 512M, and 150 MB", found["evh5"], at_most=target / 1e6 + 150)

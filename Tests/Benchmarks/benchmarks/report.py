@@ -14,7 +14,7 @@ METHOD = """\
 
 - Decoding and scanning use one thread and are measured in processor time, which other programs' work hardly changes; all else is
   wall time. Recordings are in the page cache throughout.
-- "decode fused into a histogram" computes all frames of histo/1s with evh5's own kernel, expansion to float32 included. Peers only
+- "decode fused into a histogram" computes all frames of histo/10s with evh5's own kernel, expansion to float32 included. Peers only
   decode, in their fastest way that was found: evutils' EventStreamer, expelliarmus by chunks of a million events, faery by packets.
 - The HDF5 files to compare with hold the same tensors, copied through a mount: the first {frames} frames at most, a chunk for
   every frame, gzip level 4 as h5py has it by default; the uncompressed one is contiguous. They are in the page cache.
@@ -38,7 +38,8 @@ def line(row):
     if row.missing:
         return [row.what, row.against, row.goal, row.missing, "", "", "-"]
     suffix = "x" if row.theirs is not None else f" {row.ours.unit}"
-    return [row.what, row.against + (f" [{row.theirs.name}]" if row.theirs else ""), row.goal, f"{number(row.value)}{suffix}",
+    against = row.against if not row.theirs or row.theirs.name in row.against else f"{row.against}: {row.theirs.name}"
+    return [row.what, against, row.goal, f"{number(row.value)}{suffix}",
             row.ours.text(), row.theirs.text() if row.theirs else "", verdict(row)]
 
 

@@ -6,6 +6,8 @@ import h5py
 import hdf5plugin
 import numpy as np
 
+from .recordings import read_through
+
 TENSORS = ("histo/50ms", "timesurface/250ms", "event_cube/50ms", "timesurface/10ms")
 GZIP, BITSHUFFLE, PLAIN = "gzip", "bitshuffle-lz4", "uncompressed"
 STORAGE = {
@@ -31,6 +33,14 @@ def read_frames(path, frames):
     return len(frames) / (time.perf_counter() - begin)
 
 
+def made_of(path):
+    """What an earlier run wrote about a copy; None when there is none."""
+    if not path.exists():
+        return None
+    with h5py.File(path, "r") as file:
+        return file.attrs.get("made_of")
+
+
 class TensorFiles:
     def __init__(self, mounts, recording, folder, most_frames, say):
         self.mounts, self.recording, self.folder, self.most, self.say = mounts, recording, folder, most_frames, say
@@ -50,7 +60,7 @@ class TensorFiles:
         """The file, made when it is not there or of other frames; its bytes are in the page cache."""
         path = self.folder / f"{self.recording.path.stem}-{tensor.replace('/', '-')}-{storage}.h5"
         count, state = self.frames(tensor), self.state(tensor)
-        if not path.exists() or h5py.File(path, "r").attrs.get("made_of") != state:
+        if made_of(path) != state:
             self.say(f"  writing {path.name}, {count} frames")
             self.folder.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(".part")
@@ -63,7 +73,7 @@ class TensorFiles:
                     copy[i] = data[i]
                 file.attrs["made_of"] = state
             part.rename(path)
-        path.read_bytes()
+        read_through(path)
         return str(path)
 
     def state(self, tensor):

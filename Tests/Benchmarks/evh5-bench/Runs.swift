@@ -14,7 +14,7 @@ func histogram(of recording: Recording, window: String) throws -> () throws -> W
         var checksum: UInt64 = 0
         for i in 0..<plan.frameCount {
             try plan.render(frame: i, into: frame)
-            checksum = frame.indices.contains(i * 64) ? checksum &* 31 &+ UInt64(frame[i * 64]) : checksum
+            for k in stride(from: 2, to: frame.count, by: 4099) { checksum = checksum &* 31 &+ UInt64(frame[k]) }
         }
         return Work(events: index.eventCount, bytes: recording.status.size, checksum: checksum)
     }

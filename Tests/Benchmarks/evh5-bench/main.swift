@@ -1,6 +1,6 @@
 // Measures decoding in one process and prints a line of JSON: what the benchmark suite runs beside its peers.
 //
-//     evh5-bench histogram REC [WINDOW]   every frame of histo/WINDOW (1s): decoding fused with the product's own kernel
+//     evh5-bench histogram REC [WINDOW]   every frame of histo/WINDOW (10s): decoding fused with the product's own kernel
 //     evh5-bench counts REC               decoding into a plain count plane of this tool's own, through EventReader
 //     evh5-bench scan REC                 the time index, built from nothing
 //     evh5-bench sum REC                  a sum over the mapped file: the memory speed that a scan is compared with
@@ -23,7 +23,7 @@ do {
     let recording = try Recording(path: words[1])
     let run: () throws -> Work
     switch words[0] {
-    case "histogram": run = try histogram(of: recording, window: words.count > 2 ? words[2] : "1s")
+    case "histogram": run = try histogram(of: recording, window: words.count > 2 ? words[2] : "10s")
     case "counts": run = try counts(of: recording)
     case "scan": run = { try scan(recording) }
     case "sum": run = try sum(of: recording)
