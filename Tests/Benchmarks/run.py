@@ -26,7 +26,7 @@ def arguments(words):
     parser.add_argument("--repetitions", type=int, help="default 5")
     parser.add_argument("--frames", type=int, help="frames of a tensor to read, at most (default 100)")
     parser.add_argument("--only", action="append", choices=list(BENCHMARKS), metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; again for more")
-    parser.add_argument("--recording", help="measure on this EVT3 file instead of simulated recordings")
+    parser.add_argument("--recording", help="measure on this RAW or DAT file alone instead of simulated recordings")
     parser.add_argument("--work", default=ROOT / ".build/benchmarks", help="folder for recordings and files, kept for the next run")
     parser.add_argument("--json", help="write rows and all samples to this file")
     parser.add_argument("--write", action="store_true", help="write docs/BENCHMARKS.md")

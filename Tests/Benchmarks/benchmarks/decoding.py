@@ -79,6 +79,7 @@ def decode(suite):
             continue
         recording = suite.recordings[name]
         format = recording.info["format"]
+        scene = "the given recording" if suite.recordings.given else scene
         row = Row(f"decode {format} fused into a histogram, {scene}", FASTEST, at_least=goal)
         if format not in PEERS:
             row.missing = f"no peer reads {format}"

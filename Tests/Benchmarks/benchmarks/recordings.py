@@ -84,8 +84,10 @@ class Recordings:
         return [one.line() for one in self.made.values()]
 
     def info(self, path):
-        done = subprocess.run([self.evh5, "info", "--json", path], capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)[0]
+        found = json.loads(subprocess.run([self.evh5, "info", "--json", path], capture_output=True, text=True).stdout)[0]
+        if not found["usable"]:
+            raise SystemExit(f"{path}: {found.get('reason', 'no recording')}")
+        return found
 
     def make(self, name):
         scene = "sparse" if name == "sparse" else "dense"

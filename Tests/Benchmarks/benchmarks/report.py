@@ -21,7 +21,8 @@ METHOD = """\
 - h5py reads frame after frame with `read_direct` into one buffer, on both sides. "nothing cached" is a daemon just started on a cache
   directory with nothing but the time index in it.
 - "converting first" decodes by evutils, makes frames by a numba kernel and writes gzip by h5py as generate_hdf5 does, up to the frame
-  that is asked for and no further. evutils' seek gives events only, no tensor; "with its index" is a second seek of an open reader.
+  that is asked for and no further. evutils' seek gives events only, no tensor; "with its index" is a second seek of an open reader,
+  whose index is in memory. evh5's daemon has just started and finds its index on the disk.
 - A processor second per GB is what the daemon used, divided by the 10^9 bytes that the reader got.
 """
 
