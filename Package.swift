@@ -60,5 +60,8 @@ let package = Package(
             name: "fuse-fixture", dependencies: ["FUSEFixture", "FUSEAdapter", log], path: "Tests/FUSEFixtureTool",
             swiftSettings: strict),
         .testTarget(name: "CommandsTests", dependencies: ["Commands"], swiftSettings: strict),
+        .executableTarget(
+            name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",
+            swiftSettings: strict),
     ]
 )
