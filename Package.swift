@@ -34,9 +34,10 @@ let package = Package(
         .target(name: "FrameStore", dependencies: [], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
-        .target(name: "Recordings", dependencies: ["Files"], swiftSettings: strict),
+        .target(name: "Recordings", dependencies: ["Files", "CKernels"], swiftSettings: strict),
         .target(name: "Files", dependencies: ["CZlib"], swiftSettings: strict),
 
+        .target(name: "CKernels"),
         .target(name: "CFUSE", dependencies: ["FUSESystem"]),
         .target(name: "CHDF5", dependencies: ["HDF5System"]),
         .systemLibrary(name: "FUSESystem", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
