@@ -1,6 +1,7 @@
 // The flags that commands on recordings share, and how they find and open recordings.
 
 import ArgumentParser
+import FUSEAdapter
 import Files
 import Foundation
 import Recordings
@@ -54,15 +55,18 @@ struct RecordingAccess {
 /// The recordings in files and folders.
 enum RecordingFiles {
     /// Every path that is a file, and every `.raw` and `.dat` below those that are folders, sorted; links are followed, each folder once.
+    /// Mounts of evh5 are left out: they show every recording many times over.
     static func find(_ paths: [String]) -> (files: [String], unreadable: [(path: String, reason: String)]) {
         var files: [String] = []
         var unreadable: [(path: String, reason: String)] = []
         var visited: Set<[UInt64]> = []
+        let mounts = Set(Mounts.list().map(\.mountPoint))
         func visit(_ path: String, named: Bool) {
             do {
                 let status = try FileStatus(path: path)
                 if status.kind == .directory {
                     guard visited.insert([status.device, status.inode]).inserted else { return }
+                    if !named && !mounts.isEmpty, let real = realPath(path), mounts.contains(real) { return }
                     let names = try FileManager.default.contentsOfDirectory(atPath: path)
                     for name in names.sorted() where !name.hasPrefix(".") {
                         visit(path.hasSuffix("/") ? path + name : path + "/" + name, named: false)

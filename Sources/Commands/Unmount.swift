@@ -13,16 +13,17 @@ struct Unmount: ParsableCommand {
 
     @Argument(help: "Where it is mounted.")
     var mountPoint: String
-    @Flag(help: "Also when it is in use: it disappears at once and ends with its last user.")
+    @Flag(help: "Also when it is in use or hangs: it disappears at once and ends with its last user.")
     var lazy = false
 
     /// How long a daemon may take to end after its mount has gone; it only frees memory then.
     private static let patience = Duration.seconds(20)
 
     func run() throws {
-        let daemon = try? MountStatus.read(at: mountPoint).pid
+        // A lazy unmount asks the daemon nothing: it is also the way out when that hangs.
+        let daemon = lazy ? nil : try? MountStatus.read(at: mountPoint).pid
         do { try Mounts.unmount(mountPoint, lazy: lazy) } catch { throw CommandError(error) }
-        guard let daemon, !lazy else { return }
+        guard let daemon else { return }
         let clock = ContinuousClock()
         let end = clock.now + Unmount.patience
         while Unmount.runs(daemon) {

@@ -20,6 +20,8 @@ public struct FrameStatistics: Hashable, Sendable, Codable {
     public var joined = 0
     /// Frames computed.
     public var computed = 0
+    /// Frames that were begun ahead of a reader.
+    public var prefetched = 0
     /// Computations that threw.
     public var failed = 0
     /// Computations running now.

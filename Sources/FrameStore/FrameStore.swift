@@ -17,6 +17,7 @@ public final class FrameStore: Sendable {
     private let patience: Int
     /// Where frames come from that are not in memory, and go to when they were computed.
     public let disk: DiskCache?
+    private let prefetcher: Prefetcher
 
     /// A store of `memoryTarget` bytes in which at most `computeLimit` computations run at once (default: one for each
     /// core). `patience`, in milliseconds, is how long a request waits for memory while none comes back.
@@ -27,6 +28,7 @@ public final class FrameStore: Sendable {
         table = Guarded(FrameTable(memoryTarget: memoryTarget, computeLimit: computeLimit))
         self.patience = max(1, patience)
         self.disk = disk
+        prefetcher = Prefetcher(limit: computeLimit)
     }
 
     deinit {
@@ -48,8 +50,10 @@ public final class FrameStore: Sendable {
         if let (slot, buffer) = table.withLock({ $0.hit(key) }) {
             return Frame(self, slot: slot, buffer, byteCount: byteCount)
         }
-        return try frames([key], byteCount: byteCount, scratchBytes: scratchBytes, cached: cached) { try compute($1) }[
-            0]
+        let frames = try frames([key], byteCount: byteCount, scratchBytes: scratchBytes, cached: cached) {
+            try compute($1)
+        }
+        return frames[0]
     }
 
     /// The frames of `keys`, each of `byteCount` bytes, in that order. Those that are not there are computed one after
@@ -65,6 +69,31 @@ public final class FrameStore: Sendable {
                 .tooLarge, "\(keys.count) frames of \(byteCount) bytes are more than memory can be: ask for fewer")
         }
         let claims = admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
+        return try complete(claims, byteCount, scratchBytes, cached, isAhead: false, compute)
+    }
+
+    /// Computes the frame of `key` in the background if there is memory and a core that nobody waits for; perhaps never.
+    /// Meant for a reader's next frame. What `compute` throws is left to the reader, who will meet it again.
+    ///
+    /// Frames computed ahead take at most a quarter of the memory target until they are asked for.
+    public func prefetch(
+        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil,
+        compute: @escaping @Sendable (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
+    ) {
+        guard let capacity = Buffer.capacity(for: byteCount), !table.withLock({ $0.knows(key) }) else { return }
+        let demand = Demand(keys: [key], capacity: capacity, scratch: scratchBytes)
+        prefetcher.submit { [weak self] in
+            guard let self, let claims = collect({ $0.admitAhead(demand, now: .now, garbage: &$1) }) else { return }
+            _ = try? complete(claims, byteCount, scratchBytes, cached, isAhead: true, compute)
+        }
+    }
+
+    /// Fills the claimed frames that are this request's to compute and waits for the others.
+    private func complete(
+        _ claims: [Claim], _ byteCount: Int, _ scratchBytes: Int, _ cached: CacheKey?, isAhead: Bool,
+        _ compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws -> [Frame] {
+        let capacity = Buffer.capacity(for: byteCount) ?? byteCount
         var failure: (any Error)?
         // What this request owes to others comes first: then no two requests wait for each other.
         var owes = false
@@ -72,7 +101,7 @@ public final class FrameStore: Sendable {
             owes = true
             do {
                 try resolve(
-                    slot, flight, pooled, capacity, abandon: failure,
+                    slot, flight, pooled, capacity, isAhead: isAhead, abandon: failure,
                     load: { load(key, cached, UnsafeMutableRawBufferPointer(start: $0.base, count: byteCount)) },
                     fill: { try compute(key, UnsafeMutableRawBufferPointer(start: $0.base, count: byteCount)) },
                     keep: { keep(key, cached, byteCount) })
@@ -127,7 +156,7 @@ public final class FrameStore: Sendable {
     /// After an earlier failure of the same request only frames that others wait for are filled, the rest is abandoned
     /// with that error.
     private func resolve(
-        _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, abandon earlier: (any Error)?,
+        _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, isAhead: Bool, abandon earlier: (any Error)?,
         load: (Buffer) -> Bool, fill: (Buffer) throws -> Void, keep: () -> Void
     ) throws {
         if let earlier, collect({ $0.abandon(slot, pooled, garbage: &$1) }) {
@@ -142,7 +171,7 @@ public final class FrameStore: Sendable {
                     .noMemory, "the system has no memory for a frame of \(capacity) bytes: use a lower memory target")
             }
             let isLoaded = load(buffer)
-            if !isLoaded { try computing { try fill(buffer) } }
+            if !isLoaded { try computing(isAhead: isAhead) { try fill(buffer) } }
             table.withLock { $0.succeed(slot, buffer) }
             flight.finish(.success(buffer))
             if !isLoaded { keep() }
@@ -169,8 +198,8 @@ public final class FrameStore: Sendable {
     }
 
     /// Runs `body` as one of the computations that may run at once.
-    private func computing(_ body: () throws -> Void) throws {
-        table.withLock { $0.startComputing() }?.wait()
+    private func computing(isAhead: Bool, _ body: () throws -> Void) throws {
+        table.withLock { $0.startComputing(isAhead: isAhead) }?.wait()
         do { try body() } catch {
             table.withLock { $0.stopComputing(failed: true) }
             throw error

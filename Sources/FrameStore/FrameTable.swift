@@ -37,6 +37,8 @@ private struct Slot {
     var pins: Int
     /// Whether `index` knows it; when not, it goes with its last pin.
     var isKept: Bool
+    /// Computed ahead, and nobody has asked for it yet.
+    var isAhead = false
     var newer = -1
     var older = -1
 }
@@ -52,6 +54,11 @@ struct FrameTable: Sendable {
     private var memoryQueue: [Signal] = []
     /// Requests that wait to compute, in order.
     private var computeQueue: [Signal] = []
+    /// Computations ahead of readers that wait for their turn, which comes when no request waits.
+    private var computeAheadQueue: [Signal] = []
+    /// Frames computed ahead, in order, with the time; those asked for since are still in it.
+    private var ahead: [(slot: Int, key: FrameKey, time: ContinuousClock.Instant)] = []
+    private var bytesAhead = 0
     private var flights = 0
     private let computeLimit: Int
     private var figures = FrameStatistics()
@@ -73,6 +80,7 @@ struct FrameTable: Sendable {
     /// The frame of `key`, pinned, when it is there.
     mutating func hit(_ key: FrameKey) -> (slot: Int, buffer: Buffer)? {
         guard let slot = index[key], let buffer = slots[slot].buffer, slots[slot].flight == nil else { return nil }
+        noLongerAhead(slot)
         pin(slot)
         figures.hits += 1
         return (slot, buffer)
@@ -117,6 +125,44 @@ struct FrameTable: Sendable {
         return .granted(demand.keys.map { claim($0, demand.capacity) })
     }
 
+    /// Whether the frame is there or being computed.
+    func knows(_ key: FrameKey) -> Bool { index[key] != nil }
+
+    /// Claims frames that nobody has asked for yet, if that takes nothing from anybody: no request waits for memory, and
+    /// frames computed ahead and not asked for stay within a quarter of the target. Nil otherwise.
+    mutating func admitAhead(
+        _ demand: Demand, now: ContinuousClock.Instant, garbage: inout [Buffer]
+    ) -> [Claim]? {
+        // After this time a frame that was not asked for is taken for a wrong guess, and ages like any other.
+        let patience = Duration.seconds(1)
+        while let first = ahead.first, now - first.time > patience || !isAhead(first.slot, first.key) {
+            if isAhead(first.slot, first.key) { noLongerAhead(first.slot) }
+            ahead.removeFirst()
+        }
+        let bytes = demand.keys.count * demand.capacity
+        guard memoryQueue.isEmpty, demand.keys.allSatisfy({ index[$0] == nil }),
+            bytesAhead + bytes <= figures.target / 4, makeRoom(demand.keys.count, demand, &garbage)
+        else { return nil }
+        let claims = demand.keys.map { claim($0, demand.capacity) }
+        for case .owned(let slot, let key, _, _) in claims {
+            slots[slot].isAhead = true
+            ahead.append((slot, key, now))
+        }
+        bytesAhead += bytes
+        figures.prefetched += claims.count
+        figures.bytesScratch += demand.scratch
+        figures.peakBytes = max(figures.peakBytes, figures.bytes + pool.bytes)
+        return claims
+    }
+
+    private func isAhead(_ slot: Int, _ key: FrameKey) -> Bool { slots[slot].isAhead && slots[slot].key == key }
+
+    private mutating func noLongerAhead(_ slot: Int) {
+        guard slots[slot].isAhead else { return }
+        slots[slot].isAhead = false
+        bytesAhead -= slots[slot].capacity
+    }
+
     /// The scratch memory of an admitted request with frames to compute is free again.
     mutating func returnScratch(_ bytes: Int) {
         figures.bytesScratch -= bytes
@@ -124,24 +170,26 @@ struct FrameTable: Sendable {
     }
 
     /// Takes the right to compute, at once when nil is returned, otherwise once the signal is given.
-    mutating func startComputing() -> Signal? {
+    mutating func startComputing(isAhead: Bool) -> Signal? {
         if figures.computingNow < computeLimit {
             figures.computingNow += 1
             return nil
         }
         let signal = Signal()
-        computeQueue.append(signal)
+        if isAhead { computeAheadQueue.append(signal) } else { computeQueue.append(signal) }
         return signal
     }
 
-    /// Gives the right to compute to whoever waits longest for it.
+    /// Gives the right to compute to whoever waits longest for it; those who compute ahead come last.
     mutating func stopComputing(failed: Bool) {
         figures.computed += failed ? 0 : 1
         figures.failed += failed ? 1 : 0
-        if computeQueue.isEmpty {
-            figures.computingNow -= 1
-        } else {
+        if !computeQueue.isEmpty {
             computeQueue.removeFirst().give()
+        } else if !computeAheadQueue.isEmpty {
+            computeAheadQueue.removeFirst().give()
+        } else {
+            figures.computingNow -= 1
         }
     }
 
@@ -233,6 +281,7 @@ struct FrameTable: Sendable {
     }
 
     private mutating func empty(_ slot: Int) -> Buffer? {
+        noLongerAhead(slot)
         figures.bytesHeld -= slots[slot].capacity
         freeSlots.append(slot)
         defer { slots[slot].buffer = nil }
@@ -257,6 +306,7 @@ struct FrameTable: Sendable {
 
     private mutating func claim(_ key: FrameKey, _ capacity: Int) -> Claim {
         if let slot = index[key] {
+            noLongerAhead(slot)
             pin(slot)
             if let flight = slots[slot].flight {
                 figures.joined += 1

@@ -25,10 +25,12 @@ final class OpenTensor: Sendable {
     }
 
     /// The bytes of `range`, cut at the file's end; frames come from the store and are shared, not copied.
-    func read(_ range: Range<Int64>, from store: FrameStore) throws -> [ReadResult.Piece] {
+    ///
+    /// `readAhead` belongs to the reader: when it moves forward, its next frames are computed meanwhile.
+    func read(_ range: Range<Int64>, from store: FrameStore, _ readAhead: ReadAhead) throws -> [ReadResult.Piece] {
         let pieces = layout.pieces(in: range)
         // All at once: the store lets nobody wait for a frame who holds another.
-        var frames = try self.frames(of: pieces, from: store)[...]
+        var frames = try self.frames(of: pieces, from: store, readAhead)[...]
         return try pieces.map { piece in
             switch piece {
             case .head(let bytes): return head.piece(bytes)
@@ -41,16 +43,26 @@ final class OpenTensor: Sendable {
         }
     }
 
-    private func frames(of pieces: [TensorFileLayout.Piece], from store: FrameStore) throws -> [Frame] {
+    private func frames(
+        of pieces: [TensorFileLayout.Piece], from store: FrameStore, _ readAhead: ReadAhead
+    ) throws -> [Frame] {
         let keys = pieces.compactMap { piece in
             if case .frame(let index, _) = piece { FrameKey(tensor: number, frame: index) } else { nil }
         }
-        guard !keys.isEmpty else { return [] }
-        return try store.frames(keys, byteCount: layout.frameBytes, scratchBytes: scratchBytes) { key, memory in
-            try plan.render(frame: key.frame, into: memory)
-            // What was decoded while somebody rewrote the recording is neither the old nor the new.
-            try recording.checkUnchanged()
+        guard let first = keys.first?.frame, let last = keys.last?.frame else { return [] }
+        // The nearest is asked for last, because the store begins with the latest request.
+        for frame in readAhead.next(after: first...last).reversed() {
+            store.prefetch(
+                FrameKey(tensor: number, frame: frame), byteCount: layout.frameBytes, scratchBytes: scratchBytes
+            ) { [self] key, memory in try render(key, memory) }
         }
+        return try store.frames(keys, byteCount: layout.frameBytes, scratchBytes: scratchBytes, compute: render)
+    }
+
+    private func render(_ key: FrameKey, _ memory: UnsafeMutableRawBufferPointer) throws {
+        try plan.render(frame: key.frame, into: memory)
+        // What was decoded while somebody rewrote the recording is neither the old nor the new.
+        try recording.checkUnchanged()
     }
 
     /// About what a kernel takes besides the frame: a plane of counters, and the events' bytes as they are read.

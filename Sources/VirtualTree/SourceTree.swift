@@ -2,6 +2,7 @@
 
 import Files
 import Foundation
+import Synchronization
 
 /// A folder of recordings that a mount shows; paths are relative to it and "" is the folder itself.
 final class SourceTree: Sendable {
@@ -17,10 +18,21 @@ final class SourceTree: Sendable {
     let root: String
     /// Whether symbolic links may lead out of `root`.
     let mayLeave: Bool
+    /// The mount point, where no link may lead: looking into it would be asking ourselves, and wait for ever.
+    private let mountPoint: String?
+    /// Whether the source has a link to a folder, as far as is known: every path below one was reached by way of it.
+    private let metFolderLink = Atomic(false)
 
+    /// To be called before anything is mounted at `mountPoint`.
     /// - Throws: `FileError` when `path` is no readable directory.
-    init(path: String, mayLeave: Bool) throws(FileError) {
-        guard let real = SourceTree.realPath(path) else { throw FileError.current("open", path) }
+    init(path: String, mayLeave: Bool, mountPoint: String) throws(FileError) {
+        func realPath(_ path: String) -> String? {
+            guard let real = realpath(path, nil) else { return nil }
+            defer { free(real) }
+            return String(cString: real)
+        }
+        self.mountPoint = mountPoint.isEmpty ? nil : realPath(mountPoint)
+        guard let real = realPath(path) else { throw FileError.current("open", path) }
         guard try FileStatus(path: real).kind == .directory else {
             throw FileError(errno: ENOTDIR, message: "cannot mount '\(path)': it is not a directory")
         }
@@ -34,29 +46,29 @@ final class SourceTree: Sendable {
     }
 
     /// The status of what `path` leads to, links followed.
-    /// - Throws: `FileSystemError` with ENOENT, ELOOP (a link that leads back to a folder above it), EACCES (a link that leaves the source).
+    /// - Throws: `FileSystemError` with ENOENT, ELOOP (a link that leads back to a folder above it, or into the mount), EACCES (a link that
+    ///   leaves the source).
     func status(_ path: String) throws(FileSystemError) -> FileStatus {
-        let full = absolute(path)
-        let own: FileStatus
-        let status: FileStatus
-        do throws(FileError) {
-            own = try FileStatus(path: full, followLink: false)
-            status = own.kind == .symbolicLink ? try FileStatus(path: full) : own
-        } catch {
-            throw FileSystemError(error.errno, error.message, level: error.errno == ENOENT ? .debug : .warning)
+        // Below a link to a folder no path is what it seems, so it is resolved before anything is asked about it.
+        let own = metFolderLink.load(ordering: .relaxed) ? nil : try ownStatus(absolute(path))
+        if let own, own.kind != .symbolicLink, mayLeave { return own }
+        let real = try realPath(path)
+        try checkInside(path, real)
+        let status = try ownStatus(real)
+        if status.kind == .directory && real != absolute(path) {
+            metFolderLink.store(true, ordering: .relaxed)
+            try refuseLoop(path, real)
         }
-        if own.kind == .symbolicLink && status.kind == .directory { try refuseLoop(path) }
-        if !mayLeave { try checkInside(path) }
         return status
     }
 
     /// Refuses a path that a symbolic link leads out of the source, unless that is allowed.
     func checkInside(_ path: String) throws(FileSystemError) {
-        guard !mayLeave else { return }
-        guard let real = SourceTree.realPath(absolute(path)) else {
-            throw FileSystemError(errno, "'\(path)' cannot be resolved", level: .debug)
-        }
-        guard real == root || root == "/" || real.hasPrefix(root + "/") else {
+        if !mayLeave { try checkInside(path, realPath(path)) }
+    }
+
+    private func checkInside(_ path: String, _ real: String) throws(FileSystemError) {
+        guard mayLeave || SourceTree.is(real, in: root) else {
             throw FileSystemError(
                 EACCES,
                 "'\(path)' is a link out of the source, to '\(real)': refused because other users may read this mount; --follow-links allows it",
@@ -64,20 +76,60 @@ final class SourceTree: Sendable {
         }
     }
 
-    /// ELOOP when the directory `path` is, by its real path, one of the folders it lies in.
-    private func refuseLoop(_ path: String) throws(FileSystemError) {
-        guard let target = SourceTree.realPath(absolute(path)) else {
-            throw FileSystemError(errno, "'\(path)' cannot be resolved", level: .debug)
-        }
+    /// ELOOP when `real`, where `path` leads, is one of the folders that `path` lies in.
+    private func refuseLoop(_ path: String, _ real: String) throws(FileSystemError) {
         var above = path
         while !above.isEmpty {
-            above = above.lastIndex(of: "/").map { String(above[..<$0]) } ?? ""
-            if SourceTree.realPath(absolute(above)) == target {
+            above = split(above).folder
+            if try realPath(above) == real {
                 throw FileSystemError(
                     ELOOP, "'\(path)' is a link back to '\(above.isEmpty ? root : above)', a folder above it",
                     level: .warning)
             }
         }
+    }
+
+    private func ownStatus(_ full: String) throws(FileSystemError) -> FileStatus {
+        do throws(FileError) { return try FileStatus(path: full, followLink: false) } catch {
+            throw FileSystemError(error.errno, error.message, level: error.errno == ENOENT ? .debug : .warning)
+        }
+    }
+
+    /// Where `path` leads, without symbolic links; realpath(3), but it does not look into the mount.
+    private func realPath(_ path: String) throws(FileSystemError) -> String {
+        var real = root == "/" ? "" : root
+        var rest = path.split(separator: "/").map(String.init)[...]
+        var links = 0
+        while let name = rest.popFirst() {
+            if name == "." { continue }
+            if name == ".." {
+                real = split(real).folder
+                continue
+            }
+            let next = real + "/" + name
+            if let mountPoint, SourceTree.is(next, in: mountPoint) {
+                throw FileSystemError(
+                    ELOOP, "'\(path)' is a link into this mount: what is there comes from here", level: .warning)
+            }
+            guard try ownStatus(next).kind == .symbolicLink else {
+                real = next
+                continue
+            }
+            links += 1
+            guard links <= SourceTree.linkLimit,
+                let target = try? FileManager.default.destinationOfSymbolicLink(atPath: next)
+            else { throw FileSystemError(ELOOP, "'\(path)' leads through too many links", level: .warning) }
+            if target.hasPrefix("/") { real = "" }
+            rest = target.split(separator: "/").map(String.init) + rest
+        }
+        return real.isEmpty ? "/" : real
+    }
+
+    /// As many links as Linux follows in one path.
+    private static let linkLimit = 40
+
+    private static func `is`(_ path: String, in folder: String) -> Bool {
+        path == folder || folder == "/" || path.hasPrefix(folder + "/")
     }
 
     /// The names in the folder `path`, sorted; names that are not UTF-8 are left out and counted.
@@ -103,8 +155,9 @@ final class SourceTree: Sendable {
             case Int32(DT_DIR): items.append(Item(name: name, isDirectory: true, mayBeFile: false))
             case Int32(DT_REG): items.append(Item(name: name, isDirectory: false, mayBeFile: true))
             case Int32(DT_LNK), Int32(DT_UNKNOWN):
-                guard let status = try? FileStatus(path: full + "/" + name) else { continue }
-                if !mayLeave && (try? checkInside(join(path, name))) == nil { continue }
+                guard let real = try? realPath(join(path, name)), mayLeave || SourceTree.is(real, in: root),
+                    let status = try? FileStatus(path: real)
+                else { continue }
                 items.append(
                     Item(name: name, isDirectory: status.kind == .directory, mayBeFile: status.kind == .regular))
             default: continue
@@ -120,12 +173,6 @@ final class SourceTree: Sendable {
         do throws(FileError) { return try File(path: absolute(path)) } catch {
             throw FileSystemError(error.errno, error.message, level: .warning, cause: error)
         }
-    }
-
-    private static func realPath(_ path: String) -> String? {
-        guard let real = realpath(path, nil) else { return nil }
-        defer { free(real) }
-        return String(cString: real)
     }
 }
 

@@ -128,6 +128,16 @@ final class TensorLibrary: Sendable {
         }
         // Freed here, outside the lock.
         _ = consume leaving
+        dropOutdated()
+    }
+
+    /// Lets go of files whose recording was deleted or is another by now: they would keep its disk space, and frames nobody can ask for.
+    func dropOutdated() {
+        let recent = state.withLock { $0.recent }
+        let outdated = recent.filter { (try? FileStatus(path: $0.recording.path)) != $0.recording.status }
+        guard !outdated.isEmpty else { return }
+        state.withLock { state in state.recent.removeAll { tensor in outdated.contains { $0 === tensor } } }
+        for tensor in outdated { frames.drop(tensor: tensor.number) }
     }
 
     private func description(

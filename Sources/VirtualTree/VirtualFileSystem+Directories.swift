@@ -16,6 +16,7 @@ struct Listed: Sendable {
 extension VirtualFileSystem {
     public func openDirectory(_ inode: Inode) throws(FileSystemError) -> Handle {
         let node = try node(inode)
+        library.dropOutdated()
         let own = [(".", node.key), ("..", split(node.key).folder)].map { name, key in
             Listed(name: name, key: key, kind: .directory, place: nil)
         }

@@ -20,7 +20,7 @@ public final class VirtualFileSystem: FileSystem {
 
     /// An open file.
     enum OpenFile: Sendable {
-        case tensor(OpenTensor, path: String)
+        case tensor(OpenTensor, ReadAhead, path: String)
         case file(File)
         case bytes(HeldBytes)
     }
@@ -41,6 +41,7 @@ public final class VirtualFileSystem: FileSystem {
     let used = Mutex(UsedNames())
     let files = Mutex(HandleTable<OpenFile>())
     let directories = Mutex(HandleTable<[Listed]>())
+    let cores = ProcessInfo.processInfo.activeProcessorCount
     /// When the mount began; also the time stamp of folders that exist only here.
     let started: Int64
 
@@ -48,7 +49,10 @@ public final class VirtualFileSystem: FileSystem {
     public init(
         source path: String, options: Options, registry: PreprocessingRegistry = .standard, logger: Logger
     ) throws(FileSystemError) {
-        do throws(FileError) { source = try SourceTree(path: path, mayLeave: options.linksMayLeaveSource) } catch {
+        do throws(FileError) {
+            source = try SourceTree(
+                path: path, mayLeave: options.linksMayLeaveSource, mountPoint: options.mountPoint)
+        } catch {
             throw FileSystemError(error.errno, error.message, cause: error)
         }
         self.options = options
@@ -183,7 +187,8 @@ public final class VirtualFileSystem: FileSystem {
         switch node.place {
         case .tensor(let spec, let path, let part):
             let tensor = try library.open(node.key, spec, path: path, part: part)
-            file = .tensor(tensor, path: path)
+            let readAhead = ReadAhead(frameCount: tensor.plan.frameCount, depth: cores)
+            file = .tensor(tensor, readAhead, path: path)
             status = tensor.recording.status
         case .companion(let path):
             let opened = try source.open(path)
@@ -205,8 +210,10 @@ public final class VirtualFileSystem: FileSystem {
         guard let file = files.withLock({ $0[handle] }) else { throw FileSystemError(EBADF, "no open file \(handle)") }
         guard offset >= 0, size > 0 else { return ReadResult(pieces: []) }
         switch file {
-        case .tensor(let tensor, let path):
-            do { return ReadResult(pieces: try tensor.read(offset..<offset + Int64(size), from: frames)) } catch {
+        case .tensor(let tensor, let readAhead, let path):
+            do {
+                return ReadResult(pieces: try tensor.read(offset..<offset + Int64(size), from: frames, readAhead))
+            } catch {
                 throw TensorLibrary.explain(error, path)
             }
         case .file(let file):

@@ -46,6 +46,19 @@ import VirtualTree
         #expect(tree.failure("histo/50ms/farm/there/across") == ELOOP)
     }
 
+    @Test func linksIntoTheMountAreRefused() throws {
+        let source = try Source()
+        try source.write("recordings/a.raw", evt2(line(10, step: 20_000)))
+        try FileManager.default.createDirectory(atPath: source.path + "/m/inner", withIntermediateDirectories: true)
+        try source.link("recordings/mount", to: "../m/inner")
+        try source.link("recordings/above", to: "..")
+        let recordings = Source(path: source.path + "/recordings")
+        let tree = try recordings.tree { $0.mountPoint = source.path + "/m" }
+        #expect(tree.failure("histo/50ms/mount") == ELOOP)
+        #expect(tree.failure("histo/50ms/above/m") == ELOOP)
+        #expect(try tree.names("histo/50ms") == ["a.h5", "above"])
+    }
+
     @Test func linksOutOfTheSourceAreRefusedWhereOthersRead() throws {
         let outside = try Source()
         try outside.write("secret.raw", evt2(line(10, step: 20_000)))
@@ -103,5 +116,26 @@ import VirtualTree
         tree.release(opened.handle)
         // Opened anew, it is what it is now.
         #expect(tree.failure("histo/50ms/a.h5") == 0)
+    }
+
+    @Test func deletedRecordingsAreLetGo() throws {
+        let source = try Source()
+        let tree = try source.tree()
+        func openRecordings() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0))?
+                    .hasPrefix(source.path + "/") == true
+            }
+        }
+        for i in 0..<5 {
+            try source.write("\(i).raw", evt2(line(16, step: 20_000)))
+            _ = try tree.bytes("histo/50ms/\(i).h5")
+        }
+        #expect(try openRecordings() == 5)
+        #expect(tree.status().frames.framesHeld == 30)
+        for i in 0..<5 { try FileManager.default.removeItem(atPath: source.path + "/\(i).raw") }
+        #expect(try tree.names("histo/50ms") == [])
+        #expect(try openRecordings() == 0)
+        #expect(tree.status().frames.framesHeld == 0)
     }
 }

@@ -39,6 +39,8 @@ private let sources: String = {
 struct Source {
     let path: String
 
+    init(path: String) { self.path = path }
+
     init() throws {
         path = sources + "/" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

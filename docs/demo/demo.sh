@@ -16,7 +16,7 @@ mounted=no
 finish() {
     code=$?
     trap - EXIT
-    if [ "$mounted" = yes ]; then "$evh5" unmount "$mount" || "$evh5" unmount --lazy "$mount" || true; fi
+    if [ "$mounted" = yes ]; then timeout 30 "$evh5" unmount "$mount" || "$evh5" unmount --lazy "$mount" || true; fi
     rmdir "$mount" 2>/dev/null || true
     exit "$code"
 }

@@ -1,0 +1,34 @@
+// Forward readers find their next frames computed; random ones cost nothing.
+
+import Foundation
+import Testing
+import VirtualTree
+
+@Suite struct ReadAheadTests {
+    private let frame = 2 * 8 * 16 * 4
+
+    private func read(_ frames: [Int]) throws -> (computed: Int, asked: Int) {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(500, step: 2_000)))
+        let tree = try source.tree()
+        let opened = try tree.open(tree.walk("histo/10ms/a.h5").attributes.inode, flags: O_RDONLY)
+        defer { tree.release(opened.handle) }
+        for index in frames {
+            _ = try tree.read(opened.handle, offset: Int64(4096 + index * frame), size: frame)
+        }
+        usleep(50_000)
+        return (tree.status().frames.computed, Set(frames).count)
+    }
+
+    @Test func aForwardReaderIsPreceded() throws {
+        let (computed, asked) = try read([10, 11, 12, 13])
+        #expect(computed > asked)
+        #expect(computed <= asked + ProcessInfo.processInfo.activeProcessorCount)
+    }
+
+    @Test(arguments: [[40, 3, 77, 20, 5, 60], [90, 88, 86, 84], [5, 5, 5, 5]])
+    func othersCostNothing(_ frames: [Int]) throws {
+        let (computed, asked) = try read(frames)
+        #expect(computed == asked)
+    }
+}
