@@ -66,6 +66,7 @@ struct MountCommand: ParsableCommand {
         } catch {
             throw CommandError(error)
         }
+        fileSystem.finish()
         logger.notice("unmounted '\(settings.mount.mountPoint)'")
     }
 
