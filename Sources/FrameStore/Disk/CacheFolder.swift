@@ -83,7 +83,7 @@ enum CacheFolder {
         return String(parts[0])
     }
 
-    private static func names(_ folder: String, _ problem: inout FileError?) -> [String] {
+    static func names(_ folder: String, _ problem: inout FileError?) -> [String] {
         guard let directory = opendir(folder) else {
             if errno != ENOENT { problem = FileError.current("read folder", folder) }
             return []
