@@ -31,7 +31,7 @@ let package = Package(
             name: "VirtualTree",
             dependencies: ["FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
             swiftSettings: strict),
-        .target(name: "FrameStore", dependencies: [], swiftSettings: strict),
+        .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
         .target(name: "Recordings", dependencies: ["Files", "CKernels"], swiftSettings: strict),
@@ -42,6 +42,8 @@ let package = Package(
         .target(name: "CHDF5", dependencies: ["HDF5System"]),
         .systemLibrary(name: "FUSESystem", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
         .systemLibrary(name: "HDF5System", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),

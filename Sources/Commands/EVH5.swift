@@ -16,7 +16,9 @@ public struct EVH5: ParsableCommand {
             Exit codes are named in docs/EXIT-CODES.md.
             """,
         version: programVersion,
-        subcommands: [MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Synth.self])
+        subcommands: [
+            MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Warm.self, Cache.self, Synth.self,
+        ])
 
     public init() {}
 

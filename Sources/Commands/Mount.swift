@@ -68,6 +68,7 @@ struct MountCommand: ParsableCommand {
         } catch {
             throw CommandError(error)
         }
+        fileSystem.finish()
         logger.notice("unmounted '\(settings.mount.mountPoint)'")
     }
 

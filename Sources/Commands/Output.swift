@@ -1,6 +1,7 @@
 // What commands print: results to stdout, reasons and progress to stderr.
 
 import Foundation
+import Synchronization
 
 enum Output {
     /// Writes a line to stdout.
@@ -91,5 +92,44 @@ final class Progress {
     /// Wipes the line.
     func end() {
         if shown && lastPercent >= 0 { Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
+    }
+}
+
+/// As `Progress`, with bytes per second and the time that is left; many threads may tell it.
+final class RateProgress: Sendable {
+    private let label: String
+    private let total: Int64
+    private let shown: Bool
+    private let started = ContinuousClock.now
+    /// When the line was last drawn.
+    private let drawn = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// - Parameter total: bytes.
+    init(_ label: String, total: Int64) {
+        self.label = label
+        self.total = max(1, total)
+        shown = isatty(STDERR_FILENO) == 1
+    }
+
+    func update(_ done: Int64) {
+        guard shown else { return }
+        drawn.withLock { drawn in
+            let now = ContinuousClock.now
+            if let drawn, now - drawn < .milliseconds(200) { return }
+            drawn = now
+            let seconds = max(0.001, (now - started) / .seconds(1))
+            let share = min(1, Double(done) / Double(total))
+            let filled = Int(share * 30)
+            let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
+            let rate = Quantity.text(bytes: Int(Double(done) / seconds)) + "/s"
+            let left = share > 0 ? Int((seconds / share - seconds).rounded(.up)) : 0
+            let time = share > 0.001 ? ", \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left" : ""
+            Output.write("\r\u{1b}[K[\(bar)] \(Int(share * 100))% \(rate)\(time) \(label)", to: STDERR_FILENO)
+        }
+    }
+
+    /// Wipes the line.
+    func end() {
+        drawn.withLock { if $0 != nil { Output.write("\r\u{1b}[K", to: STDERR_FILENO) } }
     }
 }

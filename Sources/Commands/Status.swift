@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import FrameStore
 import VirtualTree
 
 struct Status: ParsableCommand {
@@ -57,11 +58,26 @@ struct Status: ParsableCommand {
                     "computed",
                     "\(frames.computed), \(frames.computingNow) now, \(frames.failed) failed; \(frames.hits) answered from memory"
                 ),
+                ("cache", Status.text(status.cache)),
                 ("open", "\(status.openFiles) files; \(status.recordingsKnown) recordings known"),
                 ("used", status.used.isEmpty ? "nothing yet" : status.used.joined(separator: ", ")),
             ]
             Output.table(rows)
         }
+    }
+
+    private static func text(_ cache: DiskCacheStatistics?) -> String {
+        guard let cache else { return "none on disk" }
+        var text =
+            "\(cache.entries) frames, \(Quantity.text(bytes: Int(cache.bytes))) of "
+            + "\(Quantity.text(bytes: Int(cache.limit))) in \(cache.directory); "
+            + "\(cache.hits) read, \(cache.misses) missed, \(cache.stored) stored"
+        let rest = [
+            (cache.queued, "waiting"), (cache.dropped, "dropped"), (cache.evicted, "evicted"),
+            (cache.corrupt, "damaged"),
+        ]
+        for (count, what) in rest where count > 0 { text += ", \(count) \(what)" }
+        return cache.problem.map { text + "; " + $0 } ?? text
     }
 
     private static func text(seconds: Int) -> String {

@@ -1,8 +1,8 @@
-// Frames in memory, each computed once however many ask for it.
+// Frames in memory, each read from disk or computed once however many ask for it.
 
 import Foundation
 
-/// Keeps frames within a memory target; computes those that are missing, each once.
+/// Keeps frames within a memory target; computes those that are neither there nor in the disk cache, each once.
 ///
 /// All frames count against the target: kept, being computed, held by replies, and the memory kept for frames to come.
 /// The frames used least recently go first. When all memory is held, requests wait for it in the order they came.
@@ -15,15 +15,19 @@ import Foundation
 public final class FrameStore: Sendable {
     private let table: Guarded<FrameTable>
     private let patience: Int
+    /// Where frames come from that are not in memory, and go to when they were computed.
+    public let disk: DiskCache?
     private let prefetcher: Prefetcher
 
     /// A store of `memoryTarget` bytes in which at most `computeLimit` computations run at once (default: one for each
     /// core). `patience`, in milliseconds, is how long a request waits for memory while none comes back.
     public init(
-        memoryTarget: Int, computeLimit: Int = ProcessInfo.processInfo.activeProcessorCount, patience: Int = 1000
+        memoryTarget: Int, computeLimit: Int = ProcessInfo.processInfo.activeProcessorCount, patience: Int = 1000,
+        disk: DiskCache? = nil
     ) {
         table = Guarded(FrameTable(memoryTarget: memoryTarget, computeLimit: computeLimit))
         self.patience = max(1, patience)
+        self.disk = disk
         prefetcher = Prefetcher(limit: computeLimit)
     }
 
@@ -37,21 +41,25 @@ public final class FrameStore: Sendable {
     /// The frame of `key`, of `byteCount` bytes. If it is not there, `compute` writes all of its bytes; concurrent
     /// requests wait for the one computation. An error it throws goes to all of them, and is not remembered.
     ///
-    /// `scratchBytes` is the memory `compute` needs besides. It must not ask this store for frames.
+    /// `scratchBytes` is the memory `compute` needs besides. It must not ask this store for frames. `cached` names the
+    /// tensor in the disk cache; nil keeps the frame out of it.
     public func frame(
-        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0,
+        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil,
         compute: (UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> Frame {
         if let (slot, buffer) = table.withLock({ $0.hit(key) }) {
             return Frame(self, slot: slot, buffer, byteCount: byteCount)
         }
-        return try frames([key], byteCount: byteCount, scratchBytes: scratchBytes) { try compute($1) }[0]
+        let frames = try frames([key], byteCount: byteCount, scratchBytes: scratchBytes, cached: cached) {
+            try compute($1)
+        }
+        return frames[0]
     }
 
     /// The frames of `keys`, each of `byteCount` bytes, in that order. Those that are not there are computed one after
     /// the other; else as `frame`. The first error is thrown, after which no frame is held.
     public func frames(
-        _ keys: [FrameKey], byteCount: Int, scratchBytes: Int = 0,
+        _ keys: [FrameKey], byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil,
         compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> [Frame] {
         guard let capacity = Buffer.capacity(for: byteCount), scratchBytes >= 0, scratchBytes <= Int.max / 4,
@@ -61,7 +69,7 @@ public final class FrameStore: Sendable {
                 .tooLarge, "\(keys.count) frames of \(byteCount) bytes are more than memory can be: ask for fewer")
         }
         let claims = admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
-        return try complete(claims, byteCount, scratchBytes, isAhead: false, compute)
+        return try complete(claims, byteCount, scratchBytes, cached, isAhead: false, compute)
     }
 
     /// Computes the frame of `key` in the background if there is memory and a core that nobody waits for; perhaps never.
@@ -69,20 +77,20 @@ public final class FrameStore: Sendable {
     ///
     /// Frames computed ahead take at most a quarter of the memory target until they are asked for.
     public func prefetch(
-        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0,
+        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil,
         compute: @escaping @Sendable (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) {
         guard let capacity = Buffer.capacity(for: byteCount), !table.withLock({ $0.knows(key) }) else { return }
         let demand = Demand(keys: [key], capacity: capacity, scratch: scratchBytes)
         prefetcher.submit { [weak self] in
             guard let self, let claims = collect({ $0.admitAhead(demand, now: .now, garbage: &$1) }) else { return }
-            _ = try? complete(claims, byteCount, scratchBytes, isAhead: true, compute)
+            _ = try? complete(claims, byteCount, scratchBytes, cached, isAhead: true, compute)
         }
     }
 
     /// Fills the claimed frames that are this request's to compute and waits for the others.
     private func complete(
-        _ claims: [Claim], _ byteCount: Int, _ scratchBytes: Int, isAhead: Bool,
+        _ claims: [Claim], _ byteCount: Int, _ scratchBytes: Int, _ cached: CacheKey?, isAhead: Bool,
         _ compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> [Frame] {
         let capacity = Buffer.capacity(for: byteCount) ?? byteCount
@@ -92,10 +100,11 @@ public final class FrameStore: Sendable {
         for case .owned(let slot, let key, let flight, let pooled) in claims {
             owes = true
             do {
-                try resolve(slot, flight, pooled, capacity, isAhead: isAhead, abandon: failure) { buffer in
-                    let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: byteCount)
-                    try compute(key, bytes)
-                }
+                try resolve(
+                    slot, flight, pooled, capacity, isAhead: isAhead, abandon: failure,
+                    load: { load(key, cached, UnsafeMutableRawBufferPointer(start: $0.base, count: byteCount)) },
+                    fill: { try compute(key, UnsafeMutableRawBufferPointer(start: $0.base, count: byteCount)) },
+                    keep: { keep(key, cached, byteCount) })
             } catch { failure = failure ?? error }
         }
         if owes { table.withLock { $0.returnScratch(scratchBytes) } }
@@ -143,11 +152,12 @@ public final class FrameStore: Sendable {
         }
     }
 
-    /// A miss: fills the frame of `slot` and tells all who wait for it. After an earlier failure of the same request
-    /// only frames that others wait for are filled, the rest is abandoned with that error.
+    /// A miss: loads or fills the frame of `slot` and tells all who wait for it; a frame that was filled is to be kept.
+    /// After an earlier failure of the same request only frames that others wait for are filled, the rest is abandoned
+    /// with that error.
     private func resolve(
         _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, isAhead: Bool, abandon earlier: (any Error)?,
-        fill: (Buffer) throws -> Void
+        load: (Buffer) -> Bool, fill: (Buffer) throws -> Void, keep: () -> Void
     ) throws {
         if let earlier, collect({ $0.abandon(slot, pooled, garbage: &$1) }) {
             flight.finish(.failure(earlier))
@@ -160,13 +170,30 @@ public final class FrameStore: Sendable {
                 throw FrameStoreError(
                     .noMemory, "the system has no memory for a frame of \(capacity) bytes: use a lower memory target")
             }
-            try computing(isAhead: isAhead) { try fill(buffer) }
+            let isLoaded = load(buffer)
+            if !isLoaded { try computing(isAhead: isAhead) { try fill(buffer) } }
             table.withLock { $0.succeed(slot, buffer) }
             flight.finish(.success(buffer))
+            if !isLoaded { keep() }
         } catch {
             collect { $0.fail(slot, buffer, garbage: &$1) }
             flight.finish(.failure(error))
             throw error
+        }
+    }
+
+    /// Reads a frame from the disk cache; false when it is not there.
+    private func load(_ key: FrameKey, _ cached: CacheKey?, _ bytes: UnsafeMutableRawBufferPointer) -> Bool {
+        guard let disk, let cached else { return false }
+        return disk.load(cached, frame: key.frame, into: bytes)
+    }
+
+    /// Has a frame stored on disk later, if it is still in memory then: waiting to be stored it takes none from readers.
+    private func keep(_ key: FrameKey, _ cached: CacheKey?, _ byteCount: Int) {
+        guard let disk, let cached else { return }
+        disk.store(cached, frame: key.frame, byteCount: byteCount) { [weak self] in
+            guard let self, let (slot, buffer) = table.withLock({ $0.peek(key) }) else { return nil }
+            return Frame(self, slot: slot, buffer, byteCount: byteCount)
         }
     }
 

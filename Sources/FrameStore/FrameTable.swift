@@ -86,6 +86,13 @@ struct FrameTable: Sendable {
         return (slot, buffer)
     }
 
+    /// As `hit`, for whoever is no reader.
+    mutating func peek(_ key: FrameKey) -> (slot: Int, buffer: Buffer)? {
+        guard let slot = index[key], let buffer = slots[slot].buffer, slots[slot].flight == nil else { return nil }
+        pin(slot)
+        return (slot, buffer)
+    }
+
     /// Claims all frames of a request at once, or none: a request that waits for memory holds none, hence whoever holds
     /// memory can finish. Buffers to be freed are appended to `garbage`.
     ///

@@ -14,6 +14,8 @@ final class OpenTensor: Sendable {
     let layout: TensorFileLayout
     /// Names the tensor in the frame store.
     let number: UInt64
+    /// Names it in the disk cache.
+    let cacheKey: CacheKey
     private let head: HeldBytes
     private let tail: HeldBytes
     private let index: TimeIndex
@@ -26,6 +28,7 @@ final class OpenTensor: Sendable {
         self.plan = plan
         self.layout = layout
         self.number = number
+        cacheKey = CacheKey(OpenTensor.cacheKeyText(recording.identity, plan))
         head = HeldBytes(layout.head)
         tail = HeldBytes(layout.tail)
     }
@@ -59,10 +62,33 @@ final class OpenTensor: Sendable {
         // The nearest is asked for last, because the store begins with the latest request.
         for frame in readAhead.next(after: first...last).reversed() {
             store.prefetch(
-                FrameKey(tensor: number, frame: frame), byteCount: layout.frameBytes, scratchBytes: scratchBytes
+                FrameKey(tensor: number, frame: frame), byteCount: layout.frameBytes, scratchBytes: scratchBytes,
+                cached: cacheKey
             ) { [self] key, memory in try render(key, memory) }
         }
-        return try store.frames(keys, byteCount: layout.frameBytes, scratchBytes: scratchBytes, compute: render)
+        return try store.frames(
+            keys, byteCount: layout.frameBytes, scratchBytes: scratchBytes, cached: cacheKey, compute: render)
+    }
+
+    /// All that the bytes of frames depend on: what the recording was, what is made of it, and by which kernels. The spec
+    /// has its scale as a power of two, so that two spellings of one size share their frames; the part is in `startTime`.
+    /// A name of the mount config may mean another preprocessing tomorrow, so what it means is in the key.
+    private static func cacheKeyText(_ recording: RecordingIdentity, _ plan: TensorPlan) -> String {
+        let parameters = plan.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
+        return """
+        device \(recording.device)
+        inode \(recording.inode)
+        size \(recording.size)
+        modified \(recording.modified)
+        header \(recording.headerDigest)
+        geometry \(recording.geometry)
+        tensor \(plan.spec.preprocessingText)/\(plan.spec.windowText)
+        start \(plan.startTime)
+        kernel \(plan.spec.preprocessingSpec.definition.kernel)
+        \(parameters)
+        version \(tensorVersion)
+
+        """
     }
 
     private func render(_ key: FrameKey, _ memory: UnsafeMutableRawBufferPointer) throws {

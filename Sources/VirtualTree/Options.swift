@@ -8,8 +8,10 @@ extension VirtualFileSystem {
     public struct Options: Sendable {
         /// Geometry for recordings whose header has none: the first rule whose glob matches the path below the source, or the name.
         public var geometryRules: [GeometryRule] = []
-        /// Where time indexes are kept; nil keeps them in memory only.
+        /// Where time indexes and frames are kept; nil keeps them in memory only.
         public var cacheDirectory: String?
+        /// Bytes that frames may take there; 0 keeps none.
+        public var maxCacheSize: Int64 = 20 << 30
         /// Bytes that frames may take.
         public var memoryTarget: Int = 512 << 20
         /// Windows that listings show even before anybody used them.

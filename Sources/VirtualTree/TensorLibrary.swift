@@ -15,8 +15,10 @@ final class TensorLibrary: Sendable {
         /// The recording's state that the facts are of.
         let status: FileStatus
         let size: Int64
-        /// Bytes of the file that are really held: all but the tensor.
-        let heldBytes: Int64
+        /// Bytes of the file besides the tensor, which are always held.
+        let wrapping: Int64
+        /// Names its frames on disk.
+        let cacheKey: CacheKey
         /// Names the tensor in the frame store.
         let number: UInt64
     }
@@ -72,6 +74,9 @@ final class TensorLibrary: Sendable {
         return facts
     }
 
+    /// Bytes that are really held of a virtual file: what is around the tensor, and its frames on disk.
+    func heldBytes(_ facts: Facts) -> Int64 { facts.wrapping + (frames.disk?.heldBytes(facts.cacheKey) ?? 0) }
+
     /// The virtual file for the recording as it is now.
     /// - Throws: `FileSystemError` with ENOENT when there is no such recording or part.
     func open(_ key: String, _ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> OpenTensor {
@@ -103,7 +108,7 @@ final class TensorLibrary: Sendable {
                 if state.facts.count >= TensorLibrary.factsLimit { state.facts.removeAll() }
                 state.facts[key] = Facts(
                     status: recording.status, size: layout.size,
-                    heldBytes: Int64(layout.head.count + layout.tail.count), number: number)
+                    wrapping: Int64(layout.head.count + layout.tail.count), cacheKey: tensor.cacheKey, number: number)
                 state.open = state.open.filter { $0.value.tensor != nil }
                 state.open[key] = Weak(tensor)
                 return tensor

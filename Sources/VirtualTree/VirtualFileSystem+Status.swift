@@ -24,6 +24,8 @@ public struct MountStatus: Codable, Sendable {
     /// Bytes.
     public let memoryTarget: Int
     public let frames: Frames
+    /// The disk cache; nil when there is none.
+    public let cache: DiskCacheStatistics?
     public let openFiles: Int
     public let recordingsKnown: Int
     /// `<preprocessing>/<window>` of every file that was used.
@@ -42,7 +44,8 @@ extension VirtualFileSystem {
             frames: MountStatus.Frames(
                 bytesHeld: statistics.bytesHeld, framesHeld: statistics.framesHeld, hits: statistics.hits,
                 computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow),
-            openFiles: files.withLock { $0.count }, recordingsKnown: catalog.count, used: used)
+            cache: frames.disk?.statistics, openFiles: files.withLock { $0.count }, recordingsKnown: catalog.count,
+            used: used)
     }
 
     /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures change between them.

@@ -70,7 +70,8 @@ public final class VirtualFileSystem: FileSystem {
         views = FolderViews(source: source) { path, count in
             logger.warning("\(count) names in folder '\(path)' are not UTF-8 and are not shown; rename them")
         }
-        frames = FrameStore(memoryTarget: options.memoryTarget)
+        frames = FrameStore(
+            memoryTarget: options.memoryTarget, disk: VirtualFileSystem.diskCache(options, logger))
         let complaints = RareComplaints(logger)
         let indexes = IndexStore(directory: options.cacheDirectory) { complaints.say("cache: \($0)") }
         library = TensorLibrary(
@@ -78,6 +79,19 @@ public final class VirtualFileSystem: FileSystem {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         started = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+
+    private static func diskCache(_ options: Options, _ logger: Logger) -> DiskCache? {
+        guard let directory = options.cacheDirectory, options.maxCacheSize > 0 else { return nil }
+        let disk = DiskCache.Options(directory: directory, limit: options.maxCacheSize)
+        return DiskCache(disk) { logger.warning("\($0)") }
+    }
+
+    /// Gives frames that wait to be stored on disk a little time; to be called when nobody reads any more.
+    public func finish(seconds: Double = 5) {
+        if frames.disk?.flush(seconds: seconds) == false {
+            logger.notice("not all frames could be stored in the cache within \(Int(seconds)) s")
+        }
     }
 
     func node(_ inode: Inode) throws(FileSystemError) -> Node {
@@ -167,7 +181,7 @@ public final class VirtualFileSystem: FileSystem {
     }
 
     func known(_ node: Node, _ facts: TensorLibrary.Facts) -> Known {
-        (file(node, size: facts.size, held: facts.heldBytes, modified: facts.status.modified), facts.status)
+        (file(node, size: facts.size, held: library.heldBytes(facts), modified: facts.status.modified), facts.status)
     }
 
     private func directory(_ node: Node, modified: Int64) -> Attributes {

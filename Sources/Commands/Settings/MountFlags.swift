@@ -38,6 +38,8 @@ struct MountFlags: ParsableArguments {
     var foreground: Bool?
     @Option(Settings.cache, valueName: "dir")
     var cache: String?
+    @Option(Settings.maxCacheSize, valueName: "size")
+    var maxCacheSize: String?
     @Option(Settings.memoryTarget, valueName: "size")
     var memoryTarget: String?
     @Flag(Settings.readOnly)
@@ -83,7 +85,8 @@ struct MountFlags: ParsableArguments {
         if !list.fuse.isEmpty { given[Settings.options.name] = .list(list.fuse) }
         let texts: [(any AnySetting, String?)] = [
             (Settings.source, source), (Settings.mountPoint, mountPoint), (Settings.cache, cache),
-            (Settings.memoryTarget, memoryTarget), (Settings.geometry, geometry), (Settings.windows, windows),
+            (Settings.maxCacheSize, maxCacheSize), (Settings.memoryTarget, memoryTarget), (Settings.geometry, geometry),
+            (Settings.windows, windows),
             (Settings.companionSizeLimit, companionSizeLimit), (Settings.user, user), (Settings.group, group),
             (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode), (Settings.maxThreads, maxThreads),
             (Settings.logLevel, logLevel), (Settings.logDirectory, logDirectory),

@@ -39,6 +39,7 @@ package struct MountSettings {
         var tree = VirtualFileSystem.Options()
         tree.geometryRules = try layers.value(Settings.geometry)
         tree.cacheDirectory = Mounts.absolute(try layers.value(Settings.cache))
+        tree.maxCacheSize = try layers.value(Settings.maxCacheSize)
         tree.memoryTarget = try layers.value(Settings.memoryTarget)
         tree.windows = try layers.value(Settings.windows)
         tree.companionSizeLimit = Int64(try layers.value(Settings.companionSizeLimit))

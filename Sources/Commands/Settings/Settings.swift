@@ -14,11 +14,15 @@ package enum Settings {
         "mountpoint", "Where to mount.", takes: "a folder", default: nil, shown: "", parse: path)
     package static let foreground = Setting(switch: "foreground", "Stay in the foreground and log to stderr.")
     package static let cache = Setting<String>(
-        "cache", "Where time indexes are kept.", takes: "a folder",
+        "cache", "Where time indexes and computed frames are kept.", takes: "a folder",
         fallback: { environment in
             if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return base + "/evh5" }
             return (environment["HOME"] ?? NSHomeDirectory()) + "/.cache/evh5"
         }, shown: "$XDG_CACHE_HOME/evh5, else ~/.cache/evh5", parse: path)
+    package static let maxCacheSize = Setting<Int64>(
+        "max-cache-size", "Disk space that frames in the cache may take; 0 keeps none there.",
+        takes: "a size such as 20G or 500M, or 0", default: 20 << 30, shown: "20G",
+        parse: { $0.text.flatMap { Quantity.bytes($0) }.map { Int64($0) } })
     package static let memoryTarget = Setting<Int>(
         "memory-target", "Memory that frames may take; units are powers of 1024.",
         takes: "a size of at least 16M, such as 512M or 1.5G", default: 512 << 20, shown: "512M",
@@ -86,9 +90,9 @@ package enum Settings {
 
     /// All of them, in the order of the help.
     package static let all: [any AnySetting] = [
-        source, mountPoint, foreground, cache, memoryTarget, readOnly, geometry, preprocessings, windows,
-        companionSizeLimit, allowOther, followLinks, user, group, fileMode, directoryMode, maxThreads, pageCache,
-        logLevel, logDirectory, options,
+        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, readOnly, geometry, preprocessings,
+        windows, companionSizeLimit, allowOther, followLinks, user, group, fileMode, directoryMode, maxThreads,
+        pageCache, logLevel, logDirectory, options,
     ]
 
     package static func named(_ name: String) -> (any AnySetting)? { all.first { $0.name == name } }

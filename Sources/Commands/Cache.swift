@@ -1,0 +1,107 @@
+// `evh5 cache`: what the cache holds, emptying it, and checking it.
+
+import ArgumentParser
+import FUSEAdapter
+import Files
+import Foundation
+import FrameStore
+
+struct Cache: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show, clear or verify the cache of frames and time indexes.",
+        discussion: """
+            All of it can be made again from the recordings, and mounts that use the cache may stay mounted meanwhile.
+            See docs/CACHE.md.
+            """,
+        subcommands: [Stats.self, Clear.self, Verify.self])
+
+    /// Which cache.
+    struct Place: ParsableArguments {
+        @Option(Settings.cache, valueName: "dir")
+        var cache: String?
+        @Option(name: .customLong("config-file"), help: "A mount's config file: its cache is meant. (EVH5_CONFIG_FILE)")
+        var configFile: String?
+        @Flag(help: "Print JSON.")
+        var json = false
+
+        func maintenance() throws(CommandError) -> CacheMaintenance {
+            let flags = cache.map { [Settings.cache.name: RawSetting.text($0)] } ?? [:]
+            let layers = try SettingLayers.standard(flags: flags, configFile: configFile)
+            return CacheMaintenance(directory: Mounts.absolute(try layers.value(Settings.cache)))
+        }
+    }
+
+    struct Stats: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show what the cache holds.",
+            discussion: "With --json: sizes in bytes as they are on disk, oldestUse in seconds since 1970.")
+        @OptionGroup var place: Place
+
+        func run() throws {
+            let contents = try Cache.guarded { try place.maintenance().contents() }
+            if place.json { return try Output.json(contents) }
+            var rows = [
+                ("cache", contents.directory),
+                (
+                    "frames",
+                    "\(contents.frames), \(Quantity.text(bytes: Int(contents.frameBytes))), of \(contents.tensors) tensors"
+                ),
+                ("time indexes", "\(contents.indexes), \(Quantity.text(bytes: Int(contents.indexBytes)))"),
+            ]
+            if let oldest = contents.oldestUse {
+                let date = Date(timeIntervalSince1970: oldest).formatted(.iso8601)
+                rows.append(("oldest use", date))
+            }
+            Output.table(rows)
+        }
+    }
+
+    struct Clear: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove all frames and time indexes of the cache.",
+            discussion: "The exit code is 10 (output-unwritable) when some could not be removed.")
+        @OptionGroup var place: Place
+
+        func run() throws {
+            let outcome = try Cache.guarded { try place.maintenance().clear() }
+            try Cache.report(outcome, place.json, "removed")
+        }
+    }
+
+    struct Verify: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Read every frame of the cache and remove damaged ones.",
+            discussion: """
+                Damage does no harm: readers recognise it too, and compute the frame. The exit code is 0 when all that was
+                damaged is removed, and 10 (output-unwritable) when some could not be read or removed.
+                """)
+        @OptionGroup var place: Place
+
+        func run() throws {
+            let progress = Progress("verifying", total: 100)
+            let outcome = try Cache.guarded {
+                try place.maintenance().verify { done, total in progress.update(done * 100 / max(1, total)) }
+            }
+            progress.end()
+            try Cache.report(outcome, place.json, "verified")
+        }
+    }
+
+    private static func guarded<R>(_ body: () throws -> R) throws(CommandError) -> R {
+        do { return try body() } catch let error as CommandError { throw error } catch {
+            throw CommandError(.failed, "the cache cannot be read: \(error)", cause: error)
+        }
+    }
+
+    private static func report(_ outcome: CacheMaintenance.Outcome, _ json: Bool, _ done: String) throws(CommandError) {
+        if json {
+            try Output.json(outcome)
+        } else {
+            var text = "\(outcome.checked) files \(done), \(Quantity.text(bytes: Int(outcome.bytes)))"
+            if outcome.corrupt > 0 { text += "; \(outcome.corrupt) damaged, \(outcome.removed) removed" }
+            Output.line(text)
+        }
+        guard let first = outcome.problems.first else { return }
+        throw CommandError(.outputUnwritable, "part of the cache could not be used: \(first)")
+    }
+}
