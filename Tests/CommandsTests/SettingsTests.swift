@@ -137,7 +137,7 @@ struct SettingsTests {
         #expect(message.hasPrefix("c.yaml:2: 'memory-traget' is no setting; keys are "))
         #expect(message.contains("memory-target, ") && !message.contains("\n"))
         // Flags of later versions are not taken for granted.
-        #expect(Settings.named("max-cache-size") == nil && Settings.named("sidecars") == nil)
+        #expect(Settings.named("sidecars") == nil)
     }
 
     @Test(arguments: [

@@ -1,6 +1,7 @@
 // Bytes: a virtual file is the same however it is read.
 
 import Foundation
+import Tensors
 import Testing
 import VirtualTree
 
@@ -81,5 +82,21 @@ import VirtualTree
         let expected = times.withUnsafeBytes { Array($0) }
         let after = Array(bytes[(4096 + 7 * frame)...])
         #expect((0...after.count - expected.count).contains { Array(after[$0..<$0 + expected.count]) == expected })
+    }
+
+    @Test func aNameThatMeansSomethingElseTodayIsNotTakenFromTheCache() throws {
+        let source = try source()
+        let cache = source.path + "-cache"
+        func frames(_ meaning: String) throws -> [UInt8] {
+            let registry = try PreprocessingRegistry(adding: [(name: "mine", component: meaning)])
+            let tree = try source.tree(registry) { $0.cacheDirectory = cache }
+            defer { tree.finish() }
+            return Array(try tree.bytes("mine/50ms/a.h5")[4096..<4096 + 20 * frame])
+        }
+        let five = try frames("histo")
+        let ten = try frames("histo,max_incr_per_pixel=10")
+        #expect(five != ten)
+        #expect(try frames("histo") == five)
+        #expect(try frames("timesurface") != five)
     }
 }

@@ -2,6 +2,7 @@
 
 import Foundation
 import Logging
+import Tensors
 import VirtualTree
 
 /// One event as (x, y, p, t in us).
@@ -57,12 +58,14 @@ struct Source {
         try FileManager.default.createSymbolicLink(atPath: path + "/" + name, withDestinationPath: target)
     }
 
-    func tree(_ change: (inout VirtualFileSystem.Options) -> Void = { _ in }) throws -> VirtualFileSystem {
+    func tree(
+        _ registry: PreprocessingRegistry = .standard, _ change: (inout VirtualFileSystem.Options) -> Void = { _ in }
+    ) throws -> VirtualFileSystem {
         var options = VirtualFileSystem.Options()
         change(&options)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        return try VirtualFileSystem(source: path, options: options, logger: logger)
+        return try VirtualFileSystem(source: path, options: options, registry: registry, logger: logger)
     }
 }
 
