@@ -64,7 +64,8 @@ def main(words=None):
         pathlib.Path(a.json).write_text(json.dumps([dict(what=row.what, against=row.against, goal=row.goal, value=row.value, met=row.is_met,
             missing=row.missing, note=row.note, evh5=samples(row.ours), other=samples(row.theirs)) for row in rows], indent=1))
     if a.write:
-        (ROOT / "docs/BENCHMARKS.md").write_text(text)
+        document = ROOT / "docs/BENCHMARKS.md"
+        document.write_text(text + report.findings(document.read_text() if document.exists() else ""))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,11 @@ def test_written_tables_need_all_rows():
         run.arguments(["--write", "--only", "scan"])
 
 
+def test_findings_of_the_document_are_kept():
+    assert report.findings("# Benchmarks\n\n## The machine\n") == ""
+    assert report.findings("# Benchmarks\n\n## Findings\n\nSlow.\n") == "\n## Findings\n\nSlow.\n"
+
+
 def test_a_repeated_recording_goes_on_in_time(tmp_path):
     import struct
 

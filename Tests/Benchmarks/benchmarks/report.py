@@ -4,10 +4,13 @@ from .measure import number
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make benchmark`, which measures evh5 and its peers side by side in one run; do not edit. Trust the ratios: the absolute
-figures are this machine's. A ratio says how many times faster (for sizes: larger) evh5 is, median by median of {repetitions}
-repetitions measured in turn, A B A B. Beside each median stand the lowest and the highest value.
+Written by `make benchmark ARGUMENTS=--write`, which measures evh5 and its peers side by side in one run; only what stands under
+Findings is written by hand, and kept. Trust the ratios: the absolute figures are this machine's. A ratio says how many times
+faster (for sizes: larger) evh5 is, median by median of {repetitions} repetitions measured in turn, A B A B. Beside each median stand the
+lowest and the highest value.
 """
+
+FINDINGS = "## Findings\n"  # what profiles show of missed goals
 
 METHOD = """\
 ## How it is measured
@@ -25,6 +28,12 @@ METHOD = """\
   whose index is in memory. evh5's daemon has just started and finds its index on the disk.
 - A processor second per GB is what the daemon used, divided by the 10^9 bytes that the reader got.
 """
+
+
+def findings(document):
+    """The part of a written document that was added by hand; "" when there is none."""
+    _, heading, text = document.partition("\n" + FINDINGS)
+    return heading + text
 
 
 def cell(text):
