@@ -9,15 +9,18 @@ PYTHON ?= python3
 VENV = .venv
 TEST_REQUIREMENTS = Tests/Integration/requirements.txt
 DEMO_REQUIREMENTS = docs/demo/requirements.txt
+BENCHMARK_REQUIREMENTS = Tests/Benchmarks/requirements.txt
+# What `make benchmark` is told besides: ARGUMENTS="--quick", "--only decode", "--write", ...; run.py --help has all.
+ARGUMENTS ?=
 
-.PHONY: build test unit-test integration-test demo lint format install-deps clean
+.PHONY: build test unit-test integration-test benchmark benchmark-test demo lint format install-deps clean
 
 ## build: the release binary, .build/release/evh5
 build: install-deps
 	swift build -c release --product evh5
 
-## test: unit tests (release build), then integration tests on real mounts
-test: unit-test integration-test
+## test: unit tests (release build), integration tests on real mounts, and whether the benchmarks still run
+test: unit-test integration-test benchmark-test
 
 unit-test: install-deps
 	swift build -c release --build-tests
@@ -25,6 +28,16 @@ unit-test: install-deps
 
 integration-test: unit-test $(VENV)/test.installed
 	EVH5="$(BIN)" $(VENV)/bin/python -m pytest Tests/Integration
+
+## benchmark: evh5 and its peers side by side, a table of ratios; ARGUMENTS=--write makes docs/BENCHMARKS.md of it
+benchmark: install-deps $(VENV)/benchmark.installed
+	swift build -c release --product evh5
+	swift build -c release --product evh5-bench
+	EVH5="$(BIN)" $(VENV)/bin/python Tests/Benchmarks/run.py $(ARGUMENTS)
+
+# The benchmarks on a tiny recording: that every row gets a figure, not which.
+benchmark-test: unit-test $(VENV)/benchmark.installed
+	EVH5="$(BIN)" $(VENV)/bin/python -m pytest Tests/Benchmarks
 
 ## demo: simulated recordings, mounted and read with h5py and h5dump; writes a picture of frames to .build/demo/frames.png
 demo: build $(VENV)/demo.installed
@@ -46,6 +59,10 @@ $(VENV)/bin/python: | install-deps
 
 $(VENV)/test.installed: $(TEST_REQUIREMENTS) | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(TEST_REQUIREMENTS)
+	touch $@
+
+$(VENV)/benchmark.installed: $(BENCHMARK_REQUIREMENTS) | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(BENCHMARK_REQUIREMENTS)
 	touch $@
 
 $(VENV)/demo.installed: $(DEMO_REQUIREMENTS) | $(VENV)/bin/python

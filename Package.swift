@@ -34,9 +34,10 @@ let package = Package(
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
-        .target(name: "Recordings", dependencies: ["Files"], swiftSettings: strict),
+        .target(name: "Recordings", dependencies: ["Files", "CKernels"], swiftSettings: strict),
         .target(name: "Files", dependencies: ["CZlib"], swiftSettings: strict),
 
+        .target(name: "CKernels"),
         .target(name: "CFUSE", dependencies: ["FUSESystem"]),
         .target(name: "CHDF5", dependencies: ["HDF5System"]),
         .systemLibrary(name: "FUSESystem", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
@@ -62,5 +63,8 @@ let package = Package(
             name: "fuse-fixture", dependencies: ["FUSEFixture", "FUSEAdapter", log], path: "Tests/FUSEFixtureTool",
             swiftSettings: strict),
         .testTarget(name: "CommandsTests", dependencies: ["Commands"], swiftSettings: strict),
+        .executableTarget(
+            name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",
+            swiftSettings: strict),
     ]
 )

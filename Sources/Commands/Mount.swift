@@ -53,8 +53,10 @@ struct MountCommand: ParsableCommand {
         do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
         try settings.checkPlaces()
         let fileSystem: VirtualFileSystem
-        do { fileSystem = try VirtualFileSystem(source: settings.source, options: settings.tree, logger: logger) } catch
-        {
+        do {
+            fileSystem = try VirtualFileSystem(
+                source: settings.source, options: settings.tree, registry: settings.registry, logger: logger)
+        } catch {
             throw CommandError(.sourceUnusable, error.message, cause: error)
         }
         do {

@@ -94,8 +94,9 @@ extension MountStatus {
         let path = mountPoint + "/.evh5/status.json"
         let bytes: Data
         do { bytes = try Data(contentsOf: URL(filePath: path)) } catch {
-            var status = stat()
-            let dead = stat(mountPoint, &status) != 0 && errno == ENOTCONN
+            // stat alone might be answered by what the kernel remembers of the root.
+            var figures = statvfs()
+            let dead = statvfs(mountPoint, &figures) != 0 && errno == ENOTCONN
             throw CommandError(
                 .notMounted,
                 dead

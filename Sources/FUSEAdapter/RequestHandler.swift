@@ -116,12 +116,18 @@ final class RequestHandler: Sendable {
         }
     }
 
-    func read(_ request: consuming Request, _ handle: Handle, offset: Int64, size: Int) {
+    /// `intoPages` when the kernel will keep the bytes in pages, for all who map the file or read it through the page cache.
+    func read(_ request: consuming Request, _ handle: Handle, offset: Int64, size: Int, intoPages: Bool) {
         do throws(FileSystemError) {
             let result = try fileSystem.read(handle, offset: offset, size: size)
             guard result.count <= size else {
                 let message = "the filesystem returned \(result.count) bytes where \(size) were asked for"
                 return fail(request, "read", FileSystemError(EIO, message))
+            }
+            // Asked after the read: who opens the new content from here on drops these pages.
+            if intoPages && !fileSystem.isCurrent(handle) {
+                let message = "the file has changed and was opened anew by others; open it again"
+                return fail(request, "read", FileSystemError(ESTALE, message, level: .info))
             }
             request.reply(result)
         } catch {

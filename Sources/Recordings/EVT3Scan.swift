@@ -1,5 +1,7 @@
 // The index scan of EVT3: 16 words at a time, without handing events to anyone.
 
+import CKernels
+
 /// Counts the events of EVT3 for the time index. It gives what `EVT3Decoder` with an `IndexSink` gives: blocks of 16 words in which
 /// nothing is odd are counted lane by lane, and every other block goes to that decoder.
 enum EVT3Scan {
@@ -11,6 +13,9 @@ enum EVT3Scan {
         _ bytes: UnsafeRawBufferPointer, geometry: Geometry, state: inout DecoderState, into sink: inout IndexSink,
         tally: inout CountingTally
     ) -> Int {
+        if KernelVariant.current == .avx512, (1...16384).contains(geometry.width), (1...16384).contains(geometry.height) {
+            return scanByKernel(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
+        }
         let end = bytes.count & ~1
         guard end >= blockSize, let start = bytes.baseAddress else {
             return EVT3Decoder.decode(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
@@ -30,6 +35,30 @@ enum EVT3Scan {
         let rest = UnsafeRawBufferPointer(start: start + i, count: end &- i)
         _ = EVT3Decoder.decode(rest, geometry: geometry, state: &scan.state, into: &sink, tally: &tally)
         state = scan.state
+        return end
+    }
+
+    /// The same in C; what is odd goes to the decoder here too.
+    private static func scanByKernel(
+        _ bytes: UnsafeRawBufferPointer, geometry: Geometry, state: inout DecoderState, into sink: inout IndexSink,
+        tally: inout CountingTally
+    ) -> Int {
+        let end = bytes.count & ~1
+        guard let words = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return 0 }
+        var i = 0
+        while i < end {
+            if state.started {
+                var decoder = evh5_decoder(state)
+                var found = evh5_scan()
+                i &+= evh5_evt3_scan(
+                    words + i, end &- i, UInt32(geometry.width), UInt32(geometry.height), state.timeShift, &decoder,
+                    &found)
+                state.take(decoder)
+                sink.add(found)
+            }
+            let odd = UnsafeRawBufferPointer(start: words + i, count: min(2 * blockSize, end &- i))
+            i &+= EVT3Decoder.decode(odd, geometry: geometry, state: &state, into: &sink, tally: &tally)
+        }
         return end
     }
 
@@ -247,6 +276,15 @@ enum EVT3Scan {
 }
 
 extension IndexSink {
+    mutating func add(_ found: evh5_scan) {
+        guard found.touched != 0 else { return }
+        touch(found.first)
+        lowest = min(lowest, found.lowest)
+        highest = max(highest, found.highest)
+        last = found.last
+        count &+= found.events
+    }
+
     /// There are events at `t`, which are counted apart.
     @inline(__always)
     mutating func touch(_ t: Int64) {

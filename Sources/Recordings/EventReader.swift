@@ -135,6 +135,15 @@ public struct EventReader: Sendable {
     func decode<S: EventSink>(_ piece: Piece, _ times: Range<Int64>, _ buffer: ReadBuffer, into sink: inout S)
         throws(RecordingError)
     {
+        if let placement = sink.placement, CellDecoder.decodes(recording.format, recording.geometry) {
+            let decoder = buffer.cellDecoder()
+            let wanted = piece.isInside ? nil : times
+            try stream(piece, buffer) { bytes, state in
+                decoder.decode(
+                    bytes, recording.format, recording.geometry, placement, wanted: wanted, state: &state, into: &sink)
+            }
+            return
+        }
         try stream(piece, buffer) { bytes, state in
             var tally = NoTally()
             if piece.isInside {
@@ -177,6 +186,16 @@ public struct EventReader: Sendable {
     }
 
     deinit { memory.deallocate() }
+
+    private var cells: CellDecoder?
+
+    /// Made when it is first needed.
+    @usableFromInline func cellDecoder() -> CellDecoder {
+        if let cells { return cells }
+        let made = CellDecoder()
+        cells = made
+        return made
+    }
 
     /// As much of `range` as fits; valid until the next read.
     @usableFromInline func read(_ recording: Recording, _ range: Range<Int64>) throws(RecordingError)

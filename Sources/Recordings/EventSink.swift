@@ -10,9 +10,29 @@ public protocol EventSink {
     /// The events of one row, polarity and time, in the order of x: bit b of `mask` is an event at x = `baseX` + b.
     /// `mask` is never 0.
     mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64)
+
+    /// How events become cells, for a sink that takes cells by the thousand; nil for one that takes events only.
+    ///
+    /// A sink that has a placement still gets some events one by one: where a stream starts or is damaged, of encodings
+    /// without such a path, and where events are counted.
+    var placement: CellPlacement? { get }
+
+    /// Whether `take` looks at times.
+    var needsTimes: Bool { get }
+
+    /// Cells in file order, placed as `placement` says. Never called without one.
+    mutating func take(_ cells: CellBatch)
+
+    /// Counters of cells that may be counted up, to 255, instead of calling `take`; nil for other kernels.
+    var counters: UnsafeMutableBufferPointer<UInt8>? { get }
 }
 
 extension EventSink {
+    @inlinable public var placement: CellPlacement? { nil }
+    @inlinable public var needsTimes: Bool { true }
+    @inlinable public mutating func take(_ cells: CellBatch) {}
+    @inlinable public var counters: UnsafeMutableBufferPointer<UInt8>? { nil }
+
     @inlinable @inline(__always)
     public mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
         var rest = mask

@@ -50,9 +50,29 @@ extension TimeIndex {
         return try scan.run(progress)
     }
 
+    /// Whether the file of `recording` still begins with the bytes this index is of: one that grew does, one that was
+    /// rewritten longer has another header or other bytes where the old ones ended.
+    ///
+    /// - Parameter checked: what the file was when this was last asked; then its bytes need not be compared again.
+    /// - Returns: what the file is now.
+    /// - Throws: `.changed`, `.unreadable`.
+    public func checkUnchanged(
+        in recording: Recording, checked: FileStatus? = nil
+    ) throws(RecordingError) -> FileStatus {
+        let now = try recording.checkUnchanged()
+        guard now.size > recording.identity.size, now != checked else { return now }
+        guard try Self.digest(of: recording, 0..<recording.header.payloadOffset) == recording.header.digest,
+            try Self.tailDigest(of: recording, size: identity.size) == tailDigest
+        else { throw RecordingError.changed(recording.path) }
+        return now
+    }
+
     /// The CRC-32 of the last bytes of the recording when it had `size` bytes.
     static func tailDigest(of recording: Recording, size: Int64) throws(RecordingError) -> UInt32 {
-        let range = max(min(recording.header.payloadOffset, size), size - tailSize)..<size
+        try digest(of: recording, max(min(recording.header.payloadOffset, size), size - tailSize)..<size)
+    }
+
+    private static func digest(of recording: Recording, _ range: Range<Int64>) throws(RecordingError) -> UInt32 {
         var bytes = [UInt8](repeating: 0, count: range.count)
         var failure: RecordingError?
         bytes.withUnsafeMutableBytes { buffer in
@@ -115,9 +135,13 @@ struct IndexScan {
     }
 
     mutating func run(_ progress: ((Int64) -> Void)?) throws(RecordingError) -> TimeIndex {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: layout.chunkSize, alignment: 64)
-        defer { buffer.deallocate() }
         let fileEnd = recording.identity.size
+        // No more than is needed: large pieces of memory between what small recordings keep would leave the heap full of holes.
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(16, Int(min(Int64(layout.chunkSize), fileEnd - position))), alignment: 64)
+        defer { buffer.deallocate() }
+        // Taken before and compared after: a recording rewritten meanwhile must not give an index of both.
+        let tail = try TimeIndex.tailDigest(of: recording, size: fileEnd)
         while position < fileEnd {
             let before = position
             let chunk = UnsafeMutableRawBufferPointer(
@@ -134,12 +158,12 @@ struct IndexScan {
             end = now
         }
         end.tally.drops.truncatedBytes = max(0, fileEnd - position)
-        let tail = try TimeIndex.tailDigest(of: recording, size: fileEnd)
-        try recording.checkUnchanged()
-        return TimeIndex(
+        let index = TimeIndex(
             identity: recording.identity, format: recording.format, segments: segments, segmentSize: segmentSize,
             resume: whole,
             end: end, tailDigest: tail)
+        _ = try index.checkUnchanged(in: recording)
+        return index
     }
 
     /// The segment from the last whole one to here.

@@ -10,6 +10,7 @@ public final class IndexStore: Sendable {
     private let directory: String?
     private let layout: TimeIndex.Layout
     private let memoryLimit: Int
+    private let onProblem: @Sendable (String) -> Void
     private let state = Mutex(State())
 
     private struct State {
@@ -51,7 +52,12 @@ public final class IndexStore: Sendable {
     /// - Parameters:
     ///   - directory: where indexes are kept, made when needed; nil keeps them in memory only.
     ///   - memoryLimit: bytes of indexes to keep in memory; those least recently used go first.
-    public init(directory: String?, memoryLimit: Int = 64 << 20, layout: TimeIndex.Layout = .standard) {
+    ///   - onProblem: told each time why the folder could not be used, on the thread of the call.
+    public init(
+        directory: String?, memoryLimit: Int = 64 << 20, layout: TimeIndex.Layout = .standard,
+        onProblem: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.onProblem = onProblem
         self.directory = directory
         self.memoryLimit = memoryLimit
         self.layout = layout
@@ -179,5 +185,8 @@ public final class IndexStore: Sendable {
         }
     }
 
-    private func note(_ problem: String) { state.withLock { $0.problem = problem } }
+    private func note(_ problem: String) {
+        state.withLock { $0.problem = problem }
+        onProblem(problem)
+    }
 }

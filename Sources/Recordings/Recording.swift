@@ -61,10 +61,13 @@ public final class Recording: Sendable {
             geometry: geometry)
     }
 
-    /// Whether the open file still holds the bytes it had when it was opened; having grown is fine.
+    /// Whether the open file may still hold the bytes it had when it was opened; having grown is fine. Whether it was
+    /// rewritten longer, `TimeIndex.checkUnchanged` can tell.
     ///
+    /// - Returns: what the file is now.
     /// - Throws: `.changed` when it shrank or was written to without growing, `.unreadable`.
-    public func checkUnchanged() throws(RecordingError) {
+    @discardableResult
+    public func checkUnchanged() throws(RecordingError) -> FileStatus {
         let now: FileStatus
         do throws(FileError) { now = try file.status() } catch {
             throw RecordingError(.unreadable, error.message, cause: error)
@@ -72,6 +75,7 @@ public final class Recording: Sendable {
         guard now.size > status.size || (now.size == status.size && now.modified == status.modified) else {
             throw RecordingError.changed(path)
         }
+        return now
     }
 }
 

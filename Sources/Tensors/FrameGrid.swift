@@ -56,3 +56,18 @@ struct CellIndex {
 func offset(ofPolarity polarity: Int, _ distance: Int) -> Int {
     distance & (0 &- polarity)
 }
+
+extension CellPlacement {
+    /// The cells of one channel, row by row.
+    init(_ grid: FrameGrid, on: UInt32) {
+        self.init(
+            width: grid.width << grid.shift, height: grid.height << grid.shift, shift: grid.shift, columns: grid.width,
+            on: on)
+    }
+
+    /// The cells of two channels, off and on.
+    init(_ grid: FrameGrid) { self.init(grid, on: UInt32(grid.cells)) }
+
+    /// The bit that tells on events where both polarities share a channel.
+    static let onBit: UInt32 = 1 << 31
+}

@@ -44,6 +44,8 @@ extension Preprocessing {
 public struct PreprocessingDefinition: Sendable {
     /// As users write it and as `events_to_tensor` says it.
     public let name: String
+    /// The name of what computes it: for one registered as another with other defaults, that one's.
+    public let kernel: String
     /// What it shows, in a sentence.
     public let summary: String
     /// In the order in which their attributes are written.
@@ -52,10 +54,11 @@ public struct PreprocessingDefinition: Sendable {
     let make: @Sendable (ParameterValues) throws(TensorError) -> any Preprocessing
 
     public init(
-        name: String, summary: String, parameters: [ParameterDefinition] = [],
+        name: String, kernel: String? = nil, summary: String, parameters: [ParameterDefinition] = [],
         make: @escaping @Sendable (ParameterValues) throws(TensorError) -> any Preprocessing
     ) {
         self.name = name
+        self.kernel = kernel ?? name
         self.summary = summary
         self.parameters = parameters
         self.make = make
@@ -64,7 +67,7 @@ public struct PreprocessingDefinition: Sendable {
     /// The same preprocessing by another name, with `values` as defaults.
     func renamed(_ name: String, defaults values: ParameterValues) -> PreprocessingDefinition {
         let renamed = parameters.map { ParameterDefinition($0.name, $0.kind, default: values[$0], $0.summary) }
-        return PreprocessingDefinition(name: name, summary: summary, parameters: renamed) {
+        return PreprocessingDefinition(name: name, kernel: kernel, summary: summary, parameters: renamed) {
             [parameters, make] given throws(TensorError) in
             var full = ParameterValues()
             for (own, original) in zip(renamed, parameters) { full[original] = given[own] }

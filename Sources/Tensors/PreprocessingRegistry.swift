@@ -28,6 +28,14 @@ public final class PreprocessingRegistry: Sendable {
 
     public var names: [String] { definitions.withLock { $0.map(\.name) } }
 
+    /// The standard ones and presets: new names for a preprocessing with parameters, as `register(_:as:)` takes them.
+    ///
+    /// - Throws: what `register(_:as:)` throws.
+    public convenience init(adding presets: [(name: String, component: String)]) throws(TensorError) {
+        self.init(Self.standardDefinitions)
+        for preset in presets { try register(preset.name, as: preset.component) }
+    }
+
     public func definition(named name: String) -> PreprocessingDefinition? {
         definitions.withLock { $0.first { $0.name == name } }
     }

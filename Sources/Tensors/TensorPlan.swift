@@ -93,7 +93,9 @@ public struct TensorPlan: Sendable {
         case .count(let count):
             let (sum, beyond) = start.addingReportingOverflow(spec.maxDuration ?? 0)
             let end = beyond || spec.maxDuration == nil ? Int64.max : sum
-            let selection = try source.selection(of: start..<end)
+            // Where time ran back to before the first TIME_HIGH, events before 0 count as well.
+            let first = start == 0 ? Int64.min : start
+            let selection = try source.selection(of: first..<end)
             frameCount = Int(selection.count / count)
             events = PlannedEvents(source: source, kind: .count(count, selection), geometry: geometry)
         }

@@ -122,7 +122,15 @@ public protocol FileSystem: AnyObject, Sendable {
 
     /// Opens a file; `flags` are those of open(2).
     func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened
+    /// Whether the open file is still what opening its inode last gave. One that is not may be read by its own reader, but
+    /// its bytes must not get into pages that readers of the new content share.
+    func isCurrent(_ handle: Handle) -> Bool
     /// Reads `size` bytes from `offset`, fewer only at the file's end.
     func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult
     func release(_ handle: Handle)
+}
+
+extension FileSystem {
+    /// Files that never change are always current.
+    public func isCurrent(_ handle: Handle) -> Bool { true }
 }

@@ -27,20 +27,30 @@ struct FolderView: Sendable {
 
     /// The recordings as (shown name without `.h5`, file name); `isShown` tells which files are recordings.
     func recordings(_ isShown: (String) -> Bool) -> [(base: String, file: String)] {
-        stems.keys.sorted().flatMap { stem -> [(base: String, file: String)] in
-            let shown = stems[stem, default: []].filter(isShown)
-            return shown.count == 1 ? [(stem, shown[0])] : shown.map { ($0, $0) }
+        stems.keys.sorted().flatMap { stem in
+            stems[stem, default: []].filter(isShown).map { (keepsExtension($0, isShown) ? $0 : stem, $0) }
         }
     }
 
     /// The file of the recording that is shown as `base`.h5.
     func recording(_ base: String, _ isShown: (String) -> Bool) -> String? {
-        let shown = stems[base, default: []].filter(isShown)
-        if shown.count == 1 { return shown[0] }
-        // Several share the stem: each is shown with its extension.
-        guard RecordingCatalog.isRecordingName(base) else { return nil }
-        let sharing = stems[RecordingCatalog.stem(base), default: []].filter(isShown)
-        return sharing.count > 1 && sharing.contains(base) ? base : nil
+        let candidates = RecordingCatalog.isRecordingName(base) ? [base] : []
+        return (candidates + stems[base, default: []].filter(isShown)).first { file in
+            let stem = RecordingCatalog.stem(file)
+            guard stems[stem]?.contains(file) == true, isShown(file) else { return false }
+            return base == (keepsExtension(file, isShown) ? file : stem)
+        }
+    }
+
+    /// Whether the recording `file` would else share its shown name: with another of its stem (`a.raw` and `a.dat`), or with one
+    /// that keeps its extension and is called like this one without (`a.raw.raw` beside those two).
+    private func keepsExtension(_ file: String, _ isShown: (String) -> Bool) -> Bool {
+        let stem = RecordingCatalog.stem(file)
+        if stems[stem, default: []].count(where: isShown) > 1 { return true }
+        guard RecordingCatalog.isRecordingName(stem), stems[RecordingCatalog.stem(stem)]?.contains(stem) == true,
+            isShown(stem)
+        else { return false }
+        return keepsExtension(stem, isShown)
     }
 
     /// The file with the labels of the recording shown as `base`: `<base>_bbox.npy`, or that of its stem.
@@ -71,8 +81,12 @@ final class FolderViews: Sendable {
         let listed: Int64
     }
 
-    /// A change within this time of a listing may not show in the folder's time stamp (its granularity), so such a view is not kept.
+    /// A change within this time of a listing may not show in the folder's time stamp (its granularity), so such a view is not kept,
     private static let settling: Int64 = 2_000_000_000
+    /// but for this long: a folder that somebody writes to all the time must not be listed for every name that is looked up.
+    private static let patience: Int64 = 100_000_000
+    /// The granularity on most filesystems; within it not even that.
+    private static let tick: Int64 = 20_000_000
     private static let limit = 1000
 
     private let source: SourceTree
@@ -89,17 +103,17 @@ final class FolderViews: Sendable {
         guard status.kind == .directory else {
             throw FileSystemError(ENOTDIR, "'\(path)' is not a folder", level: .debug)
         }
-        if let kept = kept.withLock({ $0[path] }), kept.status == status,
-            kept.listed - status.modified > FolderViews.settling
-        {
-            return kept.view
-        }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
+        let listed = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+        if let kept = kept.withLock({ $0[path] }), kept.status == status {
+            let age = kept.listed &- status.modified
+            if age > FolderViews.settling { return kept.view }
+            if age > FolderViews.tick, (0..<FolderViews.patience).contains(listed &- kept.listed) { return kept.view }
+        }
         let (items, unreadable) = try source.list(path)
         if unreadable > 0 { onUnreadableNames(path, unreadable) }
         let view = FolderView(items)
-        let listed = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
         kept.withLock {
             if $0.count >= FolderViews.limit { $0.removeAll() }
             $0[path] = Kept(view: view, status: status, listed: listed)

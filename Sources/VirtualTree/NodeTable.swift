@@ -77,6 +77,12 @@ struct NodeTable {
         return (counted.told ?? status) != status || (counted.opened ?? status) != status
     }
 
+    /// Whether the source file was in this state when it was last opened.
+    func isOpened(_ inode: Inode, _ status: FileStatus) -> Bool {
+        guard let opened = byInode[inode]?.opened else { return true }
+        return opened == status
+    }
+
     mutating func forget(_ inode: Inode, _ count: UInt64) {
         guard inode != rootInode, let counted = byInode[inode] else { return }
         if counted.references > count {

@@ -1,7 +1,9 @@
 // A recording under a specification, ready to be read: its frames' plan and the HDF5 file around them.
 
+import Files
 import FrameStore
 import Recordings
+import Synchronization
 import TensorFile
 import Tensors
 
@@ -16,9 +18,13 @@ final class OpenTensor: Sendable {
     let cacheKey: CacheKey
     private let head: HeldBytes
     private let tail: HeldBytes
+    private let index: TimeIndex
+    /// The state of the recording's file in which its bytes were last found to be those of the index.
+    private let checked = Mutex<FileStatus?>(nil)
 
-    init(recording: Recording, plan: TensorPlan, layout: TensorFileLayout, number: UInt64) {
+    init(recording: Recording, index: TimeIndex, plan: TensorPlan, layout: TensorFileLayout, number: UInt64) {
         self.recording = recording
+        self.index = index
         self.plan = plan
         self.layout = layout
         self.number = number
@@ -66,8 +72,10 @@ final class OpenTensor: Sendable {
 
     /// All that the bytes of frames depend on: what the recording was, what is made of it, and by which kernels. The spec
     /// has its scale as a power of two, so that two spellings of one size share their frames; the part is in `startTime`.
+    /// A name of the mount config may mean another preprocessing tomorrow, so what it means is in the key.
     private static func cacheKeyText(_ recording: RecordingIdentity, _ plan: TensorPlan) -> String {
-        """
+        let parameters = plan.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
+        return """
         device \(recording.device)
         inode \(recording.inode)
         size \(recording.size)
@@ -76,6 +84,8 @@ final class OpenTensor: Sendable {
         geometry \(recording.geometry)
         tensor \(plan.spec.preprocessingText)/\(plan.spec.windowText)
         start \(plan.startTime)
+        kernel \(plan.spec.preprocessingSpec.definition.kernel)
+        \(parameters)
         version \(tensorVersion)
 
         """
@@ -84,7 +94,12 @@ final class OpenTensor: Sendable {
     private func render(_ key: FrameKey, _ memory: UnsafeMutableRawBufferPointer) throws {
         try plan.render(frame: key.frame, into: memory)
         // What was decoded while somebody rewrote the recording is neither the old nor the new.
-        try recording.checkUnchanged()
+        try checkUnchanged()
+    }
+
+    private func checkUnchanged() throws {
+        let now = try index.checkUnchanged(in: recording, checked: checked.withLock { $0 })
+        checked.withLock { $0 = now }
     }
 
     /// About what a kernel takes besides the frame: a plane of counters, and the events' bytes as they are read.
@@ -95,7 +110,7 @@ final class OpenTensor: Sendable {
         let width = MemoryLayout<Int64>.size
         let frames = bytes.lowerBound / width..<(bytes.upperBound + width - 1) / width
         let times = try plan.lastTimestamps(frames)
-        try recording.checkUnchanged()
+        try checkUnchanged()
         let held = HeldBytes(capacity: times.count * width) { memory in
             times.withUnsafeBytes { memory.copyMemory(from: $0) }
             return memory.count

@@ -55,6 +55,10 @@ final class RecordingCatalog: Sendable {
             do throws(RecordingError) { result = .success(try recording(path).geometry) } catch {
                 result = .failure(error)
             }
+            // That a file could not be read may pass (too many open files, a disk that was away), unlike what it holds.
+            if case .failure(let error) = result, error.code == .unreadable {
+                throw RecordingCatalog.notShown(path, error)
+            }
             known.withLock {
                 if $0.count >= RecordingCatalog.limit { $0.removeAll() }
                 $0[path] = Known(status: status, result: result)

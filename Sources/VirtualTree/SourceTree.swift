@@ -142,7 +142,14 @@ final class SourceTree: Sendable {
         defer { closedir(directory) }
         var items: [Item] = []
         var unreadable = 0
-        while let entry = readdir(directory) {
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else {
+                if errno == 0 { break }
+                // Half a listing would be remembered as all there is.
+                let error = FileError.current("list", full)
+                throw FileSystemError(error.errno, error.message, level: .warning)
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
                 field.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
             }

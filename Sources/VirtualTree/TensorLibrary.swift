@@ -103,7 +103,8 @@ final class TensorLibrary: Sendable {
                 if let old = state.facts[key]?.number, known == nil { frames.drop(tensor: old) }
                 let number = known ?? state.nextNumber
                 if known == nil { state.nextNumber += 1 }
-                let tensor = OpenTensor(recording: recording, plan: plan, layout: layout, number: number)
+                let tensor = OpenTensor(
+                    recording: recording, index: index, plan: plan, layout: layout, number: number)
                 if state.facts.count >= TensorLibrary.factsLimit { state.facts.removeAll() }
                 state.facts[key] = Facts(
                     status: recording.status, size: layout.size,

@@ -93,7 +93,7 @@ extension VirtualFileSystem {
         let view = try views.view(path)
         var listed: [String: Listed] = [:]
         func add(_ name: String) {
-            guard listed[name] == nil, let place = try? place(of: name, in: node) else { return }
+            guard listed[name] == nil, let place = try? place(of: name, in: path, spec, node, view) else { return }
             let kind: Attributes.Kind =
                 switch place {
                 case .link: .symbolicLink
@@ -115,7 +115,7 @@ extension VirtualFileSystem {
         for (name, item) in view.others {
             if item.isDirectory {
                 // A link that leads back shows its name here and ELOOP when it is followed.
-                let place = try? place(of: name, in: node)
+                let place = try? place(of: name, in: path, spec, node, view)
                 listed[name] =
                     listed[name] ?? Listed(name: name, key: join(node.key, name), kind: .directory, place: place)
             } else {

@@ -25,7 +25,7 @@ extension VirtualFileSystem {
                 return spec.windowText == name ? .folder(spec, path: "") : .link(target: spec.windowText)
             } catch { throw noSpecification(name, error) }
         case .folder(let spec, let path):
-            return try place(of: name, in: path, spec, parent)
+            return try place(of: name, in: path, spec, parent, views.view(path))
         default: throw FileSystemError(ENOTDIR, "'\(parent.key)' is not a folder", level: .debug)
         }
     }
@@ -40,11 +40,10 @@ extension VirtualFileSystem {
         FileSystemError(ENOENT, "'\(join(parent.key, name))' does not exist", level: .debug)
     }
 
-    /// A name in a source folder: recording, sub-folder, labels or companion, in this order.
-    private func place(
-        of name: String, in path: String, _ spec: TensorSpec, _ parent: Node
+    /// A name in a source folder, of which `view` is the content: recording, sub-folder, labels or companion, in this order.
+    func place(
+        of name: String, in path: String, _ spec: TensorSpec, _ parent: Node, _ view: FolderView
     ) throws(FileSystemError) -> Place {
-        let view = try views.view(path)
         if let place = try recordingPlace(name, path, spec, view) { return place }
         if let place = labelPlace(name, path, spec, view) { return place }
         let inner = join(path, name)
@@ -114,7 +113,8 @@ extension VirtualFileSystem {
         var times = spec.startTime..<Int64.max
         if let duration = spec.maxDuration {
             guard let (whole, part) = FolderView.part(base),
-                view.recording(whole, { isRecording(join(path, $0)) }) != nil,
+                let recording = view.recording(whole, { isRecording(join(path, $0)) }),
+                let parts = try? library.partCount(spec, path: join(path, recording)), part < parts,
                 let start = sum(spec.startTime, Int64(part), times: duration), let end = sum(start, 1, times: duration)
             else { return nil }
             base = whole

@@ -18,6 +18,14 @@ public final class VirtualFileSystem: FileSystem {
         var windows: [String: Set<String>] = [:]
     }
 
+    /// A file as one opening gave it.
+    struct Held: Sendable {
+        let file: OpenFile
+        let inode: Inode
+        /// The source file's state that the content is of.
+        let status: FileStatus?
+    }
+
     /// An open file.
     enum OpenFile: Sendable {
         case tensor(OpenTensor, ReadAhead, path: String)
@@ -39,7 +47,7 @@ public final class VirtualFileSystem: FileSystem {
     let labels = LabelSizes()
     let nodes = Mutex(NodeTable())
     let used = Mutex(UsedNames())
-    let files = Mutex(HandleTable<OpenFile>())
+    let files = Mutex(HandleTable<Held>())
     let directories = Mutex(HandleTable<[Listed]>())
     let cores = ProcessInfo.processInfo.activeProcessorCount
     /// When the mount began; also the time stamp of folders that exist only here.
@@ -64,9 +72,10 @@ public final class VirtualFileSystem: FileSystem {
         }
         frames = FrameStore(
             memoryTarget: options.memoryTarget, disk: VirtualFileSystem.diskCache(options, logger))
+        let complaints = RareComplaints(logger)
+        let indexes = IndexStore(directory: options.cacheDirectory) { complaints.say("cache: \($0)") }
         library = TensorLibrary(
-            source: source, catalog: catalog, indexes: IndexStore(directory: options.cacheDirectory), frames: frames,
-            programVersion: options.programVersion)
+            source: source, catalog: catalog, indexes: indexes, frames: frames, programVersion: options.programVersion)
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         started = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
@@ -215,14 +224,25 @@ public final class VirtualFileSystem: FileSystem {
         case .status: file = .bytes(HeldBytes(statusText()))
         default: throw FileSystemError(EISDIR, "'\(node.key)' is a folder", level: .debug)
         }
-        let handle = files.withLock { $0.insert(file) }
-        let changed = status.map { status in nodes.withLock { $0.opened(inode, status) } } ?? false
+        let held = Held(file: file, inode: inode, status: status)
+        let handle = files.withLock { $0.insert(held) }
+        // The daemon's status is another one each time.
+        let changed = status.map { status in nodes.withLock { $0.opened(inode, status) } } ?? true
         return Opened(handle: handle, contentChanged: changed)
     }
 
+    public func isCurrent(_ handle: Handle) -> Bool {
+        guard let held = files.withLock({ $0[handle] }), let status = held.status else { return true }
+        return nodes.withLock { $0.isOpened(held.inode, status) }
+    }
+
     public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {
-        guard let file = files.withLock({ $0[handle] }) else { throw FileSystemError(EBADF, "no open file \(handle)") }
-        guard offset >= 0, size > 0 else { return ReadResult(pieces: []) }
+        guard let file = files.withLock({ $0[handle]?.file }) else {
+            throw FileSystemError(EBADF, "no open file \(handle)")
+        }
+        guard offset >= 0, size > 0, !offset.addingReportingOverflow(Int64(size)).overflow else {
+            return ReadResult(pieces: [])
+        }
         switch file {
         case .tensor(let tensor, let readAhead, let path):
             do {

@@ -78,10 +78,10 @@ struct SettingsTests {
             log-level: debug
             options: [noatime]
             """
-        let config = try ConfigFile(path: "/etc/evh5/c.yaml", text: text)
+        let config = try ConfigFile(path: "/etc/evh5/c.yaml", text: text, environment: ["HOME": "/h"])
         let settings = try MountSettings(SettingLayers(environment: ["HOME": "/h"], config: config))
         #expect(settings.source == "/etc/evh5/rec")
-        #expect(settings.mount.mountPoint.hasSuffix("/h5") && !settings.mount.mountPoint.contains("~"))
+        #expect(settings.mount.mountPoint == "/h/h5")
         #expect(settings.tree.memoryTarget == 3 << 29)
         #expect(settings.tree.geometryRules.map(\.glob) == ["a/*", "*_td.dat"])
         #expect(settings.tree.geometryRules.map(\.geometry.description) == ["304x240", "120x100"])
@@ -102,6 +102,24 @@ struct SettingsTests {
         #expect(try mayLeave([]))
         #expect(try !mayLeave(["allow-other"]))
         #expect(try mayLeave(["allow-other", "follow-links"]))
+        // The same in FUSE's words.
+        let config = try ConfigFile(path: "c.yaml", text: "source: /s\nmountpoint: /m\noptions: [allow_other]\n")
+        let settings = try MountSettings(SettingLayers(environment: [:], config: config))
+        #expect(!settings.tree.linksMayLeaveSource && settings.mount.allowOther)
+    }
+
+    @Test func preprocessingsCanBeNamedInTheConfigFile() throws {
+        let places = "source: /s\nmountpoint: /m\n"
+        func settings(_ text: String) throws -> MountSettings {
+            try MountSettings(
+                SettingLayers(environment: [:], config: try ConfigFile(path: "c.yaml", text: places + text)))
+        }
+        let named = try settings("preprocessings:\n  histo10: histo,max_incr_per_pixel=10\n  h2: histo10\n").registry
+        #expect(named.names.suffix(2) == ["histo10", "h2"])
+        #expect(try !settings("").registry.names.contains("histo10"))
+        for wrong in ["x: nonsense", "x: histo,foo=1", "histo: diff", "x: 'histo,downsample=2'", "a/b: histo"] {
+            #expect(throws: CommandError.self) { try settings("preprocessings:\n  \(wrong)\n") }
+        }
     }
 
     @Test func aMountNeedsItsPlaces() {

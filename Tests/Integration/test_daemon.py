@@ -84,6 +84,7 @@ FAILURES = {
     "bad_geometry": ("source", "point", ("--geometry", "640*480"), 64),
     "bad_log_level": ("source", "point", ("--log-level", "chatty"), 64),
     "unknown_flag": ("source", "point", ("--frobnicate",), 64),
+    "unknown_fuse_option": ("source", "point", ("-o", "noatime,nosuchoption=3"), 6),
     "missing_config": ("source", "point", ("--config-file", "none.yaml"), 78),
     "config_is_no_yaml": ("source", "point", ("--config-file", "broken.yaml"), 78),
     "config_with_unknown_key": ("source", "point", ("--config-file", "unknown.yaml"), 78),
@@ -107,6 +108,8 @@ def test_failures_have_a_code_and_one_line(evh5, tmp_path, name):
         if code != 64:  # a wrong command line may be followed by the usage
             assert len(lines) == 1, done.stderr
         assert lines and len(lines[0]) > 10 and done.stdout == ""
+        if name == "unknown_fuse_option":
+            assert "unknown option(s): `-o nosuchoption=3'" in lines[0]
         assert not is_mounted(tmp_path / point)
     finally:
         end_by_force(tmp_path / "point")
@@ -228,7 +231,7 @@ def test_a_killed_daemon_is_recovered(mount, library, evh5):
         time.sleep(0.02)
     assert is_mounted(where.point)
     done = evh5.run("status", where.point)
-    assert done.returncode == 7 and len(done.stderr.strip().splitlines()) == 1
+    assert done.returncode == 7 and len(done.stderr.strip().splitlines()) == 1 and "is dead" in done.stderr
     evh5.run("mount", library, where.point, "--log-directory", where.logs, check=0)
     assert (where / "histo/10ms/evt3.h5").read_bytes()
     assert evh5.run("unmount", where.point).returncode == 0

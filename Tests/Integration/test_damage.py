@@ -164,3 +164,17 @@ def test_evt3_damage_by_hand(mount, source):
         times, data = file["last_timestamps"][:], file["data"][:]
     got = [tuple(int(v[0]) for v in np.nonzero(frame)[::-1]) + (int(t),) for frame, t in zip(data, times)]
     assert [(x, y, p, t) for x, y, p, t in got] == want
+
+
+def test_events_before_time_zero_are_counted_by_number(mount, source):
+    """Time that runs back to before the first TIME_HIGH: no period holds these events, counts do, in file order."""
+    words = [0x8005, 0x6001, 0x0004, 0x2001, 0x8002, 0x6002, 0x2002, 0x8006, 0x6003, 0x2003]
+    (source / "a.raw").write_bytes(encoders.header("evt3", 64, 48) + np.array(words, "<u2").tobytes())
+    where = mount(source)
+    with h5py.File(where / "histo_quantized/1ev/a.h5") as file:
+        assert file["last_timestamps"][:].tolist() == [4097, 2 - 2 * 4096, 8195]
+        assert [int(np.nonzero(frame)[2][0]) for frame in file["data"]] == [1, 2, 3]
+    with h5py.File(where / "histo_quantized/1ev,max_duration=5ms/a_0.h5") as file:
+        assert file["last_timestamps"][:].tolist() == [4097, 2 - 2 * 4096]
+    with h5py.File(where / "histo_quantized/10ms/a.h5") as file:
+        assert file["data"][:].sum() == 2

@@ -1,6 +1,10 @@
 """Recordings that appear, grow, change or vanish under the mount: followed, and never garbage."""
 import errno
+import faulthandler
+import io
+import mmap
 import os
+import signal
 import time
 
 import h5py
@@ -208,3 +212,56 @@ def test_one_writer_and_a_reader_for_a_while(mount, source):
         assert len(got) <= len(want) and np.allclose(got[:-1], want[:len(got) - 1], atol=2e-6)
     wait_until(lambda: shows(where / "timesurface/20ms/a.h5", "evt3", events))
     assert seen
+
+
+@pytest.mark.parametrize("flags", [(), ("--page-cache",)], ids=["direct", "page cache"])
+def test_an_old_map_does_not_spoil_the_grown_file(mount, source, small, flags):
+    """Who maps a file shares its pages with all others. One who opened it before its recording grew must not fill them
+    with old bytes, nor cut the file for the others by a read that ends where the old one did."""
+    whole = encoders.encode("evt2", small, 64, 48)
+    path = source / "a.raw"
+    path.write_bytes(whole[:len(whole) // 2 & ~3])
+    where = mount(source, *flags)
+    shown = where / "timesurface/20ms/a.h5"
+    with open(shown, "rb") as old:
+        try:
+            early = mmap.mmap(old.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)
+        except OSError:
+            pytest.skip("this kernel maps no files of direct I/O")
+        assert early[:4] == b"\x89HDF"
+        with open(path, "ab") as file:
+            file.write(whole[path.stat().st_size:])
+        wait_until(lambda: shown.stat().st_size > len(early))
+        with open(shown, "rb") as new:
+            size = os.fstat(new.fileno()).st_size
+            child = os.fork()
+            if child == 0:
+                faulthandler.disable()
+                # Right bytes or SIGBUS, which is how a map says ESTALE.
+                _ = early[:4096], early[-4096:]
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, -signal.SIGBUS)
+            assert os.fstat(new.fileno()).st_size == size
+            late = mmap.mmap(new.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ)
+            # The same recording under a name nobody has opened yet.
+            (source / "b.raw").write_bytes(whole)
+            wait_until((where / "timesurface/20ms/b.h5").exists)
+            got, want = (h5py.File(f, "r") for f in (io.BytesIO(late[:]), where / "timesurface/20ms/b.h5"))
+            assert np.array_equal(got["data"][:], want["data"][:])
+
+
+def test_a_recording_rewritten_longer_is_never_mixed(mount, source, small):
+    """Written anew in place with other events, and longer: what was opened before is stale, not half of each."""
+    path = source / "a.raw"
+    path.write_bytes(encoders.encode("evt2", small[:len(small) // 2], 64, 48))
+    where = mount(source)
+    shown = where / "timesurface/20ms/a.h5"
+    with open(shown, "rb", buffering=0) as old:
+        assert len(os.pread(old.fileno(), 4096, 0)) == 4096
+        other = small.copy()
+        other["x"] = 63 - other["x"]
+        path.write_bytes(encoders.encode("evt2", other, 64, 48))
+        with pytest.raises(OSError) as error:
+            os.pread(old.fileno(), 100_000, 4096)
+        assert error.value.errno == errno.ESTALE
+    wait_until(lambda: shows(shown, "evt2", other))

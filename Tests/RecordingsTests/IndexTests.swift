@@ -3,6 +3,7 @@
 import Files
 import Foundation
 import Recordings
+import Synchronization
 import Testing
 
 private let geometry = Geometry(width: 640, height: 480)
@@ -371,9 +372,11 @@ private let layouts = [
         // A file where the folder should be: nobody can write there, not even root.
         let blocked = try folder.file("blocked", [])
         for directory in [blocked, blocked + "/below"] {
-            let store = IndexStore(directory: directory)
+            let told = Mutex<[String]>([])
+            let store = IndexStore(directory: directory) { problem in told.withLock { $0.append(problem) } }
             #expect(try store.index(of: recording) == built)
             #expect(store.lastProblem != nil)
+            #expect(told.withLock { $0.last } == store.lastProblem)
         }
         let store = IndexStore(directory: nil)
         #expect(try store.index(of: recording) == built)
@@ -412,5 +415,28 @@ private let layouts = [
         for recording in recordings { _ = try store.index(of: recording) }
         #expect(store.indexIfKnown(of: recordings[9]) != nil)
         #expect(store.indexIfKnown(of: recordings[0]) == nil)
+    }
+
+    /// A scan that began on one recording and ended on another, longer one in the same file gives no index.
+    @Test func rewrittenLongerWhileScanned() throws {
+        let folder = try TemporaryFolder()
+        func recording(_ y: UInt32, _ count: Int) -> [UInt8] {
+            header(.evt2, "64x64") + words([0x8000_0000] + (0..<count).map { UInt32($0 & 63) << 22 | y })
+        }
+        let path = try folder.file("a.raw", recording(1, 200_000))
+        let opened = try Recording(path: path)
+        var isRewritten = false
+        let failure = #expect(throws: RecordingError.self) {
+            _ = try TimeIndex.build(opened, layout: .init(segmentSize: 4096, segmentLimit: 1 << 18, chunkSize: 65536)) {
+                guard $0 > 300_000, !isRewritten else { return }
+                isRewritten = true
+                // In place: the same inode.
+                let file = FileHandle(forWritingAtPath: path)
+                file?.write(Data(recording(2, 300_000)))
+                file?.closeFile()
+            }
+        }
+        #expect(isRewritten)
+        #expect(failure?.code == .changed)
     }
 }

@@ -92,8 +92,11 @@ import Testing
         for name in PreprocessingRegistry.standard.names {
             for suffix in ["", ",downsample=2"] {
                 let counted = try plan(name + suffix, "4ev", geometry, strange)
-                #expect(counted.frameCount == 1, "events before start_ts do not count")
-                #expect(try counted.values(0).allSatisfy { $0.isFinite })
+                #expect(counted.frameCount == 2, "without start_ts all events count")
+                #expect(try (0..<2).allSatisfy { try counted.values($0).allSatisfy { $0.isFinite } })
+                let later = try plan(name + suffix, "4ev,start_ts=1us", geometry, strange)
+                #expect(later.frameCount == 1, "events before start_ts do not count")
+                #expect(try later.values(0).allSatisfy { $0.isFinite })
             }
         }
         #expect(

@@ -50,6 +50,8 @@ import VirtualTree
         #expect(
             try tree.bytes(folder + "/a_1_bbox.npy") == npy([(t: 0, kind: 3), (t: 50_000, kind: 4)], field: field))
         #expect(tree.failure(folder + "/a_bbox.npy") == ENOENT)
+        #expect(tree.failure(folder + "/a_3_bbox.npy") == ENOENT)
+        #expect(tree.failure(folder + "/a_3.h5") == ENOENT)
     }
 
     @Test func aFileThatCannotBeCutSaysSo() throws {

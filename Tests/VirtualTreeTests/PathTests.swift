@@ -64,6 +64,19 @@ import VirtualTree
         #expect(tree.failure("histo/50ms/c.raw.h5") == ENOENT)
     }
 
+    @Test func aNameThatAnotherKeepsItsExtensionForIsNotTaken() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(10, step: 20_000)))
+        try source.write("a.dat", Array("% Height 8\n% Width 16\n".utf8) + [12, 8])
+        try source.write("a.raw.raw", evt2(line(10, step: 50_000)))
+        try source.write("b.raw.raw", evt2(line(10, step: 50_000)))
+        let tree = try source.tree()
+        #expect(try tree.names("histo/50ms") == ["a.dat.h5", "a.raw.h5", "a.raw.raw.h5", "b.raw.h5"])
+        #expect(
+            try tree.walk("histo/10ms/a.raw.h5").attributes.size < tree.walk("histo/10ms/a.raw.raw.h5").attributes.size)
+        #expect(tree.failure("histo/10ms/b.raw.raw.h5") == ENOENT)
+    }
+
     @Test func listingsShowWhatIsRegisteredConfiguredAndUsed() throws {
         let source = try Source()
         try source.write("a.raw", evt2(line(10, step: 20_000)))

@@ -93,6 +93,8 @@ import VirtualTree
         try file.close()
         let opened = try tree.open(short.inode, flags: O_RDONLY)
         #expect(opened.contentChanged)
+        // Pages that all readers share take the new bytes only.
+        #expect(tree.isCurrent(opened.handle) && !tree.isCurrent(held.handle))
         #expect(try tree.attributes(short.inode).attributes.size > short.size)
         let frame = 2 * 8 * 16 * 4
         #expect(try tree.bytes(opened.handle).count == before.count + 7 * frame)
@@ -137,5 +139,42 @@ import VirtualTree
         #expect(try tree.names("histo/50ms") == [])
         #expect(try openRecordings() == 0)
         #expect(tree.status().frames.framesHeld == 0)
+    }
+
+    /// One that grows keeps its first bytes; one that is written anew does not, also when it is longer then.
+    @Test func aRecordingRewrittenLongerUnderAReaderIsStale() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(16, step: 20_000)))
+        let tree = try source.tree()
+        let opened = try tree.open(tree.walk("histo/50ms/a.h5").attributes.inode, flags: O_RDONLY)
+        defer { tree.release(opened.handle) }
+        let before = try tree.bytes(opened.handle, chunk: 4096 + 1024)
+        let other = evt2(line(40, step: 20_000).map { (x: 15 - $0.x, y: $0.y, p: $0.p, t: $0.t + 7) })
+        let file = try #require(FileHandle(forWritingAtPath: source.path + "/a.raw"))
+        try file.write(contentsOf: other)
+        try file.close()
+        // The frames in memory are still right; those of another tensor of the same state are not to be had any more.
+        #expect(try tree.bytes(opened.handle) == before)
+        let late = try source.tree()
+        let fresh = try late.bytes("histo/50ms/a.h5")
+        #expect(fresh.count > before.count)
+        #expect(try tree.bytes("histo/50ms/a.h5") == fresh)
+        let failure = #expect(throws: FileSystemError.self) { try tree.bytes(opened.handle) }
+        #expect(failure?.errno == ESTALE)
+    }
+
+    /// A folder that somebody writes to all the time is not listed anew for each of its names.
+    @Test func listingABusyFolderTakesOneListing() throws {
+        let source = try Source()
+        let bytes = evt2(line(4, step: 20_000))
+        for i in 0..<3000 { try source.write("r\(i).raw", bytes) }
+        // Its time stamp lies ahead: whatever is known of it counts as uncertain.
+        let ahead = Date(timeIntervalSinceNow: 3600)
+        try FileManager.default.setAttributes([.modificationDate: ahead], ofItemAtPath: source.path)
+        let tree = try source.tree()
+        let start = Date()
+        let names = try tree.names("histo/50ms")
+        #expect(names.count == 3000)
+        #expect(Date().timeIntervalSince(start) < 5)
     }
 }

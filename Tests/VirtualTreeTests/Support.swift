@@ -76,7 +76,7 @@ extension VirtualFileSystem {
         while !steps.isEmpty {
             let step = steps.removeFirst()
             if step == ".." {
-                entry = try attributes(above.removeLast())
+                entry = try attributes(above.popLast() ?? rootInode)
                 continue
             }
             let inner = try lookup(entry.attributes.inode, step)

@@ -8,9 +8,11 @@ package struct ConfigFile: Sendable {
     package let path: String
     package let values: [String: RawSetting]
 
-    /// Reads a config file.
+    /// Reads a config file; `~/` in it is the environment's `HOME`.
     /// - Throws: exit code `configuration`, one line that names file, line and key and says what is allowed.
-    package init(path: String) throws(CommandError) {
+    package init(
+        path: String, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(CommandError) {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw CommandError(
                 .configuration, "cannot read the config file '\(path)': \(String(cString: strerror(errno)))")
@@ -18,10 +20,12 @@ package struct ConfigFile: Sendable {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandError(.configuration, "\(path): not UTF-8; save it as UTF-8")
         }
-        try self.init(path: path, text: text)
+        try self.init(path: path, text: text, environment: environment)
     }
 
-    package init(path: String, text: String) throws(CommandError) {
+    package init(
+        path: String, text: String, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(CommandError) {
         let root: Node?
         do { root = try Yams.compose(yaml: text) } catch {
             throw CommandError(.configuration, "\(path): not YAML: \(ConfigFile.oneLine(error))", cause: error)
@@ -47,7 +51,7 @@ package struct ConfigFile: Sendable {
                     .configuration,
                     "\(place): '\(key)' takes \(setting.allowed), not \(ConfigFile.shown(valueNode))")
             }
-            values[key] = ConfigFile.isPath(key) ? ConfigFile.resolved(raw, below: path) : raw
+            values[key] = ConfigFile.isPath(key) ? ConfigFile.resolved(raw, below: path, environment) : raw
         }
         self.values = values
     }
@@ -85,9 +89,14 @@ package struct ConfigFile: Sendable {
     }
 
     /// Paths in a config file are relative to its folder; `~/` is the home folder.
-    private static func resolved(_ raw: RawSetting, below file: String) -> RawSetting {
+    private static func resolved(
+        _ raw: RawSetting, below file: String, _ environment: [String: String]
+    ) -> RawSetting {
         guard let text = raw.text, !text.hasPrefix("/") else { return raw }
-        if text == "~" || text.hasPrefix("~/") { return .text(NSHomeDirectory() + text.dropFirst()) }
+        if text == "~" || text.hasPrefix("~/") {
+            // HOME as shells take it; NSHomeDirectory asks the user database.
+            return .text((environment["HOME"] ?? NSHomeDirectory()) + text.dropFirst())
+        }
         guard let slash = file.lastIndex(of: "/") else { return raw }
         return .text(file[...slash] + text)
     }

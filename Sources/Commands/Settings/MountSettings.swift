@@ -3,6 +3,7 @@
 import FUSEAdapter
 import Foundation
 import Logging
+import Tensors
 import VirtualTree
 
 /// A mount's settings.
@@ -14,6 +15,8 @@ package struct MountSettings {
     /// Absolute path.
     package let logDirectory: String?
     package let tree: VirtualFileSystem.Options
+    /// The preprocessings that are shown.
+    package let registry: PreprocessingRegistry
     package let mount: MountOptions
 
     init(_ flags: MountFlags) throws(CommandError) {
@@ -29,7 +32,9 @@ package struct MountSettings {
         foreground = try layers.value(Settings.foreground)
         logLevel = try layers.value(Settings.logLevel)
         logDirectory = try layers.value(Settings.logDirectory).map(Mounts.absolute)
-        let allowOther = try layers.value(Settings.allowOther)
+        let extra = try layers.value(Settings.options)
+        // The same, said in FUSE's words.
+        let allowOther = try layers.value(Settings.allowOther) || extra.contains("allow_other")
 
         var tree = VirtualFileSystem.Options()
         tree.geometryRules = try layers.value(Settings.geometry)
@@ -47,6 +52,7 @@ package struct MountSettings {
         tree.mountPoint = Mounts.absolute(mountPoint)
         tree.programVersion = programVersion
         self.tree = tree
+        registry = try layers.value(Settings.preprocessings)
 
         var mount = MountOptions(mountPoint: tree.mountPoint, source: self.source)
         mount.allowOther = allowOther
@@ -54,7 +60,7 @@ package struct MountSettings {
         _ = try layers.value(Settings.readOnly)
         mount.maxThreads = try layers.value(Settings.maxThreads)
         mount.pageCache = try layers.value(Settings.pageCache)
-        mount.extra = try layers.value(Settings.options)
+        mount.extra = extra
         self.mount = mount
     }
 

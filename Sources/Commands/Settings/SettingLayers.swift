@@ -52,7 +52,7 @@ extension SettingLayers {
     ) throws(CommandError) -> SettingLayers {
         let named = configFile ?? environment["EVH5_CONFIG_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         var config: ConfigFile?
-        if let named { config = try ConfigFile(path: named) }
+        if let named { config = try ConfigFile(path: named, environment: environment) }
         return SettingLayers(flags: flags, environment: environment, config: config)
     }
 }

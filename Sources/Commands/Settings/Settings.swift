@@ -49,7 +49,7 @@ package enum Settings {
         "dir-mode", "Permissions of folders.", takes: "permission bits in octal, such as 0555", default: 0o555,
         shown: "0555", parse: permissions)
     package static let maxThreads = Setting<Int>(
-        "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 16,
+        "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 64,
         shown: "16", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
     package static let pageCache = Setting(
         switch: "page-cache",
@@ -64,6 +64,15 @@ package enum Settings {
         "windows", "Windows that listings show before anybody used them.",
         takes: "windows such as 10ms, 250ms or 10000ev", default: VirtualFileSystem.Options().windows,
         shown: VirtualFileSystem.Options().windows.joined(separator: ","), parse: windowList)
+    package static let preprocessings = Setting<PreprocessingRegistry>(
+        "preprocessings", "Names for preprocessings with parameters of their own, in a config file.",
+        takes:
+            "in a config file a mapping of new names to preprocessings, such as histo10: histo,max_incr_per_pixel=10",
+        default: .standard, shown: "",
+        parse: { raw in
+            guard case .pairs(let pairs) = raw else { return nil }
+            return try? PreprocessingRegistry(adding: pairs.map { ($0.key, $0.value) })
+        })
     package static let companionSizeLimit = Setting<Int>(
         "companion-size-limit", "Files beside the recordings are shown when they are smaller than this.",
         takes: "a size such as 64M or 1.5G", default: 64 << 20, shown: "64M",
@@ -81,10 +90,9 @@ package enum Settings {
 
     /// All of them, in the order of the help.
     package static let all: [any AnySetting] = [
-        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, readOnly, geometry, windows,
-        companionSizeLimit,
-        allowOther,
-        followLinks, user, group, fileMode, directoryMode, maxThreads, pageCache, logLevel, logDirectory, options,
+        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, readOnly, geometry, preprocessings,
+        windows, companionSizeLimit, allowOther, followLinks, user, group, fileMode, directoryMode, maxThreads,
+        pageCache, logLevel, logDirectory, options,
     ]
 
     package static func named(_ name: String) -> (any AnySetting)? { all.first { $0.name == name } }

@@ -25,7 +25,8 @@ struct Difference: Preprocessing {
     ) throws(RecordingError) {
         try accumulateFloats(frame, count: grid.cells, storedAsUInt8: storedAsUInt8) { values throws(RecordingError) in
             var sink = Sink(
-                values: values, cell: CellIndex(grid), step: increment(maxIncrements, shift: grid.shift))
+                values: values, cell: CellIndex(grid), step: increment(maxIncrements, shift: grid.shift),
+                placement: CellPlacement(grid, on: CellPlacement.onBit))
             try window.forEach(&sink)
         }
     }
@@ -34,16 +35,29 @@ struct Difference: Preprocessing {
         let values: UnsafeMutablePointer<Float>
         let cell: CellIndex
         let step: Float
+        let placement: CellPlacement?
+        let needsTimes = false
 
         @inline(__always)
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            // Minus for off events, by the sign bit.
-            let sum =
-                values[place] + Float(bitPattern: step.bitPattern ^ (UInt32(truncatingIfNeeded: polarity ^ 1) &<< 31))
+            add(UInt32(truncatingIfNeeded: polarity ^ 1) &<< 31, to: values + place)
+        }
+
+        func take(_ batch: CellBatch) {
+            for i in 0..<batch.count {
+                let cell = batch.cells[i]
+                add(~cell & CellPlacement.onBit, to: values + Int(cell & ~CellPlacement.onBit))
+            }
+        }
+
+        /// `sign` is the sign bit for off events.
+        @inline(__always)
+        private func add(_ sign: UInt32, to value: UnsafeMutablePointer<Float>) {
+            let sum = value.pointee + Float(bitPattern: step.bitPattern ^ sign)
             let capped = sum < 1 ? sum : 1
-            values[place] = capped > -1 ? capped : -1
+            value.pointee = capped > -1 ? capped : -1
         }
     }
 }

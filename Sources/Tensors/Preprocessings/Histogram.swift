@@ -34,8 +34,7 @@ struct Histogram: Preprocessing {
         guard let base = frame.baseAddress else { return }
         let counters = (storedAsUInt8 ? base : base + 3 * count).bindMemory(to: UInt8.self, capacity: count)
         counters.update(repeating: 0, count: count)
-        var sink = CountSink(
-            counters: counters, cells: grid.cells, cell: CellIndex(grid), tops: 0xFFFF)
+        var sink = CountSink(counters, grid)
         try window.forEach(&sink)
         table.expand(frame, count: count, storedAsUInt8: storedAsUInt8)
     }
@@ -89,26 +88,34 @@ struct SaturationTable {
     }
 }
 
-/// Counts events per polarity and cell, each polarity up to its own top.
-///
-/// Vectors are taken event by event: adding 16 lanes at once was measured to be three times slower, since the vectors
-/// of real and dense recordings have one to four bits set.
+/// Counts events per polarity and cell, up to 255.
 struct CountSink: EventSink {
-    let counters: UnsafeMutablePointer<UInt8>
-    let cells: Int
-    let cell: CellIndex
-    /// The largest count of off events in the low byte, that of on events above it.
-    let tops: Int
+    private let memory: UnsafeMutablePointer<UInt8>
+    private let cells: Int
+    private let cell: CellIndex
+    let placement: CellPlacement?
+    let counters: UnsafeMutableBufferPointer<UInt8>?
+    let needsTimes = false
+
+    /// `memory` holds 2 grid.cells zeroed counters.
+    init(_ memory: UnsafeMutablePointer<UInt8>, _ grid: FrameGrid) {
+        self.memory = memory
+        cells = grid.cells
+        cell = CellIndex(grid)
+        placement = CellPlacement(grid)
+        counters = UnsafeMutableBufferPointer(start: memory, count: 2 * grid.cells)
+    }
 
     @inline(__always)
     mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
         let place = cell(x, y)
         if place < 0 { return }
-        let counter = counters + (place &+ offset(ofPolarity: polarity, cells))
+        let counter = memory + (place &+ offset(ofPolarity: polarity, cells))
         let count = counter.pointee
-        let top = UInt8(truncatingIfNeeded: tops &>> (8 &* polarity))
-        counter.pointee = count &+ (count == top ? 0 : 1)
+        counter.pointee = count &+ (count == 255 ? 0 : 1)
     }
+
+    func take(_ batch: CellBatch) { batch.count(into: memory) }
 }
 
 /// The same sum in float32 itself, for steps so small that a byte cannot count them.

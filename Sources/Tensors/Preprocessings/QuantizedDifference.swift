@@ -35,23 +35,40 @@ struct QuantizedDifference: Preprocessing {
             into: frame, on: grid, channels: 1, isSigned: true, scale: isNormalized ? magnitude : nil,
             storedAsUInt8: storedAsUInt8
         ) { counters throws(RecordingError) in
-            var sink = Sink(counters: counters, cell: CellIndex(full), low: -magnitude, high: magnitude - 1)
+            var sink = Sink(
+                memory: counters, cell: CellIndex(full), low: -magnitude, high: magnitude - 1,
+                placement: CellPlacement(full, on: CellPlacement.onBit))
             try window.forEach(&sink)
         }
     }
 
     private struct Sink: EventSink {
-        let counters: UnsafeMutablePointer<UInt8>
+        let memory: UnsafeMutablePointer<UInt8>
         let cell: CellIndex
         let low: Int
         let high: Int
+        let placement: CellPlacement?
+        let needsTimes = false
 
         @inline(__always)
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            let count = Int(Int8(bitPattern: counters[place])) &+ (polarity &<< 1) &- 1
-            if count >= low, count <= high { counters[place] = UInt8(truncatingIfNeeded: count) }
+            add((polarity &<< 1) &- 1, to: memory + place)
+        }
+
+        func take(_ batch: CellBatch) {
+            for i in 0..<batch.count {
+                let cell = batch.cells[i]
+                add(Int(cell &>> 30 & 2) &- 1, to: memory + Int(cell & ~CellPlacement.onBit))
+            }
+        }
+
+        @inline(__always)
+        private func add(_ step: Int, to counter: UnsafeMutablePointer<UInt8>) {
+            let old = Int(Int8(bitPattern: counter.pointee))
+            let new = old &+ step
+            counter.pointee = UInt8(truncatingIfNeeded: new >= low && new <= high ? new : old)
         }
     }
 }

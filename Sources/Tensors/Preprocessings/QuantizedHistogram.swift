@@ -46,10 +46,13 @@ struct QuantizedHistogram: Preprocessing {
             into: frame, on: grid, channels: 2, isSigned: false,
             scale: isNormalized ? max(negativeTop, positiveTop) : nil, storedAsUInt8: storedAsUInt8
         ) { counters throws(RecordingError) in
-            var sink = CountSink(
-                counters: counters, cells: full.cells, cell: CellIndex(full),
-                tops: negativeTop | positiveTop << 8)
+            var sink = CountSink(counters, full)
             try window.forEach(&sink)
+            // Saturating at the end gives the same as after every event.
+            for (channel, top) in [UInt8(negativeTop), UInt8(positiveTop)].enumerated() where top < 255 {
+                let plane = counters + channel * full.cells
+                for i in 0..<full.cells { plane[i] = min(plane[i], top) }
+            }
         }
     }
 }

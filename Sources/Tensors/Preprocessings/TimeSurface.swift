@@ -41,6 +41,7 @@ struct TimeSurface: Preprocessing {
         // Many events share a time: its element is computed once.
         var time: Int64
         var element: Element
+        let placement: CellPlacement?
 
         init(_ values: UnsafeMutablePointer<Element>, _ grid: FrameGrid, _ window: EventWindow) {
             self.values = values
@@ -50,6 +51,7 @@ struct TimeSurface: Preprocessing {
             duration = Double(window.duration)
             time = window.t0
             element = Element(rounding: 0)
+            placement = CellPlacement(grid)
         }
 
         @inline(__always)
@@ -58,6 +60,14 @@ struct TimeSurface: Preprocessing {
             let place = cell(x, y)
             if place < 0 { return }
             values[place &+ offset(ofPolarity: polarity, cells)] = element
+        }
+
+        func take(_ batch: CellBatch) {
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: CellBatch.capacity) { fractions in
+                guard let fractions = fractions.baseAddress else { return }
+                batch.fractions(from: t0, of: duration, into: fractions)
+                for i in 0..<batch.count { values[Int(batch.cells[i])] = Element(rounding: fractions[i]) }
+            }
         }
 
         @inline(__always)

@@ -26,7 +26,7 @@ public struct PreprocessingSpec: Sendable {
     public let asUInt8: Bool
     public let values: ParameterValues
     public let preprocessing: any Preprocessing
-    let definition: PreprocessingDefinition
+    public let definition: PreprocessingDefinition
 
     /// - Throws: `.unknownPreprocessing`, `.unknownParameter` or `.invalidParameter`; nothing else, whatever the text
     ///   is.

@@ -1,0 +1,102 @@
+// EVT2 words to cells.
+#include "CKernels.h"
+#include "EVT3Time.h"
+
+/// `high` after the 28 bit counter `word`: from the last quarter of its range to the first it went once around.
+EVH5_INLINE int64_t evt2_time_high(int64_t high, uint32_t word) {
+    const int64_t range = (int64_t)1 << 34, old = high & (range - 1), new = (int64_t)(word & 0x0FFFFFFF) << 6;
+    return high - old + new + (old >> 32 == 3 && new >> 32 == 0 ? range : 0);
+}
+
+static size_t cells_plain(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
+    const uint32_t width = placement->width, height = placement->height, shift = placement->shift;
+    const uint32_t columns = placement->columns, on = placement->on;
+    const int64_t first = state->time_high;
+    const size_t end = size & ~(size_t)3;
+    int64_t high = first;
+    uint32_t delta = 0, high_word = 0x80000000 | (uint32_t)(high >> 6 & 0x0FFFFFFF);
+    size_t i = 0, n = 0;
+    while (i < end && n < capacity) {
+        const uint32_t word = word32(words + i);
+        i += 4;
+        if (__builtin_expect(word >> 28 == 8 && word != high_word, 0)) {
+            high = evt2_time_high(high, word);
+            high_word = word;
+            delta = (uint32_t)(high - first);
+            if (!is_near(first, high)) break;
+        }
+        const uint32_t x = word >> 11 & 0x7FF, y = word & 0x7FF;
+        cells[n] = (y >> shift) * columns + (x >> shift) + (word >> 28 ? on : 0);
+        times[n] = delta + (word >> 22 & 0x3F);
+        n += (word >> 28 < 2) & (x < width) & (y < height);
+    }
+    state->time_high = high;
+    *count = n;
+    return i;
+}
+
+#if EVH5_HAS_AVX512
+EVH5_AVX512 static size_t cells_avx512(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
+    const __m512i width = _mm512_set1_epi32((int)placement->width), height = _mm512_set1_epi32((int)placement->height);
+    const __m512i columns = _mm512_set1_epi32((int)placement->columns), on = _mm512_set1_epi32((int)placement->on);
+    const __m512i eleven = _mm512_set1_epi32(0x7FF);
+    const __m128i shift = _mm_cvtsi32_si128((int)placement->shift);
+    const int64_t first = state->time_high;
+    const size_t length = size / 4, limit = capacity - 16;
+    int64_t high = first;
+    __m512i delta = _mm512_setzero_si512();
+    __m512i high_word = _mm512_set1_epi32((int)(0x80000000 | (uint32_t)(high >> 6 & 0x0FFFFFFF)));
+    size_t i = 0, n = 0;
+    while (i < length && n <= limit) {
+        const size_t rest = length - i;
+        const __mmask16 active = rest >= 16 ? 0xFFFF : (__mmask16)((1u << rest) - 1);
+        const __m512i w = _mm512_maskz_loadu_epi32(active, words + 4 * i);
+        const __m512i type = _mm512_srli_epi32(w, 28);
+        const __m512i x = _mm512_and_si512(_mm512_srli_epi32(w, 11), eleven), y = _mm512_and_si512(w, eleven);
+        const __m512i low = _mm512_and_si512(_mm512_srli_epi32(w, 22), _mm512_set1_epi32(0x3F));
+        __mmask16 valid = _mm512_mask_cmplt_epu32_mask(active, type, _mm512_set1_epi32(2));
+        valid = _mm512_mask_cmplt_epu32_mask(valid, x, width);
+        valid = _mm512_mask_cmplt_epu32_mask(valid, y, height);
+        const __mmask16 is_on = _mm512_test_epi32_mask(type, type);
+        __m512i cell = _mm512_add_epi32(
+            _mm512_madd_epi16(_mm512_srl_epi32(y, shift), columns), _mm512_srl_epi32(x, shift));
+        cell = _mm512_mask_add_epi32(cell, is_on, cell, on);
+        const __mmask16 change = _mm512_mask_cmpneq_epi32_mask(
+            _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(8)), w, high_word);
+        size_t step = rest >= 16 ? 16 : rest;
+        if (__builtin_expect(change, 0)) {
+            step = (size_t)__builtin_ctz(change);
+            valid &= (__mmask16)((1u << step) - 1);
+        }
+        _mm512_storeu_si512(cells + n, _mm512_maskz_compress_epi32(valid, cell));
+        _mm512_storeu_si512(times + n, _mm512_maskz_compress_epi32(valid, _mm512_add_epi32(low, delta)));
+        n += (size_t)__builtin_popcount(valid);
+        i += step;
+        if (__builtin_expect(change, 0)) {
+            const uint32_t word = word32(words + 4 * i);
+            i += 1;
+            high = evt2_time_high(high, word);
+            high_word = _mm512_set1_epi32((int)word);
+            delta = _mm512_set1_epi32((int)(uint32_t)(high - first));
+            if (!is_near(first, high)) break;
+        }
+    }
+    state->time_high = high;
+    *count = n;
+    return 4 * i;
+}
+#endif
+
+size_t evh5_evt2_cells(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
+#if EVH5_HAS_AVX512
+    if (evh5_kernels_current() == EVH5_KERNELS_AVX512)
+        return cells_avx512(words, size, placement, state, cells, times, capacity, count);
+#endif
+    return cells_plain(words, size, placement, state, cells, times, capacity, count);
+}

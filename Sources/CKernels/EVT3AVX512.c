@@ -1,0 +1,237 @@
+// EVT3 words to cells, 16 words at a time: each type of word is a mask, and what stays until it is set again (row, low time,
+// vector base) is spread over the lanes after it by a permutation.
+#include "EVT3.h"
+#include "EVT3Time.h"
+
+#if EVH5_HAS_AVX512
+
+/// For every lane the value of the last lane at or before it that is in `set`, else `carry`.
+EVH5_AVX512 EVH5_INLINE __m512i spread(__mmask16 set, __m512i values, __m512i carry) {
+    const __m512i to_here = _mm512_setr_epi32(
+        0x1, 0x3, 0x7, 0xF, 0x1F, 0x3F, 0x7F, 0xFF, 0x1FF, 0x3FF, 0x7FF, 0xFFF, 0x1FFF, 0x3FFF, 0x7FFF, 0xFFFF);
+    const __m512i seen = _mm512_and_si512(_mm512_set1_epi32(set), to_here);
+    const __mmask16 any = _mm512_test_epi32_mask(seen, seen);
+    const __m512i last = _mm512_xor_si512(_mm512_lzcnt_epi32(seen), _mm512_set1_epi32(31));
+    return _mm512_mask_permutexvar_epi32(carry, any, last, values);
+}
+
+EVH5_AVX512 EVH5_INLINE __m512i last_lane(__m512i v) {
+    return _mm512_permutexvar_epi32(_mm512_set1_epi32(15), v);
+}
+
+EVH5_AVX512 EVH5_INLINE size_t last_of(__mmask16 set) { return 31 - (size_t)__builtin_clz(set); }
+
+/// Sums over the lanes up to each, itself included.
+EVH5_AVX512 EVH5_INLINE __m512i running_sum(__m512i v) {
+    const __m512i zero = _mm512_setzero_si512();
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 15));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 14));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 12));
+    return _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
+}
+
+/// What becomes of the events.
+enum target { CELLS, TIMED_CELLS, COUNTS };
+
+EVH5_AVX512 EVH5_INLINE size_t decode(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count, uint32_t *places, uint32_t *masks,
+    size_t *vector_count, const enum target target) {
+    const int timed = target == TIMED_CELLS;
+    const __m512i width = _mm512_set1_epi32((int)placement->width), height = _mm512_set1_epi32((int)placement->height);
+    const __m512i columns = _mm512_set1_epi32((int)placement->columns), on = _mm512_set1_epi32((int)placement->on);
+    const __m512i eleven = _mm512_set1_epi32(0x7FF), twelve = _mm512_set1_epi32(0xFFF);
+    const __m512i one = _mm512_set1_epi32(1), zero = _mm512_setzero_si512();
+    const __m512i upper = _mm512_setr_epi32(16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    const __m512i lower = _mm512_sub_epi32(upper, _mm512_set1_epi32(16));
+    const __m128i shift = _mm_cvtsi32_si128((int)placement->shift);
+    const int64_t first = state->time_high;
+    const size_t length = size / 2;
+    // No block has more events than this.
+    const size_t limit = capacity - 192;
+    int64_t high = first;
+    uint32_t low = state->time_low, base = state->base_x;
+    __m512i plane_carry = state->vector_polarity ? on : zero;
+    __m512i y = _mm512_set1_epi32(state->y);
+    __m512i t = _mm512_set1_epi32((int)low);
+    __m512i delta = zero;
+    __m512i high_word = _mm512_set1_epi32(0x8000 | (int)(high >> 12 & 0xFFF));
+    size_t i = 0, n = 0, many = 0;
+    // Where the low time was last set; `unset` when that was before these words.
+    const size_t unset = SIZE_MAX;
+    size_t low_at = unset;
+    uint32_t starts[16] __attribute__((aligned(64))), rows[16] __attribute__((aligned(64)));
+    uint32_t bits_of[16] __attribute__((aligned(64))), times_of[16] __attribute__((aligned(64)));
+    while (i < length && n <= limit && many <= limit) {
+        const size_t rest = length - i;
+        __mmask16 active = rest >= 16 ? 0xFFFF : (__mmask16)((1u << rest) - 1);
+        const __m512i w = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(active, words + 2 * i));
+        const __m512i type = _mm512_srli_epi32(w, 12);
+        size_t step = rest >= 16 ? 16 : rest;
+        // The block ends before a time high that changes the time.
+        const __mmask16 change = _mm512_mask_cmpneq_epi32_mask(
+            _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(8)), w, high_word);
+        if (__builtin_expect(change, 0)) {
+            step = (size_t)__builtin_ctz(change);
+            active &= (__mmask16)((1u << step) - 1);
+        } else if (rest > 16) {
+            // Nor is a vector of three words cut: the last one or two words of 12 columns wait for the next block.
+            const unsigned open = _mm512_cmpeq_epi32_mask(type, _mm512_set1_epi32(4));
+            const unsigned last = open >> 15, both = last & open >> 14;
+            step -= last + both;
+            active >>= last + both;
+        }
+        const __mmask16 singles = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(2));
+        const __mmask16 twelves = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(4));
+        const __mmask16 eights = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(5));
+        const __mmask16 vectors = twelves | eights;
+        const __mmask16 lows = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(6));
+        const __mmask16 bases = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(3));
+        // Row words have type 0.
+        const __m512i here = spread(_mm512_mask_testn_epi32_mask(active, type, type), w, y);
+        y = last_lane(here);
+        __m512i now = t;
+        if (timed) {
+            now = spread(lows, _mm512_and_si512(w, twelve), t);
+            t = last_lane(now);
+            now = _mm512_add_epi32(now, delta);
+        } else {
+            low_at = lows ? i + last_of(lows) : low_at;
+        }
+        const __mmask16 inside = _mm512_cmplt_epu32_mask(here, height);
+        const __m512i x = _mm512_and_si512(w, eleven);
+        const __mmask16 valid = _mm512_mask_cmplt_epu32_mask(singles & inside, x, width);
+        const __mmask16 is_on = _mm512_test_epi32_mask(w, _mm512_set1_epi32(0x800));
+        // Rows and columns have at most 15 bits, which one multiplication of 16 bit halves takes.
+        const __m512i row = _mm512_madd_epi16(_mm512_srl_epi32(here, shift), columns);
+        __m512i cell = _mm512_add_epi32(row, _mm512_srl_epi32(x, shift));
+        cell = _mm512_mask_add_epi32(cell, is_on, cell, on);
+        __mmask16 left = valid;
+        if (vectors | bases) {
+            const __m512i lengths = _mm512_mask_mov_epi32(
+                _mm512_maskz_set1_epi32(eights, 8), twelves, _mm512_set1_epi32(12));
+            const __m512i sums = running_sum(lengths);
+            const __m512i origin = spread(bases, _mm512_sub_epi32(x, sums), _mm512_set1_epi32((int)base));
+            const __m512i start = _mm512_add_epi32(origin, _mm512_sub_epi32(sums, lengths));
+            const __m512i plane =
+                spread(bases, _mm512_maskz_mov_epi32(is_on, on), plane_carry);
+            __m512i bits = _mm512_maskz_mov_epi32(
+                vectors, _mm512_and_si512(w, _mm512_mask_mov_epi32(_mm512_set1_epi32(0xFF), twelves, twelve)));
+            // Words of 12, 12 and 8 columns are taken as one vector of 32.
+            const __mmask16 heads = twelves & (__mmask16)(twelves >> 1) & (__mmask16)(eights >> 2) & (__mmask16)~(twelves << 1);
+            const __m512i second = _mm512_slli_epi32(_mm512_alignr_epi32(zero, bits, 1), 12);
+            const __m512i third = _mm512_slli_epi32(_mm512_alignr_epi32(zero, bits, 2), 24);
+            bits = _mm512_mask_mov_epi32(bits, heads, _mm512_ternarylogic_epi32(bits, second, third, 0xFE));
+            const __m512i room = _mm512_max_epi32(_mm512_sub_epi32(width, start), zero);
+            bits = _mm512_and_si512(bits, _mm512_sub_epi32(_mm512_sllv_epi32(one, room), one));
+            __mmask16 found = _mm512_mask_test_epi32_mask(
+                vectors & inside & (__mmask16)~(heads << 1 | heads << 2), bits, bits);
+            const uint32_t end =
+                (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(last_lane(_mm512_add_epi32(origin, sums))));
+            if (bases || base != NO_BASE) base = end < BASE_LIMIT ? end : BASE_LIMIT;
+            plane_carry = last_lane(plane);
+            if (target == COUNTS) {
+                const __m512i place = _mm512_add_epi32(_mm512_add_epi32(row, plane), start);
+                _mm512_storeu_si512(places + many, _mm512_maskz_compress_epi32(found, place));
+                _mm512_storeu_si512(masks + many, _mm512_maskz_compress_epi32(found, bits));
+                many += (size_t)__builtin_popcount(found);
+                found = 0;
+            }
+            _mm512_store_si512(bits_of, bits);
+            _mm512_store_si512(rows, _mm512_add_epi32(row, plane));
+            _mm512_store_si512(starts, start);
+            if (timed) _mm512_store_si512(times_of, now);
+            for (; found; found &= found - 1) {
+                const unsigned k = (unsigned)__builtin_ctz(found);
+                const uint32_t mask = bits_of[k];
+                const __mmask16 before = left & (__mmask16)((1u << k) - 1);
+                _mm512_storeu_si512(cells + n, _mm512_maskz_compress_epi32(before, cell));
+                if (timed) _mm512_storeu_si512(times + n, _mm512_maskz_compress_epi32(before, now));
+                n += (size_t)__builtin_popcount(before);
+                left ^= before;
+                const __m512i from = _mm512_set1_epi32((int)starts[k]), to = _mm512_set1_epi32((int)rows[k]);
+                const size_t half = (size_t)__builtin_popcount(mask & 0xFFFF);
+                const __m512i a = _mm512_add_epi32(_mm512_maskz_compress_epi32((__mmask16)mask, lower), from);
+                const __m512i b =
+                    _mm512_add_epi32(_mm512_maskz_compress_epi32((__mmask16)(mask >> 16), upper), from);
+                _mm512_storeu_si512(cells + n, _mm512_add_epi32(_mm512_srl_epi32(a, shift), to));
+                _mm512_storeu_si512(cells + n + half, _mm512_add_epi32(_mm512_srl_epi32(b, shift), to));
+                if (timed) {
+                    const __m512i time = _mm512_set1_epi32((int)times_of[k]);
+                    _mm512_storeu_si512(times + n, time);
+                    _mm512_storeu_si512(times + n + half, time);
+                }
+                n += (size_t)__builtin_popcount(mask);
+            }
+        }
+        _mm512_storeu_si512(cells + n, _mm512_maskz_compress_epi32(left, cell));
+        if (timed) _mm512_storeu_si512(times + n, _mm512_maskz_compress_epi32(left, now));
+        n += (size_t)__builtin_popcount(left);
+        i += step;
+        if (__builtin_expect(change, 0)) {
+            const uint32_t word = word16(words + 2 * i);
+            high = evt3_time_high(high, word);
+            high_word = _mm512_set1_epi32((int)word);
+            delta = _mm512_set1_epi32((int)(uint32_t)(high - first));
+            t = zero;
+            low = 0;
+            low_at = unset;
+            i += 1;
+            if (!is_near(first, high)) break;
+        }
+    }
+    if (low_at != unset) low = word16(words + 2 * low_at) & 0xFFF;
+    state->time_high = high;
+    state->time_low = (uint16_t)(timed ? (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(t)) : low);
+    state->y = (uint16_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(y));
+    state->base_x = (uint16_t)base;
+    state->vector_polarity = _mm_cvtsi128_si32(_mm512_castsi512_si128(plane_carry)) != 0;
+    *count = n;
+    *vector_count = many;
+    return 2 * i;
+}
+
+EVH5_AVX512 size_t evh5_evt3_cells_avx512(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
+    size_t none;
+    return times ? decode(words, size, placement, state, cells, times, capacity, count, NULL, NULL, &none, TIMED_CELLS)
+                 : decode(words, size, placement, state, cells, NULL, capacity, count, NULL, NULL, &none, CELLS);
+}
+
+/// Adds 1 to the counters from each place on whose bit is set, up to 255.
+EVH5_AVX512 EVH5_INLINE void count_vectors(
+    const uint32_t *places, const uint32_t *masks, size_t count, uint8_t *counters, size_t counter_count) {
+    // A whole vector must not reach past the counters.
+    const size_t safe = counter_count - 32;
+    for (size_t i = 0; i < count; i++) {
+        const __mmask32 mask = masks[i];
+        const __m256i add = _mm256_maskz_set1_epi8(mask, 1);
+        uint8_t *const counter = counters + places[i];
+        if (__builtin_expect(places[i] <= safe, 1)) {
+            const __m256i old = _mm256_loadu_si256((const __m256i *)counter);
+            _mm256_storeu_si256((__m256i *)counter, _mm256_adds_epu8(old, add));
+        } else {
+            const __m256i old = _mm256_maskz_loadu_epi8(mask, counter);
+            _mm256_mask_storeu_epi8(counter, mask, _mm256_adds_epu8(old, add));
+        }
+    }
+}
+
+EVH5_AVX512 size_t evh5_evt3_count_avx512(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint8_t *counters, size_t counter_count) {
+    enum { CAPACITY = 1024 };
+    uint32_t cells[CAPACITY + EVH5_CELLS_SLACK], places[CAPACITY + EVH5_CELLS_SLACK], masks[CAPACITY + EVH5_CELLS_SLACK];
+    size_t used = 0;
+    while (used + 1 < size) {
+        size_t count, vectors;
+        used += decode(
+            words + used, size - used, placement, state, cells, NULL, CAPACITY, &count, places, masks, &vectors, COUNTS);
+        evh5_count_cells(cells, count, counters);
+        count_vectors(places, masks, vectors, counters, counter_count);
+    }
+    return used;
+}
+
+#endif

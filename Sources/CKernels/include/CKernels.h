@@ -1,0 +1,97 @@
+// The inner loops where C was measured to win: Swift has no per-function target and no dispatch on the processor.
+// Every function exists in plain C, which any processor runs; some also in AVX-512, taken when the processor has it.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Which code runs. All give the same bytes.
+enum evh5_kernels_variant {
+    EVH5_KERNELS_PLAIN = 0,
+    /// AVX-512 F, BW, CD, DQ, VL, VBMI2, BITALG and VPOPCNTDQ: Intel from Ice Lake (servers), AMD from Zen 4.
+    EVH5_KERNELS_AVX512 = 1,
+};
+
+/// The best variant that this processor runs.
+int evh5_kernels_best(void);
+
+/// The variant in use: the best one, unless the environment or evh5_kernels_use says otherwise.
+int evh5_kernels_current(void);
+
+/// Uses `variant`, or the best one below it; for tests.
+void evh5_kernels_use(int variant);
+
+/// Where the events of a pixel go: cell (y >> shift) * columns + (x >> shift), plus `on` for on events.
+/// Events at x >= width or y >= height are left out.
+struct evh5_placement {
+    uint32_t width;
+    uint32_t height;
+    uint32_t shift;
+    uint32_t columns;
+    uint32_t on;
+};
+
+/// A decoder between two words; as DecoderState in Swift.
+struct evh5_decoder {
+    int64_t time_high;
+    uint16_t time_low;
+    uint16_t y;
+    uint16_t base_x;
+    uint8_t vector_polarity;
+};
+
+/// Cells to leave room for beyond `capacity`: what is written past the last cell of a block.
+enum { EVH5_CELLS_SLACK = 256 };
+
+/// Decodes `size` bytes of words into at most `capacity` cells (at least 256) and returns the bytes used: all, or as many as
+/// fill the cells, or those before time leaves the range of 32 bits. `times` gets the cells' times less the time high that
+/// `state` had before, us; it may be NULL when they do not matter. Both have EVH5_CELLS_SLACK more elements.
+/// The decoder must have seen its first time high. `count` gets the number of cells.
+size_t evh5_evt3_cells(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
+
+/// Decodes all whole words of `size` bytes and adds 1 to the counter of every event's cell, up to 255. `counter_count` counters are
+/// there. Returns the bytes used.
+size_t evh5_evt3_count(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint8_t *counters, size_t counter_count);
+
+/// The same as evh5_evt3_cells for EVT2; `times` is needed.
+size_t evh5_evt2_cells(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
+
+/// The same as evh5_evt2_cells for DAT, where times are those stored, less the wraps in time_high (its upper half). Only events inside
+/// geometry_width and geometry_height move the time. Stops before a record at which time may wrap: then 0 bytes may be used.
+size_t evh5_dat_cells(
+    const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
+    uint32_t geometry_height, struct evh5_decoder *state, uint32_t *cells, uint32_t *times, size_t capacity,
+    size_t *count);
+
+/// What a scan found, times in us after the time shift. To be zeroed before.
+struct evh5_scan {
+    int64_t events;
+    /// In file order, and of all; they mean something when `touched` is not 0.
+    int64_t first, last, lowest, highest;
+    int32_t touched;
+};
+
+/// Adds the events of EVT3 words to `scan` and moves `state`, up to the end of `size` or to where something is odd: a word that is
+/// no event, address or time, an event outside, time running backwards. Returns the bytes used; the exact decoder takes the
+/// words after them. Only for the AVX-512 variant: the plain one is in Swift. Sides are at most 16384.
+size_t evh5_evt3_scan(
+    const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, struct evh5_decoder *state,
+    struct evh5_scan *scan);
+
+/// Keeps the cells whose time is in lowest ... lowest + length - 1, in place; returns how many.
+size_t evh5_cells_within(uint32_t *cells, uint32_t *times, size_t count, uint32_t lowest, uint32_t length);
+
+/// Adds 1 to the counter of every cell, up to 255.
+void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters);
+
+/// values[i] = (float)((times[i] + offset) / duration), the sum exact and the quotient in double.
+void evh5_time_fractions(const uint32_t *times, size_t count, int64_t offset, double duration, float *values);
+
+#endif

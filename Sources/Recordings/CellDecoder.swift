@@ -1,0 +1,145 @@
+// The fast path of reading: words to cells in C, a few thousand at a time, and from there to the kernel.
+
+import CKernels
+
+/// Decodes EVT3, EVT2 and DAT to cells. It delivers the same events as the decoders of `Decoders`, in the same order.
+@usableFromInline final class CellDecoder {
+    private let memory: UnsafeMutablePointer<UInt32>
+    private let times: UnsafeMutablePointer<UInt32>
+    private static let room = CellBatch.capacity + Int(EVH5_CELLS_SLACK)
+
+    @usableFromInline init() {
+        memory = .allocate(capacity: 2 * Self.room)
+        memory.initialize(repeating: 0, count: 2 * Self.room)
+        times = memory + Self.room
+    }
+
+    deinit { memory.deallocate() }
+
+    /// Whether there is a fast path.
+    @usableFromInline static func decodes(_ format: RecordingFormat, _ geometry: Geometry) -> Bool {
+        (format == .evt3 || format == .evt2 || format == .dat)
+            && (1...16384).contains(geometry.width) && (1...16384).contains(geometry.height)
+    }
+
+    /// Decodes all whole words of `bytes`, going on from `state`, and returns how many bytes it used.
+    ///
+    /// - Parameter wanted: only events with these times; nil for all.
+    @inlinable
+    func decode<S: EventSink>(
+        _ bytes: UnsafeRawBufferPointer, _ format: RecordingFormat, _ geometry: Geometry, _ placement: CellPlacement,
+        wanted: Range<Int64>?, state: inout DecoderState, into sink: inout S
+    ) -> Int {
+        let end = bytes.count / format.wordSize * format.wordSize
+        var used = 0
+        while used < end {
+            if !state.started, format != .dat {
+                used += events(bytes, used, min(4096, end - used), format, geometry, wanted, &state, &sink)
+                continue
+            }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[used..<end])
+            if wanted == nil, format == .evt3, let counters = sink.counters {
+                used += count(rest, geometry, placement, counters, &state)
+                continue
+            }
+            let (step, batch) = next(
+                rest, format, geometry, placement, wanted: wanted, isTimed: sink.needsTimes, &state)
+            if batch.count > 0 { sink.take(batch) }
+            if step == 0 { used += events(bytes, used, format.wordSize, format, geometry, wanted, &state, &sink) }
+            used += step
+        }
+        return used
+    }
+
+    /// The exact decoder, for the start of a stream and for what the fast ones leave to it.
+    @inlinable @inline(never)
+    func events<S: EventSink>(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ count: Int, _ format: RecordingFormat, _ geometry: Geometry,
+        _ wanted: Range<Int64>?, _ state: inout DecoderState, _ sink: inout S
+    ) -> Int {
+        let part = UnsafeRawBufferPointer(rebasing: bytes[start..<start + count])
+        var tally = NoTally()
+        guard let wanted else {
+            return format.decode(part, geometry: geometry, state: &state, into: &sink, tally: &tally)
+        }
+        var filter = TimeFilter(consume sink, times: wanted)
+        let used = format.decode(part, geometry: geometry, state: &state, into: &filter, tally: &tally)
+        sink = filter.inner
+        return used
+    }
+
+    /// Counts the events of `bytes`, which are EVT3.
+    @usableFromInline
+    func count(
+        _ bytes: UnsafeRawBufferPointer, _ geometry: Geometry, _ placement: CellPlacement,
+        _ counters: UnsafeMutableBufferPointer<UInt8>, _ state: inout DecoderState
+    ) -> Int {
+        guard let words = bytes.baseAddress, let first = counters.baseAddress else { return bytes.count }
+        var placement = placement.limited(to: geometry)
+        var decoder = evh5_decoder(state)
+        let used = evh5_evt3_count(
+            words.assumingMemoryBound(to: UInt8.self), bytes.count, &placement, &decoder, first, counters.count)
+        state.take(decoder)
+        return used
+    }
+
+    /// Decodes from the start of `bytes` until the batch is full; returns how many bytes that took. 0 leaves a word to the exact
+    /// decoder.
+    @usableFromInline
+    func next(
+        _ bytes: UnsafeRawBufferPointer, _ format: RecordingFormat, _ geometry: Geometry, _ placement: CellPlacement,
+        wanted: Range<Int64>?, isTimed: Bool, _ state: inout DecoderState
+    ) -> (Int, CellBatch) {
+        var count = 0
+        var base: Int64 = 0
+        var used = 0
+        if let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) {
+            var placement = placement.limited(to: geometry)
+            var decoder = evh5_decoder(state)
+            base = state.timeHigh &- state.timeShift
+            switch format {
+            case .evt2:
+                used = evh5_evt2_cells(
+                    start, bytes.count, &placement, &decoder, memory, times, CellBatch.capacity, &count)
+            case .dat:
+                base = state.timeHigh & ~0xFFFF_FFFF
+                used = evh5_dat_cells(
+                    start, bytes.count, &placement, UInt32(clamping: geometry.width), UInt32(clamping: geometry.height),
+                    &decoder, memory, times, CellBatch.capacity, &count)
+            default:
+                used = evh5_evt3_cells(
+                    start, bytes.count, &placement, &decoder, memory, isTimed || wanted != nil ? times : nil,
+                    CellBatch.capacity, &count)
+            }
+            state.take(decoder)
+        }
+        if let wanted, count > 0 {
+            let low = max(wanted.lowerBound, base)
+            let length = min(wanted.upperBound, base &+ 1 &<< 32) &- low
+            if length <= 0 {
+                count = 0
+            } else if length <= Int64(UInt32.max) {
+                count = evh5_cells_within(memory, times, count, UInt32(low &- base), UInt32(length))
+            }
+        }
+        return (used, CellBatch(cells: memory, times: times, count: count, base: base))
+    }
+}
+
+extension evh5_decoder {
+    init(_ state: DecoderState) {
+        self.init(
+            time_high: state.timeHigh, time_low: state.timeLow, y: state.y, base_x: state.baseX,
+            vector_polarity: state.vectorPolarity)
+    }
+}
+
+extension DecoderState {
+    mutating func take(_ decoder: evh5_decoder) {
+        timeHigh = decoder.time_high
+        timeLow = decoder.time_low
+        y = decoder.y
+        baseX = decoder.base_x
+        vectorPolarity = decoder.vector_polarity
+    }
+}

@@ -1,0 +1,75 @@
+// Events as cells of a frame: what the fast decoders hand to kernels, thousands at a time.
+
+import CKernels
+
+/// Where the events of a pixel go in a kernel's memory: cell (y >> shift) * columns + (x >> shift), plus `on` for on
+/// events. Events at x >= width or y >= height have no cell.
+public struct CellPlacement: Hashable, Sendable {
+    public let width: Int
+    public let height: Int
+    public let shift: Int
+    public let columns: Int
+    /// What is added for on events: the distance of two planes, or a bit that no cell has.
+    public let on: UInt32
+
+    /// Sides are at most 16384 and `shift` at most 14.
+    public init(width: Int, height: Int, shift: Int, columns: Int, on: UInt32) {
+        self.width = width
+        self.height = height
+        self.shift = shift
+        self.columns = columns
+        self.on = on
+    }
+
+    /// As C has it, and no larger than the recording's geometry.
+    func limited(to geometry: Geometry) -> evh5_placement {
+        evh5_placement(
+            width: UInt32(clamping: min(width, geometry.width)), height: UInt32(clamping: min(height, geometry.height)),
+            shift: UInt32(clamping: shift), columns: UInt32(clamping: columns), on: on)
+    }
+}
+
+/// Cells of events in file order. Valid during the call that passes it.
+public struct CellBatch {
+    public let cells: UnsafePointer<UInt32>
+    /// us after `base`; nothing that means anything when the sink needs no times and all events are asked for.
+    public let times: UnsafePointer<UInt32>
+    public let count: Int
+    /// us after the time shift.
+    public let base: Int64
+
+    @inlinable
+    init(cells: UnsafePointer<UInt32>, times: UnsafePointer<UInt32>, count: Int, base: Int64) {
+        self.cells = cells
+        self.times = times
+        self.count = count
+        self.base = base
+    }
+
+    /// Adds 1 to the counter of every cell, up to 255.
+    public func count(into counters: UnsafeMutablePointer<UInt8>) { evh5_count_cells(cells, count, counters) }
+
+    /// Float32 of (t - t0) / duration for every cell, which need room for `count`.
+    public func fractions(from t0: Int64, of duration: Double, into values: UnsafeMutablePointer<Float>) {
+        evh5_time_fractions(times, count, base &- t0, duration, values)
+    }
+
+    /// No batch has more cells.
+    public static let capacity = 4096
+}
+
+/// Which variant of the kernels in C runs.
+public enum KernelVariant: Int32, Sendable, CaseIterable {
+    case plain = 0
+    case avx512 = 1
+
+    /// The best one of this processor.
+    public static var best: KernelVariant { KernelVariant(rawValue: evh5_kernels_best()) ?? .plain }
+
+    /// The one in use, by all threads; `EVH5_KERNELS=plain` in the environment chooses the plain one. Set by tests; one that the
+    /// processor does not have becomes the best one.
+    public static var current: KernelVariant {
+        get { KernelVariant(rawValue: evh5_kernels_current()) ?? .plain }
+        set { evh5_kernels_use(newValue.rawValue) }
+    }
+}

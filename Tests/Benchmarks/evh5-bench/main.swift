@@ -1,0 +1,42 @@
+// Measures decoding in one process and prints a line of JSON: what the benchmark suite runs beside its peers.
+//
+//     evh5-bench histogram REC [WINDOW]   every frame of histo/WINDOW (10s): decoding fused with the product's own kernel
+//     evh5-bench counts REC               decoding into a plain count plane of this tool's own, through EventReader
+//     evh5-bench scan REC                 the time index, built from nothing
+//     evh5-bench sum REC                  a sum over the mapped file: the memory speed that a scan is compared with
+//
+// Everything runs twice and the second run counts, so that memory and page cache are warm for all.
+
+import Foundation
+import Recordings
+import Tensors
+
+func end(_ reason: String) -> Never {
+    FileHandle.standardError.write(Data("evh5-bench: \(reason)\n".utf8))
+    exit(64)
+}
+
+let words = Array(CommandLine.arguments.dropFirst())
+guard words.count >= 2 else { end("usage: evh5-bench histogram|counts|scan|sum RECORDING [WINDOW]") }
+
+do {
+    let recording = try Recording(path: words[1])
+    let run: () throws -> Work
+    switch words[0] {
+    case "histogram": run = try histogram(of: recording, window: words.count > 2 ? words[2] : "10s")
+    case "counts": run = try counts(of: recording)
+    case "scan": run = { try scan(recording) }
+    case "sum": run = try sum(of: recording)
+    default: end("there is no '\(words[0])'; there are histogram, counts, scan, sum")
+    }
+    _ = try run()
+    let stopwatch = Stopwatch()
+    let work = try run()
+    let time = stopwatch.time()
+    let result = Result(
+        what: words[0], format: recording.format.displayName, events: work.events, bytes: work.bytes, wall: time.wall,
+        cpu: time.cpu, checksum: work.checksum)
+    print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
+} catch {
+    end("\(error)")
+}
