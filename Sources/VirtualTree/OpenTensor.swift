@@ -76,19 +76,19 @@ final class OpenTensor: Sendable {
     private static func cacheKeyText(_ recording: RecordingIdentity, _ plan: TensorPlan) -> String {
         let parameters = plan.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
         return """
-        device \(recording.device)
-        inode \(recording.inode)
-        size \(recording.size)
-        modified \(recording.modified)
-        header \(recording.headerDigest)
-        geometry \(recording.geometry)
-        tensor \(plan.spec.preprocessingText)/\(plan.spec.windowText)
-        start \(plan.startTime)
-        kernel \(plan.spec.preprocessingSpec.definition.kernel)
-        \(parameters)
-        version \(tensorVersion)
+            device \(recording.device)
+            inode \(recording.inode)
+            size \(recording.size)
+            modified \(recording.modified)
+            header \(recording.headerDigest)
+            geometry \(recording.geometry)
+            tensor \(plan.spec.preprocessingText)/\(plan.spec.windowText)
+            start \(plan.startTime)
+            kernel \(plan.spec.preprocessingSpec.definition.kernel)
+            \(parameters)
+            version \(tensorVersion)
 
-        """
+            """
     }
 
     private func render(_ key: FrameKey, _ memory: UnsafeMutableRawBufferPointer) throws {
