@@ -192,4 +192,55 @@ import Testing
         #expect(figures.stored + figures.dropped == 200 && figures.stored == folder.entries.count)
         #expect(daemon.store.statistics.peakBytes <= 2 * 40_960)
     }
+
+    /// Stores that evict each other's entries, and somebody who damages and removes them: all bytes stay right.
+    @Test func manyStoresOnOneFolder() throws {
+        let folder = try TemporaryFolder()
+        let daemons = (0..<4).map { _ in
+            Daemon(folder.path, limit: 20 * 12_288, memory: 4 * 8192) { $0.noteUseEvery = 0 }
+        }
+        let wrong = Level()
+        concurrently(9) { number in
+            if number == 8 {
+                for round in 0..<60 {
+                    for (index, path) in folder.entries.enumerated() where (index + round) % 7 == 0 {
+                        if round % 2 == 0 { unlink(path) } else { truncate(path, off_t(round * 100)) }
+                    }
+                    usleep(3000)
+                }
+                return
+            }
+            for round in 0..<150 {
+                let frame = (round * 7 + number * 3) % 40
+                if (try? daemons[number / 2].read(frame, .noise, byteCount: 8192)) != true { wrong.add(1) }
+            }
+        }
+        #expect(wrong.value == 0)
+        for daemon in daemons { #expect(daemon.settle()) }
+        // Each looks again before its own view is off by more than a sixteenth of the limit.
+        let last = Daemon(folder.path, limit: 20 * 12_288)
+        #expect(last.settle() && last.figures.bytes <= 25 * 12_288)
+        #expect(daemons.contains { $0.figures.hits > 0 } && daemons.contains { $0.figures.evicted > 0 })
+    }
+
+    @Test func maintenanceCountsVerifiesAndClears() throws {
+        let folder = try TemporaryFolder()
+        let maintenance = CacheMaintenance(directory: folder.path)
+        #expect(try maintenance.contents().frames == 0)
+        let (one, two) = (Daemon(folder.path, key: "one"), Daemon(folder.path, key: "two"))
+        for number in 0..<5 { #expect(try one.read(number) && two.read(number, .noise)) }
+        #expect(one.settle() && two.settle())
+        try write([1, 2, 3], to: folder.path + "/0123456789abcdef.evh5index")
+        let contents = try maintenance.contents()
+        #expect(contents.frames == 10 && contents.tensors == 2 && contents.indexes == 1 && contents.indexBytes == 4096)
+        #expect(contents.frameBytes == one.figures.bytes + two.figures.bytes)
+        #expect(try maintenance.verify { _, _ in }.corrupt == 0)
+        let (damaged, misplaced) = (folder.entries[0], folder.entries[1])
+        try write([7], to: damaged)
+        try FileManager.default.moveItem(atPath: misplaced, toPath: misplaced + "9")
+        let outcome = try maintenance.verify { done, total in #expect(done <= total) }
+        #expect(outcome.checked == 10 && outcome.corrupt == 2 && outcome.removed == 2 && outcome.problems.isEmpty)
+        #expect(try maintenance.clear().removed == 9)
+        #expect(try maintenance.contents().frames == 0 && maintenance.contents().indexes == 0)
+    }
 }

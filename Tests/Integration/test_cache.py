@@ -315,6 +315,12 @@ def test_a_cache_that_cannot_be_or_vanishes(mount, library, tmp_path):
     assert settled(where)["cache"]["stored"] > len(expected) and entries(cache)
 
 
+def test_a_cache_in_the_mount_itself_is_refused(evh5, library, tmp_path):
+    (tmp_path / "point").mkdir()
+    done = evh5.run("mount", library, tmp_path / "point", "--cache", tmp_path / "point/cache")
+    assert done.returncode == 5 and "--cache" in done.stderr
+
+
 @pytest.mark.parametrize("value, code", [("lots", 64), ("-1", 64), ("1.5G", 0), ("0", 0)])
 def test_max_cache_size(evh5, mount, library, tmp_path, value, code):
     if code == 0:

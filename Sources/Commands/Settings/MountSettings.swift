@@ -73,6 +73,11 @@ package struct MountSettings {
         func contains(_ folder: String, _ path: String) -> Bool {
             path == folder || path.hasPrefix(folder == "/" ? folder : folder + "/")
         }
+        if let cache = tree.cacheDirectory, contains(mountPoint, realPath(cache) ?? cache) {
+            throw CommandError(
+                .mountPointUnusable,
+                "the cache '\(cache)' would lie in the mount '\(mountPoint)' itself; choose another with --cache")
+        }
         if contains(source, mountPoint) {
             throw CommandError(
                 .mountPointUnusable,

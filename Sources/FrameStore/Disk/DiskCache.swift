@@ -88,6 +88,8 @@ public final class DiskCache: Sendable {
             state.withLock {
                 $0.figures.misses += 1
                 $0.figures.corrupt += 1
+                // What it counted for is not known here: the folder is to be looked at again.
+                $0.unwalked = options.limit
             }
             tell("damaged", "'\(path)' is damaged or of another key; \(removed ? "removed" : "ignored")")
         case .failed(let error):
