@@ -75,7 +75,8 @@ public struct CellBatch {
         right: (weight: Double, values: UnsafeMutablePointer<Float>?), isSigned: Bool
     ) {
         evh5_share_cells(
-            cells + range.lowerBound, range.count, count - range.lowerBound, left.weight, right.weight, isSigned ? 1 : 0,
+            cells + range.lowerBound, range.count, count - range.lowerBound, left.weight, right.weight,
+            isSigned ? 1 : 0,
             left.values, right.values)
     }
 
@@ -91,8 +92,8 @@ public enum KernelVariant: Int32, Sendable, CaseIterable {
     /// The best one of this processor.
     public static var best: KernelVariant { KernelVariant(rawValue: evh5_kernels_best()) ?? .plain }
 
-    /// The one in use, by all threads; `EVH5_KERNELS=plain` in the environment chooses the plain one. Set by tests; one that the
-    /// processor does not have becomes the best one.
+    /// The one in use: the best, or the plain one with `EVH5_KERNELS=plain` in the environment. Tests set it, for their own thread;
+    /// one that the processor does not have becomes the best one.
     public static var current: KernelVariant {
         get { KernelVariant(rawValue: evh5_kernels_current()) ?? .plain }
         set { evh5_kernels_use(newValue.rawValue) }

@@ -18,10 +18,10 @@ enum evh5_kernels_variant {
 /// The best variant that this processor runs.
 int evh5_kernels_best(void);
 
-/// The variant in use: the best one, unless the environment or evh5_kernels_use says otherwise.
+/// The variant in use: the best one, unless EVH5_KERNELS=plain in the environment or evh5_kernels_use says otherwise.
 int evh5_kernels_current(void);
 
-/// Uses `variant`, or the best one below it; for tests.
+/// Uses `variant` in this thread, or the best one when the processor does not have it; for tests. -1: as before any choice.
 void evh5_kernels_use(int variant);
 
 /// Where the events of a pixel go: cell (y >> shift) * columns + (x >> shift), plus `on` for on events.
