@@ -9,7 +9,70 @@ void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters) {
     }
 }
 
-static size_t within_plain(uint32_t *cells, uint32_t *times, size_t count, uint32_t lowest, uint32_t length) {
+/// How many cells ahead to ask for their memory: planes are larger than the second level cache.
+enum { AHEAD = 24 };
+
+void evh5_set_cells(const uint32_t *cells, const float *elements, size_t count, float *values) {
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(values + cells[i + AHEAD < count ? i + AHEAD : i], 1);
+        values[cells[i]] = elements[i];
+    }
+}
+
+/// Without a branch: polarities come in no order that a processor could guess.
+EVH5_INLINE float signed_float(float value, uint32_t sign) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits ^= sign;
+    memcpy(&value, &bits, sizeof bits);
+    return value;
+}
+
+EVH5_INLINE double signed_double(double value, uint32_t sign) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits ^= (uint64_t)sign << 32;
+    memcpy(&value, &bits, sizeof bits);
+    return value;
+}
+
+void evh5_add_cells(const uint32_t *cells, size_t count, float step, float *values) {
+    const uint32_t sign = 0x80000000;
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(values + (cells[i + AHEAD < count ? i + AHEAD : i] & ~sign), 1);
+        float *const value = values + (cells[i] & ~sign);
+        const float sum = *value + signed_float(step, ~cells[i] & sign);
+        const float capped = sum < 1 ? sum : 1;
+        *value = capped > -1 ? capped : -1;
+    }
+}
+
+EVH5_INLINE void add_weight(float *value, double weight) {
+    const double sum = (double)*value + weight;
+    const double capped = sum < 1 ? sum : 1;
+    *value = (float)(capped > -1 ? capped : -1);
+}
+
+void evh5_share_cells(
+    const uint32_t *cells, size_t count, size_t following, double left, double right, int is_signed,
+    float *left_values, float *right_values) {
+    const uint32_t bit = is_signed ? 0x80000000 : 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t next = cells[i + AHEAD < following ? i + AHEAD : i] & ~bit;
+        const uint32_t cell = cells[i] & ~bit;
+        const uint32_t sign = ~cells[i] & bit;
+        if (left_values) {
+            __builtin_prefetch(left_values + next, 1);
+            add_weight(left_values + cell, signed_double(left, sign));
+        }
+        if (right_values) {
+            __builtin_prefetch(right_values + next, 1);
+            add_weight(right_values + cell, signed_double(right, sign));
+        }
+    }
+}
+
+size_t evh5_cells_within(uint32_t *cells, uint32_t *times, size_t count, uint32_t lowest, uint32_t length) {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
         const uint32_t cell = cells[i], time = times[i];
@@ -18,33 +81,6 @@ static size_t within_plain(uint32_t *cells, uint32_t *times, size_t count, uint3
         n += time - lowest < length;
     }
     return n;
-}
-
-#if EVH5_HAS_AVX512
-EVH5_AVX512 static size_t within_avx512(
-    uint32_t *cells, uint32_t *times, size_t count, uint32_t lowest, uint32_t length) {
-    const __m512i from = _mm512_set1_epi32((int)lowest), size = _mm512_set1_epi32((int)length);
-    size_t n = 0;
-    for (size_t i = 0; i < count; i += 16) {
-        const size_t rest = count - i;
-        const __mmask16 active = rest >= 16 ? 0xFFFF : (__mmask16)((1u << rest) - 1);
-        const __m512i time = _mm512_maskz_loadu_epi32(active, times + i);
-        const __m512i cell = _mm512_maskz_loadu_epi32(active, cells + i);
-        const __mmask16 inside = _mm512_mask_cmplt_epu32_mask(active, _mm512_sub_epi32(time, from), size);
-        // What is stored behind the last kept one was read before.
-        _mm512_mask_storeu_epi32(cells + n, active, _mm512_maskz_compress_epi32(inside, cell));
-        _mm512_mask_storeu_epi32(times + n, active, _mm512_maskz_compress_epi32(inside, time));
-        n += (size_t)__builtin_popcount(inside);
-    }
-    return n;
-}
-#endif
-
-size_t evh5_cells_within(uint32_t *cells, uint32_t *times, size_t count, uint32_t lowest, uint32_t length) {
-#if EVH5_HAS_AVX512
-    if (evh5_kernels_current() == EVH5_KERNELS_AVX512) return within_avx512(cells, times, count, lowest, length);
-#endif
-    return within_plain(cells, times, count, lowest, length);
 }
 
 EVH5_INLINE void fractions(const uint32_t *times, size_t count, int64_t offset, double duration, float *values) {

@@ -2,42 +2,14 @@
 #include "CKernels.h"
 #include "EVT3Time.h"
 
+#if EVH5_HAS_AVX512
+
 /// `high` after the 28 bit counter `word`: from the last quarter of its range to the first it went once around.
 EVH5_INLINE int64_t evt2_time_high(int64_t high, uint32_t word) {
     const int64_t range = (int64_t)1 << 34, old = high & (range - 1), new = (int64_t)(word & 0x0FFFFFFF) << 6;
     return high - old + new + (old >> 32 == 3 && new >> 32 == 0 ? range : 0);
 }
 
-static size_t cells_plain(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
-    const uint32_t width = placement->width, height = placement->height, shift = placement->shift;
-    const uint32_t columns = placement->columns, on = placement->on;
-    const int64_t first = state->time_high;
-    const size_t end = size & ~(size_t)3;
-    int64_t high = first;
-    uint32_t delta = 0, high_word = 0x80000000 | (uint32_t)(high >> 6 & 0x0FFFFFFF);
-    size_t i = 0, n = 0;
-    while (i < end && n < capacity) {
-        const uint32_t word = word32(words + i);
-        i += 4;
-        if (__builtin_expect(word >> 28 == 8 && word != high_word, 0)) {
-            high = evt2_time_high(high, word);
-            high_word = word;
-            delta = (uint32_t)(high - first);
-            if (!is_near(first, high)) break;
-        }
-        const uint32_t x = word >> 11 & 0x7FF, y = word & 0x7FF;
-        cells[n] = (y >> shift) * columns + (x >> shift) + (word >> 28 ? on : 0);
-        times[n] = delta + (word >> 22 & 0x3F);
-        n += (word >> 28 < 2) & (x < width) & (y < height);
-    }
-    state->time_high = high;
-    *count = n;
-    return i;
-}
-
-#if EVH5_HAS_AVX512
 EVH5_AVX512 static size_t cells_avx512(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
@@ -95,8 +67,10 @@ size_t evh5_evt2_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
 #if EVH5_HAS_AVX512
-    if (evh5_kernels_current() == EVH5_KERNELS_AVX512)
-        return cells_avx512(words, size, placement, state, cells, times, capacity, count);
+    return cells_avx512(words, size, placement, state, cells, times, capacity, count);
+#else
+    (void)words, (void)size, (void)placement, (void)state, (void)cells, (void)times, (void)capacity;
+    *count = 0;
+    return 0;
 #endif
-    return cells_plain(words, size, placement, state, cells, times, capacity, count);
 }

@@ -1,12 +1,8 @@
-// The variants of evh5_evt3_cells.
+// What EVT3.c calls.
 #ifndef EVH5_EVT3_H
 #define EVH5_EVT3_H
 
 #include "CKernels.h"
-
-size_t evh5_evt3_cells_plain(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
 
 size_t evh5_evt3_cells_avx512(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,

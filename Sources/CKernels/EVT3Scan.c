@@ -63,6 +63,7 @@ EVH5_AVX512 static size_t scan_avx512(
     struct evh5_decoder *state, struct evh5_scan *scan) {
     const size_t length = size / 2;
     const __m512i width = _mm512_set1_epi16((short)geometry_width), height = _mm512_set1_epi16((short)geometry_height);
+    const __m512i room = _mm512_set1_epi16((short)((int)geometry_width - 36));
     const __m512i eleven = _mm512_set1_epi16(0x7FF), eight = _mm512_set1_epi16(8);
     const __m512i before = _mm512_add_epi16(
         _mm512_set_epi16(
@@ -117,16 +118,21 @@ EVH5_AVX512 static size_t scan_avx512(
             }
             const __mmask32 vectors = twelves | eights;
             if (vectors | bases) {
-                const unsigned columns = columns_of(twelves, eights);
                 const unsigned last = 31 - (unsigned)__builtin_clz(bases | 1);
-                const int32_t room = (int32_t)geometry_width - (int32_t)columns;
-                const __mmask32 crowded =
-                    _mm512_mask_cmpgt_epi16_mask(bases, x, _mm512_set1_epi16((short)room));
-                if (!crowded && base + columns <= geometry_width) {
-                    // Even the rightmost base has room for all vectors: what follows the last base moved it.
+                // Two reasons for which no vector after a base can leave the row, and one that goes by the vectors before it:
+                // the rightmost base has room for all vectors of the block, or for three, when none has more behind it.
+                const __m512i all = _mm512_set1_epi16((short)((int)geometry_width - (int)columns_of(twelves, eights)));
+                const __mmask32 crowded = _mm512_mask_cmpgt_epi16_mask(bases, x, all);
+                const uint32_t four = vectors & vectors << 1 & vectors << 2 & vectors << 3;
+                const uint32_t apart = vectors & ~(vectors << 1) & ~(bases << 1 | 1);
+                const uint32_t several = four | apart | _mm512_mask_cmpgt_epi16_mask(bases, x, room);
+                const uint32_t leading = bases ? (bases & (0 - bases)) - 1 : ~0u;
+                const unsigned carried = base + columns_of(twelves & leading, eights & leading);
+                if (__builtin_expect((!crowded | !several) & (carried <= geometry_width), 1)) {
                     const uint32_t after = ~((2u << last) - 1);
-                    const uint32_t moved = (word16(block + 2 * last) & 0x7FFu) + columns_of(twelves & after, eights & after);
-                    base = bases ? moved : base + columns;
+                    const uint32_t moved =
+                        (word16(block + 2 * last) & 0x7FFu) + columns_of(twelves & after, eights & after);
+                    base = bases ? moved : carried;
                 } else {
                     const int end = walk_base(block, vectors | bases, base, geometry_width);
                     if (end < 0) {

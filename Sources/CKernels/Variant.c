@@ -7,8 +7,10 @@
 
 #include "CKernels.h"
 
-/// -1 until somebody asked.
-static atomic_int current = -1;
+/// What the process uses; -1 until somebody asked.
+static atomic_int standard = -1;
+/// What this thread uses; -1 for the standard.
+static _Thread_local int chosen = -1;
 
 int evh5_kernels_best(void) {
 #if defined(__x86_64__)
@@ -24,17 +26,18 @@ int evh5_kernels_best(void) {
 }
 
 void evh5_kernels_use(int variant) {
-    int best = evh5_kernels_best();
-    atomic_store_explicit(&current, variant < best ? variant : best, memory_order_relaxed);
+    const int best = evh5_kernels_best();
+    chosen = variant < best ? variant : best;
 }
 
 int evh5_kernels_current(void) {
-    int variant = atomic_load_explicit(&current, memory_order_relaxed);
+    if (chosen >= 0) return chosen;
+    int variant = atomic_load_explicit(&standard, memory_order_relaxed);
     if (variant < 0) {
         // A way back for machines where AVX-512 lowers the clock, or is suspected of anything.
         const char *asked = getenv("EVH5_KERNELS");
-        evh5_kernels_use(asked && strcmp(asked, "plain") == 0 ? EVH5_KERNELS_PLAIN : EVH5_KERNELS_AVX512);
-        variant = atomic_load_explicit(&current, memory_order_relaxed);
+        variant = asked && strcmp(asked, "plain") == 0 ? EVH5_KERNELS_PLAIN : evh5_kernels_best();
+        atomic_store_explicit(&standard, variant, memory_order_relaxed);
     }
     return variant;
 }

@@ -16,9 +16,9 @@ import CKernels
 
     deinit { memory.deallocate() }
 
-    /// Whether there is a fast path.
+    /// Whether there is a fast path on this processor.
     @usableFromInline static func decodes(_ format: RecordingFormat, _ geometry: Geometry) -> Bool {
-        (format == .evt3 || format == .evt2 || format == .dat)
+        KernelVariant.current == .avx512 && (format == .evt3 || format == .evt2 || format == .dat)
             && (1...16384).contains(geometry.width) && (1...16384).contains(geometry.height)
     }
 

@@ -12,6 +12,9 @@ public struct CellPlacement: Hashable, Sendable {
     /// What is added for on events: the distance of two planes, or a bit that no cell has.
     public let on: UInt32
 
+    /// The bit that tells on events where both polarities share a channel.
+    public static let onBit: UInt32 = 1 << 31
+
     /// Sides are at most 16384 and `shift` at most 14.
     public init(width: Int, height: Int, shift: Int, columns: Int, on: UInt32) {
         self.width = width
@@ -54,11 +57,34 @@ public struct CellBatch {
         evh5_time_fractions(times, count, base &- t0, duration, values)
     }
 
+    /// values[cell] = element for every cell, in order.
+    public func set(_ elements: UnsafePointer<Float>, in values: UnsafeMutablePointer<Float>) {
+        evh5_set_cells(cells, elements, count, values)
+    }
+
+    /// Adds `step` for on events and subtracts it for off events, which are told by `CellPlacement.onBit`; values stay in -1...1.
+    public func add(_ step: Float, to values: UnsafeMutablePointer<Float>) {
+        evh5_add_cells(cells, count, step, values)
+    }
+
+    /// Adds `left.weight` and `right.weight` to two planes for the cells in `range`, in double; values stay in -1...1.
+    ///
+    /// - Parameter isSigned: on events are told by `CellPlacement.onBit`, and off events subtract.
+    public func share(
+        _ range: Range<Int>, left: (weight: Double, values: UnsafeMutablePointer<Float>?),
+        right: (weight: Double, values: UnsafeMutablePointer<Float>?), isSigned: Bool
+    ) {
+        evh5_share_cells(
+            cells + range.lowerBound, range.count, count - range.lowerBound, left.weight, right.weight,
+            isSigned ? 1 : 0,
+            left.values, right.values)
+    }
+
     /// No batch has more cells.
     public static let capacity = 4096
 }
 
-/// Which variant of the kernels in C runs.
+/// Which decoders run: those in Swift, or those for AVX-512 in C.
 public enum KernelVariant: Int32, Sendable, CaseIterable {
     case plain = 0
     case avx512 = 1
@@ -66,8 +92,8 @@ public enum KernelVariant: Int32, Sendable, CaseIterable {
     /// The best one of this processor.
     public static var best: KernelVariant { KernelVariant(rawValue: evh5_kernels_best()) ?? .plain }
 
-    /// The one in use, by all threads; `EVH5_KERNELS=plain` in the environment chooses the plain one. Set by tests; one that the
-    /// processor does not have becomes the best one.
+    /// The one in use: the best, or the plain one with `EVH5_KERNELS=plain` in the environment. Tests set it, for their own thread;
+    /// one that the processor does not have becomes the best one.
     public static var current: KernelVariant {
         get { KernelVariant(rawValue: evh5_kernels_current()) ?? .plain }
         set { evh5_kernels_use(newValue.rawValue) }

@@ -12,8 +12,8 @@ extension TimeIndex {
         /// Bytes read at a time.
         public var chunkSize: Int
 
-        /// 64 KiB segments, at most 2^18 of them.
-        public static let standard = Layout(segmentSize: 65536, segmentLimit: 1 << 18, chunkSize: 1 << 20)
+        /// 64 KiB segments, at most 2^18 of them; chunks that stay in the processor's second level cache.
+        public static let standard = Layout(segmentSize: 65536, segmentLimit: 1 << 18, chunkSize: 1 << 18)
 
         public init(segmentSize: Int64, segmentLimit: Int, chunkSize: Int) {
             self.segmentSize = max(8, segmentSize & ~7)

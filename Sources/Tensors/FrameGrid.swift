@@ -67,7 +67,4 @@ extension CellPlacement {
 
     /// The cells of two channels, off and on.
     init(_ grid: FrameGrid) { self.init(grid, on: UInt32(grid.cells)) }
-
-    /// The bit that tells on events where both polarities share a channel.
-    static let onBit: UInt32 = 1 << 31
 }

@@ -1,13 +1,15 @@
 // The inner loops where C was measured to win: Swift has no per-function target and no dispatch on the processor.
-// Every function exists in plain C, which any processor runs; some also in AVX-512, taken when the processor has it.
+// The decoders here are for AVX-512 alone (where they beat Swift's by two to three times; plain C did not) and are called only
+// when evh5_kernels_current says so. What works on cells is plain C, for its prefetches.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/// Which code runs. All give the same bytes.
+/// Which decoders run. All give the same bytes.
 enum evh5_kernels_variant {
+    /// Those in Swift.
     EVH5_KERNELS_PLAIN = 0,
     /// AVX-512 F, BW, CD, DQ, VL, VBMI2, BITALG and VPOPCNTDQ: Intel from Ice Lake (servers), AMD from Zen 4.
     EVH5_KERNELS_AVX512 = 1,
@@ -16,10 +18,10 @@ enum evh5_kernels_variant {
 /// The best variant that this processor runs.
 int evh5_kernels_best(void);
 
-/// The variant in use: the best one, unless the environment or evh5_kernels_use says otherwise.
+/// The variant in use: the best one, unless EVH5_KERNELS=plain in the environment or evh5_kernels_use says otherwise.
 int evh5_kernels_current(void);
 
-/// Uses `variant`, or the best one below it; for tests.
+/// Uses `variant` in this thread, or the best one when the processor does not have it; for tests. -1: as before any choice.
 void evh5_kernels_use(int variant);
 
 /// Where the events of a pixel go: cell (y >> shift) * columns + (x >> shift), plus `on` for on events.
@@ -90,6 +92,18 @@ size_t evh5_cells_within(uint32_t *cells, uint32_t *times, size_t count, uint32_
 
 /// Adds 1 to the counter of every cell, up to 255.
 void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters);
+
+/// values[cells[i]] = elements[i], in this order.
+void evh5_set_cells(const uint32_t *cells, const float *elements, size_t count, float *values);
+
+/// Adds `step` to the value of every cell with the upper bit set and subtracts it from those without, kept in -1...1 after each.
+void evh5_add_cells(const uint32_t *cells, size_t count, float step, float *values);
+
+/// Adds `left` to left_values and `right` to right_values of every cell, in double, kept in -1...1 after each; the values
+/// may be NULL. With `is_signed` cells without the upper bit subtract. `following` cells, at least `count`, can be read.
+void evh5_share_cells(
+    const uint32_t *cells, size_t count, size_t following, double left, double right, int is_signed,
+    float *left_values, float *right_values);
 
 /// values[i] = (float)((times[i] + offset) / duration), the sum exact and the quotient in double.
 void evh5_time_fractions(const uint32_t *times, size_t count, int64_t offset, double duration, float *values);

@@ -42,22 +42,13 @@ struct Difference: Preprocessing {
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            add(UInt32(truncatingIfNeeded: polarity ^ 1) &<< 31, to: values + place)
-        }
-
-        func take(_ batch: CellBatch) {
-            for i in 0..<batch.count {
-                let cell = batch.cells[i]
-                add(~cell & CellPlacement.onBit, to: values + Int(cell & ~CellPlacement.onBit))
-            }
-        }
-
-        /// `sign` is the sign bit for off events.
-        @inline(__always)
-        private func add(_ sign: UInt32, to value: UnsafeMutablePointer<Float>) {
-            let sum = value.pointee + Float(bitPattern: step.bitPattern ^ sign)
+            // Minus for off events, by the sign bit.
+            let sum =
+                values[place] + Float(bitPattern: step.bitPattern ^ (UInt32(truncatingIfNeeded: polarity ^ 1) &<< 31))
             let capped = sum < 1 ? sum : 1
-            value.pointee = capped > -1 ? capped : -1
+            values[place] = capped > -1 ? capped : -1
         }
+
+        func take(_ batch: CellBatch) { batch.add(step, to: values) }
     }
 }

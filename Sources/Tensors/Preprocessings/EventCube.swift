@@ -75,6 +75,7 @@ struct EventCube: Preprocessing {
         var hasRight = false
         var leftWeight = 0.0
         var rightWeight = 0.0
+        let placement: CellPlacement?
 
         init(
             _ values: UnsafeMutablePointer<Float>, _ grid: FrameGrid, _ window: EventWindow, bins: Int,
@@ -90,6 +91,7 @@ struct EventCube: Preprocessing {
             onOffset = splitPolarity ? grid.cells : 0
             offSign = splitPolarity ? 0 : 1 << 63
             time = window.t0
+            placement = splitPolarity ? CellPlacement(grid) : CellPlacement(grid, on: CellPlacement.onBit)
             setTime(window.t0)
         }
 
@@ -102,6 +104,21 @@ struct EventCube: Preprocessing {
             let sign = offSign & (UInt64(truncatingIfNeeded: polarity ^ 1) &<< 63)
             if hasLeft { add(leftWeight, sign, to: value) }
             if hasRight { add(rightWeight, sign, to: value + binStride) }
+        }
+
+        mutating func take(_ batch: CellBatch) {
+            var start = 0
+            while start < batch.count {
+                let ticks = batch.times[start]
+                var end = start &+ 1
+                while end < batch.count, batch.times[end] == ticks { end &+= 1 }
+                let t = batch.base &+ Int64(ticks)
+                if t != time { setTime(t) }
+                batch.share(
+                    start..<end, left: (leftWeight, hasLeft ? values + left : nil),
+                    right: (rightWeight, hasRight ? values + (left + binStride) : nil), isSigned: offSign != 0)
+                start = end
+            }
         }
 
         @inline(__always)

@@ -49,6 +49,7 @@ struct MultiChannelTimeSurface: Preprocessing {
         /// Elements before the bin's off channel; negative for a time that has no bin.
         var start: Int
         var element: Element
+        let placement: CellPlacement?
 
         init(_ values: UnsafeMutablePointer<Element>, _ grid: FrameGrid, _ window: EventWindow, _ bins: Int) {
             self.values = values
@@ -60,6 +61,7 @@ struct MultiChannelTimeSurface: Preprocessing {
             time = window.t0
             start = 0
             element = Element(rounding: 0)
+            placement = CellPlacement(grid)
         }
 
         @inline(__always)
@@ -68,6 +70,14 @@ struct MultiChannelTimeSurface: Preprocessing {
             let place = cell(x, y)
             if place < 0 || start < 0 { return }
             values[start &+ place &+ offset(ofPolarity: polarity, cells)] = element
+        }
+
+        mutating func take(_ batch: CellBatch) {
+            for i in 0..<batch.count {
+                let t = batch.base &+ Int64(batch.times[i])
+                if t != time { setTime(t) }
+                if start >= 0 { values[start &+ Int(batch.cells[i])] = element }
+            }
         }
 
         /// The last bin also takes what lies past it within its own length; events before the frame (time running

@@ -66,7 +66,7 @@ struct TimeSurface: Preprocessing {
             withUnsafeTemporaryAllocation(of: Float.self, capacity: CellBatch.capacity) { fractions in
                 guard let fractions = fractions.baseAddress else { return }
                 batch.fractions(from: t0, of: duration, into: fractions)
-                for i in 0..<batch.count { values[Int(batch.cells[i])] = Element(rounding: fractions[i]) }
+                Element.set(fractions, of: batch, in: values)
             }
         }
 
@@ -81,14 +81,25 @@ struct TimeSurface: Preprocessing {
 /// What a frame whose values are written once, not summed, is made of.
 protocol FrameElement {
     init(rounding value: Float)
+
+    /// Writes what `fractions` are rounded to into the cells of `batch`, in order.
+    static func set(_ fractions: UnsafePointer<Float>, of batch: CellBatch, in values: UnsafeMutablePointer<Self>)
 }
 
 extension Float: FrameElement {
     @inline(__always)
     init(rounding value: Float) { self = value }
+
+    static func set(_ fractions: UnsafePointer<Float>, of batch: CellBatch, in values: UnsafeMutablePointer<Float>) {
+        batch.set(fractions, in: values)
+    }
 }
 
 extension UInt8: FrameElement {
     @inline(__always)
     init(rounding value: Float) { self = byte(value) }
+
+    static func set(_ fractions: UnsafePointer<Float>, of batch: CellBatch, in values: UnsafeMutablePointer<UInt8>) {
+        for i in 0..<batch.count { values[Int(batch.cells[i])] = byte(fractions[i]) }
+    }
 }

@@ -1,0 +1,229 @@
+// The decoders for AVX-512 against those in Swift: cells, counts, times and indexes of good, damaged and random streams.
+
+import Recordings
+import Testing
+
+/// Keeps what it is given as (cell, t), whichever way it comes.
+private struct CellCollector: EventSink {
+    var cells: [UInt32] = []
+    var times: [Int64] = []
+    let place: CellPlacement
+    let isTimed: Bool
+    var placement: CellPlacement? { place }
+    var needsTimes: Bool { isTimed }
+    /// Whether any cells came by the batch.
+    var tookBatches = false
+
+    init(_ place: CellPlacement, isTimed: Bool) {
+        self.place = place
+        self.isTimed = isTimed
+    }
+
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        guard x < place.width, y < place.height else { return }
+        let cell = UInt32((y >> place.shift) * place.columns + x >> place.shift)
+        cells.append(polarity == 1 ? cell &+ place.on : cell)
+        if isTimed { times.append(t) }
+    }
+
+    mutating func take(_ batch: CellBatch) {
+        tookBatches = true
+        for i in 0..<batch.count {
+            cells.append(batch.cells[i])
+            if isTimed { times.append(batch.base + Int64(batch.times[i])) }
+        }
+    }
+}
+
+/// Counts per cell, up to 255.
+private struct Counter: EventSink {
+    let memory: UnsafeMutableBufferPointer<UInt8>
+    let place: CellPlacement
+    var placement: CellPlacement? { place }
+    let needsTimes = false
+    var counters: UnsafeMutableBufferPointer<UInt8>? { memory }
+
+    init(_ place: CellPlacement, rows: Int) {
+        self.place = place
+        memory = .allocate(capacity: 2 * place.columns * rows)
+        memory.initialize(repeating: 0)
+    }
+
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        guard x < place.width, y < place.height else { return }
+        let cell = (y >> place.shift) * place.columns + x >> place.shift + polarity * Int(place.on)
+        if memory[cell] < 255 { memory[cell] += 1 }
+    }
+
+    mutating func take(_ batch: CellBatch) {
+        if let first = memory.baseAddress { batch.count(into: first) }
+    }
+}
+
+@Suite struct VariantTests {
+    private static let formats: [RecordingFormat] = [.evt3, .evt2, .dat]
+    private let geometry = Geometry(width: 640, height: 480)
+
+    private func with<R>(_ variant: KernelVariant, _ body: () throws -> R) rethrows -> R {
+        let before = KernelVariant.current
+        KernelVariant.current = variant
+        defer { KernelVariant.current = before }
+        return try body()
+    }
+
+    /// Streams as sensors write them: rows of single events and vectors of 32, forward in time, few of them odd.
+    private func sensorStream(_ format: RecordingFormat, _ count: Int, _ seed: UInt64, oddity: Int) -> [UInt8] {
+        var random = Random(seed)
+        func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &random) }
+        func isOdd() -> Bool { oddity > 0 && below(oddity) == 0 }
+        var t = 4096 * 7 + below(4096)
+        var (shorts, ints, longs): ([UInt16], [UInt32], [UInt64]) = ([], [], [])
+        var high = -1
+        if format == .dat, oddity > 0 { t = (1 << 32) - 3000 }
+        while shorts.count + ints.count + longs.count < count {
+            t += below(4) == 0 ? below(60) : 0
+            if isOdd() { t += below(9) == 0 ? -min(t, below(9000)) : below(30_000) }
+            switch format {
+            case .evt3:
+                if high != t >> 12 || below(16) == 0 {
+                    shorts.append(0x8000 | UInt16(t >> 12 & 0xFFF))
+                    high = t >> 12
+                }
+                shorts.append(0x6000 | UInt16(t & 0xFFF))
+                shorts.append(UInt16(below(isOdd() ? 4096 : 480)))
+                for _ in 0..<below(5) { shorts.append(UInt16(0x2000 | below(2) << 11 | below(isOdd() ? 2048 : 640))) }
+                if below(3) == 0 {
+                    shorts.append(UInt16(0x3000 | below(2) << 11 | 32 * below(isOdd() ? 64 : 19)))
+                    for _ in 0...(below(3) / 2) {
+                        shorts.append(UInt16(0x4000 | below(4096) & below(4096)))
+                        if isOdd() { shorts.append(UInt16(below(65536))) }
+                        shorts.append(UInt16(0x4000 | below(4096) & below(4096)))
+                        if !isOdd() { shorts.append(UInt16(0x5000 | below(256))) }
+                        if below(9) == 0 { break }
+                    }
+                }
+                if isOdd() { shorts.append(UInt16(below(65536))) }
+            case .evt2:
+                if high != t >> 6 || below(8) == 0 {
+                    ints.append(0x8000_0000 | UInt32(t >> 6 & 0x0FFF_FFFF))
+                    high = t >> 6
+                }
+                for _ in 0..<below(6) {
+                    ints.append(
+                        UInt32(below(2) << 28 | (t & 63) << 22 | below(isOdd() ? 2048 : 640) << 11 | below(480)))
+                }
+                if isOdd() { ints.append(UInt32(truncatingIfNeeded: below(1 << 32))) }
+            default:
+                let place = below(isOdd() ? 16 : 2) << 28 | below(isOdd() ? 16384 : 480) << 14 | below(640)
+                longs.append(UInt64(place) << 32 | UInt64(t & 0xFFFF_FFFF))
+            }
+        }
+        return words(shorts) + words(ints) + words(longs)
+    }
+
+    private func payloads(_ format: RecordingFormat) -> [[UInt8]] {
+        var random = Random(71)
+        var noise = (0..<30_000).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        // A first time high, else all of it comes before one.
+        noise.replaceSubrange(0..<4, with: format == .evt3 ? [0x07, 0x80, 0x07, 0x80] : [0x07, 0, 0, 0x80])
+        return [
+            sensorStream(format, 60_000, 1, oddity: 0), sensorStream(format, 30_000, 2, oddity: 500),
+            sensorStream(format, 20_000, 3, oddity: 40), sensorStream(format, 10_000, 4, oddity: 4), noise,
+        ]
+    }
+
+    private var placements: [CellPlacement] {
+        [
+            CellPlacement(width: 640, height: 480, shift: 0, columns: 640, on: 640 * 480),
+            CellPlacement(width: 640, height: 480, shift: 2, columns: 160, on: CellPlacement.onBit),
+            // Cells that do not fill the sensor.
+            CellPlacement(width: 512, height: 256, shift: 8, columns: 2, on: 2),
+        ]
+    }
+
+    @Test(arguments: formats) func cellsAreThoseOfTheSwiftDecoders(_ format: RecordingFormat) throws {
+        for payload in payloads(format) {
+            let folder = try TemporaryFolder()
+            // Some words fewer each time: tails of all lengths.
+            for cut in [0, 8, 24, 40, 136] {
+                let bytes = header(format, "640x480") + payload.dropLast(cut)
+                let recording = try Recording(path: folder.file("a\(cut).raw", bytes))
+                let index = try with(.plain) { try TimeIndex.build(recording) }
+                let reader = EventReader(recording, index)
+                let middle = (index.lowestTime + index.highestTime) / 2
+                let windows = [
+                    Int64.min / 2..<Int64.max / 2, middle..<Int64.max / 2, Int64.min / 2..<middle,
+                    middle..<middle + 1000,
+                ]
+                for place in placements {
+                    for (number, window) in windows.enumerated() {
+                        for isTimed in [false, true] {
+                            func collect(_ variant: KernelVariant) throws -> CellCollector {
+                                try with(variant) {
+                                    var sink = CellCollector(place, isTimed: isTimed)
+                                    try reader.events(in: window, into: &sink)
+                                    return sink
+                                }
+                            }
+                            let (plain, fast) = (try collect(.plain), try collect(.best))
+                            #expect(plain.cells == fast.cells)
+                            #expect(plain.times == fast.times)
+                            #expect(!plain.tookBatches)
+                            if number == 0, KernelVariant.best != .plain { #expect(fast.tookBatches) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: formats) func countsAreThoseOfTheSwiftDecoders(_ format: RecordingFormat) throws {
+        for payload in payloads(format) {
+            let folder = try TemporaryFolder()
+            // Few pixels, so that counters saturate and vectors reach past the last row; and fewer than a vector has.
+            for (text, width, height) in [("640x480", 640, 480), ("40x3", 40, 3), ("7x2", 7, 2)] {
+                let recording = try Recording(
+                    path: folder.file("\(text).raw", header(format, text) + payload))
+                let reader = EventReader(recording, try TimeIndex.build(recording))
+                for shift in [0, 1] {
+                    let (columns, rows) = (width >> shift, height >> shift)
+                    let place = CellPlacement(
+                        width: columns << shift, height: rows << shift, shift: shift, columns: columns,
+                        on: UInt32(columns * rows))
+                    func count(_ variant: KernelVariant) throws -> [UInt8] {
+                        try with(variant) {
+                            var sink = Counter(place, rows: rows)
+                            defer { sink.memory.deallocate() }
+                            try reader.events(in: Int64.min / 2..<Int64.max / 2, into: &sink)
+                            return Array(sink.memory)
+                        }
+                    }
+                    #expect(try count(.plain) == count(.best))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: formats) func indexesAreTheSame(_ format: RecordingFormat) throws {
+        let layouts = [
+            TimeIndex.Layout.standard, TimeIndex.Layout(segmentSize: 1000, segmentLimit: 64, chunkSize: 777),
+            TimeIndex.Layout(segmentSize: 4096, segmentLimit: 1 << 18, chunkSize: 1 << 16),
+        ]
+        for payload in payloads(format) {
+            let folder = try TemporaryFolder()
+            for text in ["640x480", "1280x720", "96x33"] {
+                let bytes = header(format, text) + payload + [1, 2, 3]
+                let recording = try Recording(path: folder.file("\(text).raw", bytes))
+                let decoded = decode(format, payload + [1, 2, 3], recording.geometry)
+                for layout in layouts {
+                    let plain = try with(.plain) { try TimeIndex.build(recording, layout: layout) }
+                    let fast = try with(.best) { try TimeIndex.build(recording, layout: layout) }
+                    #expect(plain == fast)
+                    #expect(fast.eventCount == Int64(decoded.events.count))
+                    #expect(fast.highestTime == decoded.events.map(\.t).max() ?? 0)
+                    #expect(fast.lowestTime == decoded.events.map(\.t).min() ?? 0)
+                }
+            }
+        }
+    }
+}
