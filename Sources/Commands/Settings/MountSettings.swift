@@ -73,11 +73,6 @@ package struct MountSettings {
         func contains(_ folder: String, _ path: String) -> Bool {
             path == folder || path.hasPrefix(folder == "/" ? folder : folder + "/")
         }
-        if let cache = tree.cacheDirectory, contains(mountPoint, realPath(cache) ?? cache) {
-            throw CommandError(
-                .mountPointUnusable,
-                "the cache '\(cache)' would lie in the mount '\(mountPoint)' itself; choose another with --cache")
-        }
         if contains(source, mountPoint) {
             throw CommandError(
                 .mountPointUnusable,
@@ -87,6 +82,11 @@ package struct MountSettings {
             throw CommandError(
                 .mountPointUnusable,
                 "mounting on '\(mountPoint)' would hide the source '\(source)'; choose another mount point")
+        }
+        if let cache = tree.cacheDirectory, contains(mountPoint, realPath(cache) ?? cache) {
+            throw CommandError(
+                .mountPointUnusable,
+                "the cache '\(cache)' would lie in the mount '\(mountPoint)' itself; choose another with --cache")
         }
     }
 }
