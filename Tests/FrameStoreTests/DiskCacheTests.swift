@@ -224,8 +224,8 @@ import Testing
         #expect(last.figures.evicted > 0 && last.figures.bytes <= 20 * 12_288 && folder.entries.count <= 20)
     }
 
-    private func contents(ofBlocks path: String) throws -> Int64 {
-        Int64((try FrameStoreTests.contents(path).count + 4095) / 4096 * 4096)
+    private func blocks(of path: String) throws -> Int64 {
+        Int64((try contents(path).count + 4095) / 4096 * 4096)
     }
 
     @Test func maintenanceCountsVerifiesAndClears() throws {
@@ -238,7 +238,7 @@ import Testing
         try write([1, 2, 3], to: folder.path + "/0123456789abcdef.evh5index")
         let contents = try maintenance.contents()
         #expect(contents.frames == 10 && contents.tensors == 2 && contents.indexes == 1 && contents.indexBytes == 4096)
-        let sizes = try folder.entries.map { try self.contents(ofBlocks: $0) }
+        let sizes = try folder.entries.map { try blocks(of: $0) }
         #expect(contents.frameBytes == sizes.reduce(0, +))
         #expect(try maintenance.verify { _, _ in }.corrupt == 0)
         let (damaged, misplaced) = (folder.entries[0], folder.entries[1])
