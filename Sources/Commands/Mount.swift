@@ -49,6 +49,7 @@ struct MountCommand: ParsableCommand {
     /// Mounts and answers until it is unmounted or told to end.
     private static func serve(_ settings: MountSettings, background pipe: ReadinessPipe?) throws(CommandError) {
         let logger = try logger(settings, background: pipe != nil)
+        Daemon.keepMemorySmall()
         // What a killed daemon left behind would hide the mount point.
         do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
         try settings.checkPlaces()

@@ -6,6 +6,10 @@ import Synchronization
 
 /// A copy of this program in the background.
 public enum Daemon {
+    /// Has memory that is not used any more given back to the system, so that the process stays near its memory target. To be
+    /// called by the process that will answer requests, before it has threads.
+    public static func keepMemorySmall() { evh5_keep_memory_small() }
+
     /// The variable that tells the copy which descriptor its parent listens to.
     static let variable = "EVH5_READY_FD"
     private static let descriptor: Int32 = 3

@@ -173,41 +173,6 @@ public struct EventReader: Sendable {
     }
 }
 
-/// The memory that a recording is read through.
-@usableFromInline final class ReadBuffer {
-    private let memory: UnsafeMutableRawBufferPointer
-    private static let size: Int64 = 256 << 10
-
-    /// nil when there is nothing to read.
-    @usableFromInline init?(for pieces: [EventReader.Piece]) {
-        let longest = pieces.reduce(0) { max($0, $1.bytes.upperBound - $1.bytes.lowerBound) }
-        guard longest > 0 else { return nil }
-        memory = .allocate(byteCount: Int(max(16, min(longest, Self.size))), alignment: 64)
-    }
-
-    deinit { memory.deallocate() }
-
-    private var cells: CellDecoder?
-
-    /// Made when it is first needed.
-    @usableFromInline func cellDecoder() -> CellDecoder {
-        if let cells { return cells }
-        let made = CellDecoder()
-        cells = made
-        return made
-    }
-
-    /// As much of `range` as fits; valid until the next read.
-    @usableFromInline func read(_ recording: Recording, _ range: Range<Int64>) throws(RecordingError)
-        -> UnsafeRawBufferPointer
-    {
-        let part = UnsafeMutableRawBufferPointer(
-            rebasing: memory[..<Int(min(Int64(memory.count), range.upperBound - range.lowerBound))])
-        try recording.read(part, at: range.lowerBound)
-        return UnsafeRawBufferPointer(part)
-    }
-}
-
 extension Recording {
     /// Fills `buffer` from `offset` on.
     ///

@@ -1,0 +1,52 @@
+// The memory that recordings are read through, kept for the next reader.
+
+import Synchronization
+
+/// Bytes of a recording as they are decoded, and the decoder's own memory; borrowed from a few that are kept.
+///
+/// Allocated and freed for every frame, they left holes in the heap between what other threads allocated meanwhile: 300 MB
+/// after a thousand frames.
+@usableFromInline final class ReadBuffer {
+    private final class Memory {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
+        private(set) lazy var cells = CellDecoder()
+
+        deinit { bytes.deallocate() }
+    }
+
+    /// Memory that nobody uses, handed from thread to thread.
+    private struct Pool: @unchecked Sendable {
+        var free: [Memory] = []
+    }
+
+    /// As many as threads may compute at once on most machines; 0.3 MB each.
+    private static let kept = 16
+    private static let pool = Mutex(Pool())
+
+    private let memory: Memory
+
+    /// nil when there is nothing to read.
+    @usableFromInline init?(for pieces: [EventReader.Piece]) {
+        guard pieces.contains(where: { !$0.bytes.isEmpty }) else { return nil }
+        memory = Self.pool.withLock { $0.free.popLast() } ?? Memory()
+    }
+
+    deinit {
+        Self.pool.withLock { [memory] pool in
+            if pool.free.count < Self.kept { pool.free.append(memory) }
+        }
+    }
+
+    /// Made when it is first needed.
+    @usableFromInline func cellDecoder() -> CellDecoder { memory.cells }
+
+    /// As much of `range` as fits; valid until the next read.
+    @usableFromInline func read(_ recording: Recording, _ range: Range<Int64>) throws(RecordingError)
+        -> UnsafeRawBufferPointer
+    {
+        let count = Int(min(Int64(memory.bytes.count), range.upperBound - range.lowerBound))
+        let part = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<count])
+        try recording.read(part, at: range.lowerBound)
+        return UnsafeRawBufferPointer(part)
+    }
+}
