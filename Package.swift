@@ -29,7 +29,7 @@ let package = Package(
         .target(name: "FUSEAdapter", dependencies: ["VirtualTree", "Files", "CFUSE", log], swiftSettings: strict),
         .target(
             name: "VirtualTree",
-            dependencies: ["FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
+            dependencies: ["SidecarStore", "FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
             swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),

@@ -157,7 +157,7 @@ public final class MemoryTree: FileSystem {
 
     public func releaseDirectory(_ handle: Handle) { openHandles.withLock { $0 -= 1 } }
 
-    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened {
+    public func open(_ inode: Inode, flags: Int32, by process: Int32) throws(FileSystemError) -> Opened {
         if let error = try node(inode).openError { throw FileSystemError(error, "opening fails as it should") }
         guard flags & O_ACCMODE == O_RDONLY else {
             throw FileSystemError(EROFS, "this tree is read-only", level: .notice)

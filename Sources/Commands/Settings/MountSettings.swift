@@ -47,8 +47,9 @@ package struct MountSettings {
         tree.linksMayLeaveSource = !allowOther || followLinks
         tree.user = try layers.value(Settings.user)
         tree.group = try layers.value(Settings.group)
-        tree.fileMode = try layers.value(Settings.fileMode)
-        tree.directoryMode = try layers.value(Settings.directoryMode)
+        tree.readOnly = try layers.value(Settings.readOnly)
+        tree.fileMode = try layers.value(Settings.fileMode) ?? (tree.readOnly ? 0o444 : 0o644)
+        tree.directoryMode = try layers.value(Settings.directoryMode) ?? (tree.readOnly ? 0o555 : 0o755)
         tree.mountPoint = Mounts.absolute(mountPoint)
         tree.programVersion = programVersion
         self.tree = tree
@@ -56,8 +57,7 @@ package struct MountSettings {
 
         var mount = MountOptions(mountPoint: tree.mountPoint, source: self.source)
         mount.allowOther = allowOther
-        mount.readOnly = true  // nothing can be written in this version
-        _ = try layers.value(Settings.readOnly)
+        mount.readOnly = tree.readOnly
         mount.maxThreads = try layers.value(Settings.maxThreads)
         mount.pageCache = try layers.value(Settings.pageCache)
         mount.extra = extra

@@ -28,7 +28,7 @@ package enum Settings {
         takes: "a size of at least 16M, such as 512M or 1.5G", default: 512 << 20, shown: "512M",
         parse: { $0.text.flatMap { Quantity.bytes($0) }.flatMap { $0 >= 16 << 20 ? $0 : nil } })
     package static let readOnly = Setting(
-        switch: "read-only", "Refuse all writes with EROFS; mounts of this version are read-only anyway.")
+        switch: "read-only", "Refuse all writes with EROFS; what was added to files before is shown.")
     package static let geometry = Setting<[VirtualFileSystem.GeometryRule]>(
         "geometry", "Geometry of recordings whose header has none.",
         takes: "a geometry such as 640x480; in a config file also a mapping of globs to geometries", default: [],
@@ -42,12 +42,12 @@ package enum Settings {
     package static let group = Setting<UInt32>(
         "gid", "Group of all files.", takes: "a group's name or number", default: getgid(), shown: "yours",
         parse: { $0.text.flatMap(groupNumber) })
-    package static let fileMode = Setting<UInt32>(
-        "file-mode", "Permissions of files.", takes: "permission bits in octal, such as 0444", default: 0o444,
-        shown: "0444", parse: permissions)
-    package static let directoryMode = Setting<UInt32>(
-        "dir-mode", "Permissions of folders.", takes: "permission bits in octal, such as 0555", default: 0o555,
-        shown: "0555", parse: permissions)
+    package static let fileMode = Setting<UInt32?>(
+        "file-mode", "Permissions of files.", takes: "permission bits in octal, such as 0640", default: nil,
+        shown: "0644, with --read-only 0444", parse: { permissions($0).map(Optional.some) })
+    package static let directoryMode = Setting<UInt32?>(
+        "dir-mode", "Permissions of folders.", takes: "permission bits in octal, such as 0750", default: nil,
+        shown: "0755, with --read-only 0555", parse: { permissions($0).map(Optional.some) })
     package static let maxThreads = Setting<Int>(
         "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 64,
         shown: "16", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
