@@ -32,6 +32,7 @@ let package = Package(
             dependencies: ["SidecarStore", "FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
             swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
+        .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
         .target(name: "Recordings", dependencies: ["Files", "CKernels"], swiftSettings: strict),
@@ -51,6 +52,8 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Recordings"], swiftSettings: strict),
         .testTarget(name: "TensorFileTests", dependencies: ["TensorFile"], swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
+        .testTarget(
+            name: "SidecarStoreTests", dependencies: ["SidecarStore", "TensorFile", "Files"], swiftSettings: strict),
         .testTarget(
             name: "VirtualTreeTests", dependencies: ["VirtualTree", "Tensors", "Recordings"], swiftSettings: strict),
         .testTarget(

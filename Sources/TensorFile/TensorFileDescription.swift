@@ -1,7 +1,7 @@
 // What a tensor file holds, before anything is laid out.
 
 /// The type of the tensor's elements, little endian.
-public enum ElementKind: Hashable, Sendable {
+public enum ElementKind: String, Hashable, Codable, Sendable {
     case float32
     case uint8
     case int8

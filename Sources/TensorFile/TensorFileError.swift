@@ -1,6 +1,6 @@
-// What can go wrong while a tensor file is laid out.
+// What can go wrong while a tensor file is laid out, or with what users added to one.
 
-/// Why there is no such tensor file: a code to branch on, a message that says what to do, and the cause below it.
+/// Why there is no such tensor file, or it cannot be used: a code to branch on, a message that says what to do, and the cause below it.
 public struct TensorFileError: Error, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
         /// The description cannot be a tensor file: a dimension below 1, an attribute HDF5 cannot hold.
@@ -11,6 +11,12 @@ public struct TensorFileError: Error, Sendable, CustomStringConvertible {
         case libraryFailed
         /// The system refused memory for the skeleton file.
         case systemFailed
+        /// What users wrote is no valid HDF5 file.
+        case invalidFile
+        /// `/data` or `/last_timestamps` is not what or where it was.
+        case tensorChanged
+        /// A `RandomAccessFile` failed; the cause is what it threw.
+        case fileUnreadable
     }
 
     public let code: Code

@@ -1,0 +1,89 @@
+// What names a sidecar, and what it was made for: the virtual file without additions.
+
+import TensorFile
+
+/// Names a virtual file: a recording under a preprocessing and a window.
+public struct SidecarKey: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// Absolute, links resolved.
+    public var recordingPath: String
+    /// Canonical text, as in the virtual path.
+    public var preprocessing: String
+    /// Canonical text, as in the virtual path.
+    public var window: String
+    /// The part's index under `max_duration=`.
+    public var part: Int?
+
+    public init(recordingPath: String, preprocessing: String, window: String, part: Int? = nil) {
+        self.recordingPath = recordingPath
+        self.preprocessing = preprocessing
+        self.window = window
+        self.part = part
+    }
+
+    /// For messages: `histo/50ms of '/recordings/a.raw'`.
+    public var description: String {
+        "\(preprocessing)/\(window)\(part.map { ", part \($0)," } ?? "") of '\(recordingPath)'"
+    }
+}
+
+/// What a recording was at some moment.
+public struct RecordingState: Hashable, Codable, Sendable {
+    public var device: UInt64
+    public var inode: UInt64
+    /// Bytes.
+    public var size: Int64
+    /// Nanoseconds since 1970.
+    public var modified: Int64
+    /// A checksum of the recording's header.
+    public var headerDigest: UInt64
+
+    public init(device: UInt64, inode: UInt64, size: Int64, modified: Int64, headerDigest: UInt64) {
+        self.device = device
+        self.inode = inode
+        self.size = size
+        self.modified = modified
+        self.headerDigest = headerDigest
+    }
+
+    /// Whether both are states with the same content, wherever the file lies.
+    func isSameContent(as other: RecordingState) -> Bool {
+        size == other.size && modified == other.modified && headerDigest == other.headerDigest
+    }
+}
+
+/// Where the tensor is in a sidecar's file, and what it is.
+public typealias SidecarLayout = TensorFileExpectation
+
+/// What a sidecar starts from and is compared with: the file without additions.
+public struct SidecarBase: Sendable {
+    public let key: SidecarKey
+    public let recording: RecordingState
+    public let layout: TensorFileLayout
+    /// (C, H, W).
+    public let frameShape: [Int]
+    public let elementType: ElementKind
+    public let programVersion: String
+    public let tensorVersion: Int
+
+    public init(
+        key: SidecarKey, recording: RecordingState, layout: TensorFileLayout, frameShape: [Int],
+        elementType: ElementKind, programVersion: String, tensorVersion: Int
+    ) {
+        self.key = key
+        self.recording = recording
+        self.layout = layout
+        self.frameShape = frameShape
+        self.elementType = elementType
+        self.programVersion = programVersion
+        self.tensorVersion = tensorVersion
+    }
+
+    /// Where the tensor is, and what it is.
+    public var expectation: SidecarLayout {
+        SidecarLayout(
+            dataOffset: layout.dataOffset, frameBytes: layout.frameBytes, frameCount: layout.frameCount,
+            tailOffset: layout.map.tailOffset,
+            hasLastTimestamps: layout.map.tailOffset > layout.map.timestampsOffset,
+            frameShape: frameShape, elementType: elementType)
+    }
+}
