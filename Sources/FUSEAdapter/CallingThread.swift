@@ -2,13 +2,13 @@
 
 import Foundation
 
-enum CallingThread {
+package enum CallingThread {
     /// Whether the thread closes its files because a signal killed its process. False when that cannot be seen: a process of
     /// another pid namespace is 0 here.
     ///
     /// /proc/<tid>/stat, field 9, has the kernel's flags of the thread: PF_SIGNALED (include/linux/sched.h) is set before a killed
     /// process closes its files. See proc_pid_stat(5).
-    static func isKilled(_ thread: pid_t) -> Bool {
+    package static func isKilled(_ thread: pid_t) -> Bool {
         guard thread > 0, let text = try? String(contentsOfFile: "/proc/\(thread)/stat", encoding: .utf8) else {
             return false
         }
@@ -16,7 +16,7 @@ enum CallingThread {
     }
 
     /// The process that the thread is of; 0 when that cannot be seen.
-    static func process(of thread: pid_t) -> pid_t {
+    package static func process(of thread: pid_t) -> pid_t {
         guard thread > 0, let text = try? String(contentsOfFile: "/proc/\(thread)/status", encoding: .utf8),
             let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Tgid:") }),
             let number = line.split(whereSeparator: \.isWhitespace).last
@@ -27,7 +27,7 @@ enum CallingThread {
     private static let signaled: UInt64 = 0x400
 
     /// The flags in the text of a stat file. The program's name, in parentheses, may hold anything, parentheses as well.
-    static func flags(_ text: String) -> UInt64? {
+    package static func flags(_ text: String) -> UInt64? {
         guard let name = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: name)...].split(separator: " ")
         return fields.count > 6 ? UInt64(fields[6]) : nil

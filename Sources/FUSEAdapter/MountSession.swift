@@ -35,7 +35,8 @@ public final class MountSession: Sendable {
         let handler = RequestHandler(fileSystem: fileSystem, logger: logger, options: options)
         session = try Self.makeSession(options, handler)
         self.handler = handler
-        handler.notices.withLock { $0 = KernelNotices(session: session) }
+        let notices = KernelNotices(session: session)
+        handler.notices.withLock { $0 = notices }
         self.options = options
         self.logger = logger
         guard fuse_session_mount(session, options.mountPoint) == 0 else {

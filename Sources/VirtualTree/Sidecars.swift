@@ -22,7 +22,7 @@ final class Sidecars: Sendable {
             return
         }
         store = SidecarStore(directory: directory, readOnly: options.readOnly, helper: helper) { message in
-            logger.log(level: message.level, "sidecars: \(message.text)")
+            logger.log(level: Sidecars.level(message.level), "sidecars: \(message.text)")
         }
     }
 
@@ -41,6 +41,22 @@ final class Sidecars: Sendable {
         guard let store else { return nil }
         do throws(SidecarError) { return try store.snapshot(base(tensor)) } catch {
             throw Sidecars.explain(error, tensor.sidecarKey)
+        }
+    }
+
+    /// What was added to a file, ready to be read for as long as it is held, whatever is committed meanwhile.
+    func opened(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarSnapshot? {
+        var attempts = 3
+        while true {
+            guard let added = try snapshot(tensor) else { return nil }
+            do throws(SidecarError) {
+                try added.prepareForReading()
+                return added
+            } catch {
+                // It was replaced just now, by another daemon.
+                attempts -= 1
+                guard error.code == .outdated, attempts > 0 else { throw Sidecars.explain(error, tensor.sidecarKey) }
+            }
         }
     }
 
@@ -102,9 +118,18 @@ final class Sidecars: Sendable {
             elementType: tensor.plan.elementType.hdf5, programVersion: programVersion, tensorVersion: tensorVersion)
     }
 
+    private static func level(_ level: SidecarMessage.Level) -> Logger.Level {
+        switch level {
+        case .debug: .debug
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+
     /// An error of the store as what the caller of a system call is told.
     static func explain(_ error: SidecarError, _ key: SidecarKey) -> FileSystemError {
-        let name = "\(key.preprocessing)/\(key.window) of '\(key.recordingPath)'"
-        return FileSystemError(error.errno, "\(name): \(error.message)", level: .warning, cause: error)
+        FileSystemError(error.errno, "\(key): \(error.message)", level: .warning, cause: error)
     }
 }

@@ -202,7 +202,7 @@ extension Recording {
     var sidecarState: RecordingState {
         RecordingState(
             device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
-            headerDigest: identity.headerDigest)
+            headerDigest: UInt64(identity.headerDigest))
     }
 }
 

@@ -48,7 +48,8 @@ extension VirtualFileSystem {
         let isTensor = range.lowerBound < map.tailOffset && range.upperBound > map.dataOffset
         throw FileSystemError(
             isTensor ? EPERM : EOPNOTSUPP,
-            isTensor ? "the tensor's bytes are computed: nothing can be reserved there" : "there is no reserving of space",
+            isTensor
+                ? "the tensor's bytes are computed: nothing can be reserved there" : "there is no reserving of space",
             level: .debug)
     }
 

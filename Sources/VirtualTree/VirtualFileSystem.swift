@@ -256,12 +256,13 @@ public final class VirtualFileSystem: FileSystem {
         case .tensor(let spec, let path, let part):
             let tensor = try library.open(node.key, spec, path: path, part: part)
             let readAhead = ReadAhead(frameCount: tensor.plan.frameCount, depth: cores)
-            let added = try sidecars.snapshot(tensor)
-            current = version(tensor.recording.status, added)
             if writes {
-                file = .writing(try openForWriting(node, tensor, by: process), readAhead)
+                let writer = try openForWriting(node, tensor, by: process)
+                current = version(writer.tensor.recording.status, writer.sidecar.base)
+                file = .writing(writer, readAhead)
             } else {
-                added?.prepareForReading()
+                let added = try sidecars.opened(tensor)
+                current = version(tensor.recording.status, added)
                 file = .tensor(tensor, readAhead, added)
             }
         case .companion(let path):
