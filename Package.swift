@@ -55,7 +55,8 @@ let package = Package(
         .testTarget(
             name: "SidecarStoreTests", dependencies: ["SidecarStore", "TensorFile", "Files"], swiftSettings: strict),
         .testTarget(
-            name: "VirtualTreeTests", dependencies: ["VirtualTree", "Tensors", "Recordings"], swiftSettings: strict),
+            name: "VirtualTreeTests", dependencies: ["VirtualTree", "SidecarStore", "Tensors", "Recordings"],
+            swiftSettings: strict),
         .testTarget(
             name: "FUSEAdapterTests", dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "VirtualTree", log],
             swiftSettings: strict),
