@@ -50,7 +50,10 @@ let package = Package(
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
         .testTarget(name: "RecordingsTests", dependencies: ["Recordings", "Files", "CZlib"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Recordings"], swiftSettings: strict),
-        .testTarget(name: "TensorFileTests", dependencies: ["TensorFile"], swiftSettings: strict),
+        .testTarget(
+            name: "TensorFileTests", dependencies: ["TensorFile", "ContentsFixture"], swiftSettings: strict),
+        .target(
+            name: "ContentsFixture", dependencies: ["TensorFile"], path: "Tests/ContentsFixture", swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests", dependencies: ["SidecarStore", "TensorFile", "Files"], swiftSettings: strict),

@@ -27,6 +27,13 @@ enum HDF5 {
         throw TensorFileError(.libraryFailed, "libhdf5 could not \(operation()): \(stack)", cause: stack)
     }
 
+    /// The name and version of the library, for messages.
+    static let libraryVersion: String = {
+        var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
+        _ = H5get_libversion(&major, &minor, &release)
+        return "libhdf5 \(major).\(minor).\(release)"
+    }()
+
     private static func errorStack() -> HDF5ErrorStack {
         var lines: [String] = []
         withUnsafeMutablePointer(to: &lines) { pointer in

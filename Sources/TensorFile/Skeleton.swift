@@ -135,7 +135,7 @@ enum Skeleton {
 
 extension ElementKind {
     /// The type in the file.
-    fileprivate var type: hid_t {
+    var type: hid_t {
         switch self {
         case .float32: CHDF5_float32LE()
         case .uint8: CHDF5_uint8LE()

@@ -73,6 +73,10 @@ final class Folder {
 
 /// What `program` prints on stdout and stderr, and its exit code; nil when it is not installed.
 func run(_ program: String, _ arguments: String...) throws -> (code: Int32, output: String)? {
+    try run(program, arguments)
+}
+
+func run(_ program: String, _ arguments: [String]) throws -> (code: Int32, output: String)? {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [program] + arguments
@@ -104,4 +108,14 @@ struct Generator: RandomNumberGenerator {
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
     }
+}
+
+/// Runs a script with `python`.
+func runPython(_ script: String, _ arguments: [String]) throws -> (code: Int32, output: String)? {
+    try run(python ?? "", ["-c", script] + arguments)
+}
+
+/// Whether `python` can import `module`.
+func hasModule(_ module: String) -> Bool {
+    (try? run(python ?? "", "-c", "import \(module)"))?.code == 0
 }

@@ -24,6 +24,8 @@ static inline hid_t CHDF5_fileCreateClass(void) { return H5P_FILE_CREATE; }
 static inline hid_t CHDF5_fileAccessClass(void) { return H5P_FILE_ACCESS; }
 static inline hid_t CHDF5_datasetCreateClass(void) { return H5P_DATASET_CREATE; }
 static inline hid_t CHDF5_attributeCreateClass(void) { return H5P_ATTRIBUTE_CREATE; }
+static inline hid_t CHDF5_linkCreateClass(void) { return H5P_LINK_CREATE; }
+static inline hid_t CHDF5_objectCopyClass(void) { return H5P_OBJECT_COPY; }
 
 // Constants behind casts or library calls.
 static inline hid_t CHDF5_default(void) { return H5P_DEFAULT; }
@@ -31,7 +33,66 @@ static inline hid_t CHDF5_errorStack(void) { return H5E_DEFAULT; }
 static inline size_t CHDF5_variableLength(void) { return H5T_VARIABLE; }
 static inline haddr_t CHDF5_noAddress(void) { return HADDR_UNDEF; }
 static inline unsigned CHDF5_truncate(void) { return H5F_ACC_TRUNC; }
+static inline unsigned CHDF5_newFile(void) { return H5F_ACC_EXCL; }
+static inline unsigned CHDF5_readOnly(void) { return H5F_ACC_RDONLY; }
+static inline unsigned CHDF5_readWrite(void) { return H5F_ACC_RDWR; }
+static inline hid_t CHDF5_all(void) { return H5S_ALL; }
+static inline hid_t CHDF5_objectReference(void) { return H5T_STD_REF_OBJ; }
+static inline hid_t CHDF5_regionReference(void) { return H5T_STD_REF_DSETREG; }
 static inline unsigned CHDF5_creationOrder(void) { return H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED; }
+
+// What an object is, by names that are the same in every version of libhdf5.
+typedef struct {
+    haddr_t address; // of its header: its identity within the file
+    H5O_type_t kind;
+    uint64_t attributes;
+} CHDF5_ObjectInfo;
+
+static inline herr_t CHDF5_objectInfo(hid_t object, CHDF5_ObjectInfo *info) {
+#if H5_VERSION_GE(1, 12, 0)
+    H5O_info1_t all;
+#else
+    H5O_info_t all;
+#endif
+    if (H5Oget_info2(object, &all, H5O_INFO_BASIC | H5O_INFO_NUM_ATTRS) < 0) return -1;
+    info->address = all.addr;
+    info->kind = all.type;
+    info->attributes = all.num_attrs;
+    return 0;
+}
+
+// Links, likewise: an H5L_info_t of the first version.
+#if H5_VERSION_GE(1, 12, 0)
+typedef H5L_info1_t CHDF5_LinkInfo;
+#else
+typedef H5L_info_t CHDF5_LinkInfo;
+#endif
+
+static inline herr_t CHDF5_iterateLinks(hid_t group, H5_index_t by, H5_iter_order_t order,
+                                        herr_t (*body)(hid_t, const char *, const CHDF5_LinkInfo *, void *),
+                                        void *context) {
+#if H5_VERSION_GE(1, 12, 0)
+    return H5Literate1(group, by, order, NULL, body, context);
+#else
+    return H5Literate(group, by, order, NULL, body, context);
+#endif
+}
+
+// A virtual file driver whose bytes come from callbacks. Each gets the `file` given to CHDF5_setDriver, which libhdf5
+// compares by address. `size` returns bytes, or a negative number when it fails; the others 0 or -1.
+typedef struct {
+    int64_t (*size)(void *file);
+    int (*read)(void *file, H5FD_mem_t type, uint64_t at, void *bytes, size_t count);
+    int (*write)(void *file, uint64_t at, const void *bytes, size_t count);
+    int (*setSize)(void *file, uint64_t size);
+} CHDF5_FileCalls;
+
+// Registers the driver, once in a process; negative when libhdf5 refuses.
+hid_t CHDF5_registerDriver(CHDF5_FileCalls with);
+// Has the file access property list `access` open `file` through the driver.
+herr_t CHDF5_setDriver(hid_t access, hid_t registered, void *file);
+// Puts `message` onto libhdf5's error stack.
+void CHDF5_pushError(const char *message);
 
 // memfd_create(2), which Swift's Glibc module leaves out: a file in memory, close-on-exec; -1 and errno on failure.
 int CHDF5_memoryFile(const char *name);

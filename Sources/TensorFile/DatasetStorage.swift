@@ -1,0 +1,103 @@
+// Where a dataset's bytes are, and reading those of them that name other bytes of the file.
+
+import CHDF5
+
+/// An open dataset's datatype, dataspace, layout and filters.
+struct DatasetStorage: ~Copyable {
+    let id: hid_t
+    let path: String
+    let type: HDF5Identifier
+    let space: HDF5Identifier
+    let properties: HDF5Identifier
+    let layout: H5D_layout_t
+    /// Whether its bytes are in files of their own.
+    let isExternal: Bool
+
+    init(_ dataset: borrowing OpenObject, _ path: String) throws(TensorFileError) {
+        let id = dataset.id
+        let type = try HDF5Identifier(H5Dget_type(id), H5Tclose, "look at the datatype of '\(path)'")
+        let space = try HDF5Identifier(H5Dget_space(id), H5Sclose, "look at the dataspace of '\(path)'")
+        let properties = try HDF5Identifier(
+            H5Dget_create_plist(id), H5Pclose, "look at the storage of '\(path)'")
+        let layout = H5Pget_layout(properties.id)
+        guard layout != H5D_LAYOUT_ERROR else {
+            throw TensorFileError(.invalidFile, "'\(path)' is stored in no way that \(HDF5.libraryVersion) knows")
+        }
+        let files = try HDF5.check(H5Pget_external_count(properties.id), "look at the storage of '\(path)'")
+        self.id = id
+        self.path = path
+        self.type = type
+        self.space = space
+        self.properties = properties
+        self.layout = layout
+        isExternal = files > 0
+    }
+
+    /// The lengths along each dimension; none for a scalar, nil for a null dataspace.
+    func shape() throws(TensorFileError) -> [hsize_t]? {
+        guard H5Sget_simple_extent_type(space.id) != H5S_NULL else { return nil }
+        let rank = try HDF5.check(H5Sget_simple_extent_ndims(space.id), "look at the dataspace of '\(path)'")
+        var shape = [hsize_t](repeating: 0, count: Int(rank))
+        try HDF5.check(
+            H5Sget_simple_extent_dims(space.id, &shape, nil), "look at the dataspace of '\(path)'")
+        return shape
+    }
+
+    func chunkShape(rank: Int) throws(TensorFileError) -> [hsize_t]? {
+        guard layout == H5D_CHUNKED else { return nil }
+        var chunk = [hsize_t](repeating: 0, count: rank)
+        try HDF5.check(
+            H5Pget_chunk(properties.id, Int32(rank), &chunk), "look at the storage of '\(path)'")
+        return chunk
+    }
+
+    /// Whether every filter is one that libhdf5 has built in: chunks can be decoded without a plugin.
+    func canBeDecoded() throws(TensorFileError) -> Bool {
+        for index in 0..<UInt32(try HDF5.check(H5Pget_nfilters(properties.id), "look at the filters of '\(path)'")) {
+            var (flags, configuration, values): (UInt32, UInt32, Int) = (0, 0, 0)
+            let filter = try HDF5.check(
+                H5Pget_filter2(properties.id, index, &flags, &values, nil, 0, nil, &configuration),
+                "look at the filters of '\(path)'")
+            // Szip is optional in a build, hence asked for; others would be looked for among plugins.
+            let builtIn = [
+                H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32, H5Z_FILTER_NBIT,
+                H5Z_FILTER_SCALEOFFSET,
+            ]
+            guard builtIn.contains(filter), H5Zfilter_avail(filter) > 0 else { return false }
+        }
+        return true
+    }
+
+    /// Whether elements can be read from this file alone.
+    func isReadable() throws(TensorFileError) -> Bool {
+        guard !isExternal, layout != H5D_VIRTUAL else { return false }
+        return try canBeDecoded()
+    }
+
+    /// Reads all elements, some at a time, as their own datatype; `body` gets them and the dataspace that selects them
+    /// in the file, and returns false to stop. `limit` is the most bytes that one block may take.
+    func forEachBlock(
+        _ shape: ElementShape, limit: Int64,
+        _ body: (borrowing ElementBuffer, _ memory: hid_t, _ file: hid_t) throws(TensorFileError) -> Bool
+    ) throws(TensorFileError) {
+        guard let extent = try self.shape() else { return }
+        let grid = BlockGrid(shape: extent, chunk: try chunkShape(rank: extent.count))
+        for index in 0..<grid.count {
+            let block = grid.block(index)
+            let memory: HDF5Identifier
+            if extent.isEmpty {
+                memory = try HDF5Identifier(H5Screate(H5S_SCALAR), H5Sclose, "make a dataspace")
+            } else {
+                memory = try HDF5Identifier(
+                    H5Screate_simple(Int32(extent.count), block.shape, nil), H5Sclose, "make a dataspace")
+                try HDF5.check(
+                    H5Sselect_hyperslab(space.id, H5S_SELECT_SET, block.start, nil, block.shape, nil),
+                    "select elements of '\(path)'")
+            }
+            let buffer = try ElementBuffer(type.id, memory.id, shape, limit: limit)
+            try HDF5.check(
+                H5Dread(id, type.id, memory.id, space.id, CHDF5_default(), buffer.start), "read '\(path)'")
+            guard try body(buffer, memory.id, space.id) else { return }
+        }
+    }
+}

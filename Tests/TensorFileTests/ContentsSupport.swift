@@ -1,0 +1,167 @@
+// Files with added contents: a tensor file on disk that other programs write to, taken back without its tensor.
+
+import ContentsFixture
+import Foundation
+import TensorFile
+import Testing
+
+/// A tensor file on disk, to be written to.
+final class WrittenFile {
+    let layout: TensorFileLayout
+    let expected: TensorFileExpectation
+    let path: String
+    private let folder: Folder
+
+    init(frames: Int = 5, shape: [Int] = [2, 24, 32], timestamps: Bool = false) throws {
+        layout = try TensorFileLayout.make(description(frames: frames, shape: shape, timestamps: timestamps))
+        expected = TensorFileExpectation(
+            dataOffset: layout.dataOffset, frameBytes: layout.frameBytes, frameCount: frames,
+            tailOffset: layout.map.tailOffset, hasLastTimestamps: timestamps, frameShape: shape, elementType: .float32)
+        folder = try Folder()
+        path = try folder.materialise(layout, .float32)
+    }
+
+    /// Another file's path in the same folder.
+    func beside(_ name: String) -> String { folder.path + "/" + name }
+
+    /// Has a Python script, whose first argument is the file's path, write to it.
+    func write(_ script: String, _ arguments: String...) throws {
+        let result = try #require(try runPython(script, [path] + arguments))
+        try #require(result.code == 0, "\(result.output.suffix(3000))")
+    }
+
+    /// What is on disk now, without the tensor.
+    func bytes() throws -> PagedFile { try PagedFile(path: path, computed: expected.tensorRange) }
+
+    /// The check's error; nil when the file passes.
+    func problem(of file: PagedFile) -> TensorFileError? {
+        do throws(TensorFileError) {
+            try AddedContents.verify(file, expected)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
+
+/// What clients that write HDF5 files do, each as a script for `WrittenFile.write`.
+let contentsOfClients: [(name: String, module: String, script: String)] = [
+    ("h5py", "h5py", "libver = None\n" + richScript), ("h5py latest", "h5py", "libver = 'v110'\n" + richScript),
+    (
+        "PyTables", "tables",
+        """
+        import sys, tables, numpy as np
+        with tables.open_file(sys.argv[1], 'r+') as f:
+            class Event(tables.IsDescription):
+                name = tables.StringCol(16)
+                t = tables.Int64Col()
+                xy = tables.Float32Col(shape=(2, 3))
+            g = f.create_group('/', 'events', 'a title')
+            t = f.create_table(g, 'table', Event, filters=tables.Filters(5, 'zlib'))
+            for i in range(5000):
+                t.row['name'], t.row['t'] = f'event {i}', i
+                t.row.append()
+            t.flush()
+            t.cols.t.create_index()
+            v = f.create_vlarray(g, 'ragged', tables.Int32Atom())
+            for i in range(50): v.append(list(range(i)))
+            s = f.create_vlarray(g, 'objects', tables.ObjectAtom())
+            s.append({'a': [1, 2]})
+            f.create_earray(g, 'growing', obj=np.arange(1000), filters=tables.Filters(9, 'blosc'))
+            f.create_carray(g, 'lzo', obj=np.arange(1000), filters=tables.Filters(9, 'bzip2'))
+            f.create_soft_link('/', 'soft', '/events/table')
+            f.create_hard_link('/', 'hard', '/events/table')
+            f.root.data.attrs.note = 'pickled'
+            f.root.data.attrs.thing = {'a': 1}
+        """
+    ),
+    (
+        "netCDF4", "netCDF4",
+        """
+        import sys, netCDF4, numpy as np
+        with netCDF4.Dataset(sys.argv[1], 'r+') as f:
+            f.createDimension('time', None)
+            f.createDimension('x', 7)
+            t = f.createVariable('time', 'f8', ('time',))
+            v = f.createVariable('speed', 'f4', ('time', 'x'), zlib=True)
+            v.units = 'm/s'
+            v[0:20] = np.arange(140).reshape(20, 7)
+            s = f.createVariable('label', str, ('x',))
+            for i in range(7): s[i] = 'label ' * i
+            g = f.createGroup('more')
+            c = g.createCompoundType(np.dtype([('a', 'i4'), ('b', 'f8')]), 'pair')
+            p = g.createVariable('pairs', c, ('x',))
+            vl = f.createVLType(np.int32, 'ragged_t')
+            r = g.createVariable('ragged', vl, ('x',))
+            for i in range(7): r[i] = np.arange(i + 1, dtype='i4')
+        """
+    ),
+]
+
+/// Everything h5py can make, with `libver` as given.
+let richScript = """
+    import h5py, numpy as np, sys
+    with h5py.File(sys.argv[1], 'r+', libver=libver) as f:
+        f['confidence'] = np.linspace(0, 1, 1000)
+        f['confidence'].attrs['model'] = 'resnet'
+        f.create_dataset('chunked', data=np.arange(40000).reshape(200, 200), chunks=(10, 10), compression='gzip',
+                         shuffle=True, fletcher32=True)
+        f.create_dataset('lzf', data=np.arange(10000), compression='lzf')
+        f.create_dataset('offset', data=np.arange(1000), scaleoffset=0)
+        f.create_dataset('growing', shape=(0, 3), maxshape=(None, 3), dtype='i2', chunks=(64, 3))
+        f['growing'].resize((1000, 3))
+        f['growing'][:] = 7
+        f.create_dataset('grows both', shape=(50, 50), maxshape=(None, None), dtype='i2', chunks=(7, 7))[:] = 5
+        f.create_dataset('one chunk', data=np.arange(100), chunks=(100,), compression='gzip')
+        f.create_dataset('sparse', shape=(10**6, 1000), dtype='f8', chunks=(1000, 100))
+        f['sparse'][0, 0] = 1
+        f.create_dataset('never written', shape=(10**6, 10**6), dtype='f8', chunks=(100, 100))
+        f.create_dataset('late', shape=(100,), dtype='f8')
+        dcpl = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        dcpl.set_layout(h5py.h5d.COMPACT)
+        h5py.h5d.create(f.id, b'compact', h5py.h5t.STD_I32LE, h5py.h5s.create_simple((10,)), dcpl).write(
+            h5py.h5s.ALL, h5py.h5s.ALL, np.arange(10, dtype='i4'))
+        f['strings'] = np.array(['one', 'two', 'drei €'], dtype=h5py.string_dtype())
+        f.create_dataset('many strings', data=['text %d' % i for i in range(3000)], dtype=h5py.string_dtype(),
+                         chunks=(100,), compression='gzip')
+        f['fixed'] = np.array([b'one', b'two'])
+        ragged = f.create_dataset('ragged', (20,), dtype=h5py.vlen_dtype('i4'))
+        for i in range(20): ragged[i] = np.arange(i)
+        pair = np.dtype([('x', 'f4', (2, 2)), ('name', h5py.string_dtype()), ('r', h5py.ref_dtype)])
+        table = f.create_dataset('table', (5,), dtype=pair)
+        for i in range(5): table[i] = (np.full((2, 2), i), 'row %d' % i, f['confidence'].ref)
+        f['types/pair'] = pair
+        f['types/level'] = h5py.enum_dtype({'low': 0, 'high': 1}, basetype='i1')
+        f.create_dataset('typed', (3,), dtype=f['types/pair'])
+        f['typed'].attrs.create('level', 1, dtype=f['types/level'])
+        g = f.create_group('group/sub/deep', track_order=True)
+        for i in range(40): g.create_dataset('d%d' % i, data=np.full(3, i))
+        f['group/hard'] = f['confidence']
+        f['group/soft'] = h5py.SoftLink('/chunked')
+        f['group/dangling'] = h5py.SoftLink('/nothing/here')
+        f['group/external'] = h5py.ExternalLink('other.h5', '/x')
+        f['group/cycle'] = f['group']
+        f['group/tensor'] = f['data']
+        f['refs'] = np.array([f['confidence'].ref, f['group'].ref, f['data'].ref, h5py.Reference()],
+                             dtype=h5py.ref_dtype)
+        f['regions'] = np.array([f['chunked'].regionref[2:5, 3:7], f['data'].regionref[0, :, 1:3]],
+                                dtype=h5py.regionref_dtype)
+        f['scale'] = np.arange(f['data'].shape[0], dtype='f8')
+        f['scale'].make_scale('time')
+        f['data'].dims[0].attach_scale(f['scale'])
+        f['data'].dims[0].label = 'time'
+        f['data'].attrs['note'] = 'mine'
+        f['data'].attrs['words'] = ['a', 'bb', 'ccc']
+        f.attrs['tags'] = np.array(['a', 'b'], dtype=h5py.string_dtype())
+        f.attrs['empty'] = h5py.Empty('f4')
+        for i in range(30): f['confidence'].attrs['many %d' % i] = 'text ' * i
+        f['big attribute'] = 1
+        if libver: f['big attribute'].attrs['big'] = np.arange(100000)
+        f.create_dataset('outside', (100,), dtype='f8', external=[('raw.bin', 0, 800)])
+        layout = h5py.VirtualLayout(shape=(10,), dtype='f8')
+        layout[0:10] = h5py.VirtualSource('.', 'confidence', shape=(1000,))[0:10]
+        f.create_virtual_dataset('virtual', layout)
+        f['scalar'] = 5
+        f['null'] = h5py.Empty('f4')
+        f['zero'] = np.zeros((0, 3))
+    """
