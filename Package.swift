@@ -22,7 +22,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "VirtualTree", "FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log, "Yams",
+                "FUSEAdapter", "VirtualTree", "SidecarStore", "FrameStore", "TensorFile", "Tensors", "Recordings",
+                "Files", log, "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

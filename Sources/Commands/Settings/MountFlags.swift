@@ -42,6 +42,8 @@ struct MountFlags: ParsableArguments {
     var maxCacheSize: String?
     @Option(Settings.memoryTarget, valueName: "size")
     var memoryTarget: String?
+    @Option(Settings.sidecars, valueName: "dir")
+    var sidecars: String?
     @Flag(Settings.readOnly)
     var readOnly: Bool?
     @Option(Settings.geometry, valueName: "WxH")
@@ -86,7 +88,7 @@ struct MountFlags: ParsableArguments {
         let texts: [(any AnySetting, String?)] = [
             (Settings.source, source), (Settings.mountPoint, mountPoint), (Settings.cache, cache),
             (Settings.maxCacheSize, maxCacheSize), (Settings.memoryTarget, memoryTarget), (Settings.geometry, geometry),
-            (Settings.windows, windows),
+            (Settings.windows, windows), (Settings.sidecars, sidecars),
             (Settings.companionSizeLimit, companionSizeLimit), (Settings.user, user), (Settings.group, group),
             (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode), (Settings.maxThreads, maxThreads),
             (Settings.logLevel, logLevel), (Settings.logDirectory, logDirectory),

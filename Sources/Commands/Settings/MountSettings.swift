@@ -39,6 +39,8 @@ package struct MountSettings {
         var tree = VirtualFileSystem.Options()
         tree.geometryRules = try layers.value(Settings.geometry)
         tree.cacheDirectory = Mounts.absolute(try layers.value(Settings.cache))
+        tree.sidecarDirectory = Mounts.absolute(try layers.value(Settings.sidecars))
+        tree.sidecarHelper = ChildSidecarHelper()
         tree.maxCacheSize = try layers.value(Settings.maxCacheSize)
         tree.memoryTarget = try layers.value(Settings.memoryTarget)
         tree.windows = try layers.value(Settings.windows)
@@ -87,6 +89,15 @@ package struct MountSettings {
             throw CommandError(
                 .mountPointUnusable,
                 "the cache '\(cache)' would lie in the mount '\(mountPoint)' itself; choose another with --cache")
+        }
+        if let sidecars = tree.sidecarDirectory {
+            let real = realPath(sidecars) ?? sidecars
+            if contains(mountPoint, real) || contains(source, real) {
+                throw CommandError(
+                    .mountPointUnusable,
+                    "the sidecars' folder '\(sidecars)' lies in the mount or among the recordings; choose another with --sidecars"
+                )
+            }
         }
     }
 }

@@ -29,6 +29,13 @@ package enum Settings {
         parse: { $0.text.flatMap { Quantity.bytes($0) }.flatMap { $0 >= 16 << 20 ? $0 : nil } })
     package static let readOnly = Setting(
         switch: "read-only", "Refuse all writes with EROFS; what was added to files before is shown.")
+    package static let sidecars = Setting<String>(
+        "sidecars", "Where what users add to files is kept; never in the cache, as it cannot be made again.",
+        takes: "a folder",
+        fallback: { environment in
+            if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/evh5" }
+            return (environment["HOME"] ?? NSHomeDirectory()) + "/.local/state/evh5"
+        }, shown: "$XDG_STATE_HOME/evh5, else ~/.local/state/evh5", parse: path)
     package static let geometry = Setting<[VirtualFileSystem.GeometryRule]>(
         "geometry", "Geometry of recordings whose header has none.",
         takes: "a geometry such as 640x480; in a config file also a mapping of globs to geometries", default: [],
@@ -90,7 +97,7 @@ package enum Settings {
 
     /// All of them, in the order of the help.
     package static let all: [any AnySetting] = [
-        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, readOnly, geometry, preprocessings,
+        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, sidecars, readOnly, geometry, preprocessings,
         windows, companionSizeLimit, allowOther, followLinks, user, group, fileMode, directoryMode, maxThreads,
         pageCache, logLevel, logDirectory, options,
     ]
