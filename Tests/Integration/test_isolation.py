@@ -337,6 +337,23 @@ file.close()
         assert sorted(file) == ["after", "before", "data", "old"] and file["after"][999] == 999
 
 
+def test_the_end_of_a_child_commits_nothing(path):
+    """What the parent has flushed stays its own until it closes the file itself."""
+    before = contents(path)
+    with Program(locks=False) as program:
+        program.do("""
+file = h5py.File(path, 'r+')
+file['half'] = np.arange(1000)
+file.flush()
+child = os.fork()
+if child == 0: os._exit(0)
+os.waitpid(child, 0)
+""", path=str(path))
+        assert contents(path) == before
+        program.kill()
+    assert contents(path) == before
+
+
 def test_a_child_that_outlives_the_writer(path):
     """The parent has closed the file: its additions are there, though a child still holds the descriptor."""
     with Program(locks=False) as program:

@@ -28,21 +28,3 @@ def held(store):
                 continue
             found[told.st_dev, told.st_ino] = told.st_blocks * 512
     return sum(found.values())
-
-
-def written(before, store):
-    """Bytes of files that are new or changed since `before` = snapshot(store)."""
-    return sum(size for key, (size, _) in snapshot(store).items() if before.get(key, (0, 0))[1] != _)
-
-
-def snapshot(store):
-    """{device and inode: (bytes, time of change)} of all files."""
-    out = {}
-    for folder, _, names in os.walk(store):
-        for name in names:
-            try:
-                told = os.lstat(os.path.join(folder, name))
-            except FileNotFoundError:
-                continue
-            out[told.st_dev, told.st_ino] = (told.st_size, told.st_mtime_ns)
-    return out
