@@ -51,7 +51,8 @@ private func addNames(_ ops: inout fuse_lowlevel_ops) {
     }
     ops.getattr = { request, inode, information in
         guard let request else { return }
-        handler(request).attributes(Request(request), inode, information?.pointee.fh)
+        let thread = fuse_req_ctx(request)?.pointee.pid ?? 0
+        handler(request).attributes(Request(request), inode, information?.pointee.fh, by: thread)
     }
     ops.readlink = { request, inode in
         guard let request else { return }

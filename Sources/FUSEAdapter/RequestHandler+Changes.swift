@@ -67,7 +67,8 @@ extension RequestHandler {
     /// flush: a descriptor was closed by `thread`.
     func closing(_ request: consuming Request, _ handle: Handle, by thread: pid_t) {
         do throws(FileSystemError) {
-            try fileSystem.closing(handle, CallingThread.isKilled(thread) ? .killed : .regular)
+            try fileSystem.closing(
+                handle, CallingThread.isKilled(thread) ? .killed : .regular, by: CallingThread.process(of: thread))
             request.replySuccess()
         } catch {
             fail(request, "close", error)

@@ -49,10 +49,10 @@ final class RequestHandler: Sendable {
         request.replyNone()
     }
 
-    func attributes(_ request: consuming Request, _ inode: Inode, _ handle: Handle?) {
+    /// `thread` is the one that asks.
+    func attributes(_ request: consuming Request, _ inode: Inode, _ handle: Handle?, by thread: pid_t) {
         do throws(FileSystemError) {
-            let entry =
-                if let handle { try fileSystem.attributes(inode, of: handle) } else { try fileSystem.attributes(inode) }
+            let entry = try fileSystem.attributes(inode, of: handle) { CallingThread.process(of: thread) }
             request.reply(attributes: entry)
         } catch {
             fail(request, "getattr", error)

@@ -139,8 +139,11 @@ public protocol FileSystem: AnyObject, Sendable {
     /// Gives back `count` references.
     func forget(_ inode: Inode, _ count: UInt64)
     func attributes(_ inode: Inode) throws(FileSystemError) -> Entry
-    /// The attributes as the holder of an open file sees them: who writes a file sees it grow, others do not.
-    func attributes(_ inode: Inode, of handle: Handle) throws(FileSystemError) -> Entry
+    /// The attributes as somebody sees them who has a file open, or who asks by name: who writes a file sees it grow, others do not.
+    /// fstat(2) need not tell the handle, so `process` says who asks (0 when that is not known), if that matters.
+    func attributes(
+        _ inode: Inode, of handle: Handle?, by process: () -> Int32
+    ) throws(FileSystemError) -> Entry
     func readLink(_ inode: Inode) throws(FileSystemError) -> String
 
     func openDirectory(_ inode: Inode) throws(FileSystemError) -> Handle
@@ -169,8 +172,9 @@ public protocol FileSystem: AnyObject, Sendable {
     func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError)
     /// fsync(2).
     func synchronize(_ handle: Handle) throws(FileSystemError)
-    /// One descriptor of the open file goes away, perhaps not the last one; what this throws is what close(2) returns.
-    func closing(_ handle: Handle, _ how: Closing) throws(FileSystemError)
+    /// One descriptor of the open file goes away in `process` (0 when that is not known), perhaps not the last one; what this throws is
+    /// what close(2) returns.
+    func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError)
     /// unlink(2).
     func remove(_ parent: Inode, _ name: String) throws(FileSystemError)
     /// Why an operation that no file of this filesystem knows is refused.
@@ -186,7 +190,9 @@ extension FileSystem {
     public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened {
         try open(inode, flags: flags, by: 0)
     }
-    public func attributes(_ inode: Inode, of handle: Handle) throws(FileSystemError) -> Entry { try attributes(inode) }
+    public func attributes(
+        _ inode: Inode, of handle: Handle?, by process: () -> Int32
+    ) throws(FileSystemError) -> Entry { try attributes(inode) }
     public func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool { true }
     public func write(_ handle: Handle, offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileSystemError) {
         throw refusal("write")
@@ -196,7 +202,7 @@ extension FileSystem {
     }
     public func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError) { throw refusal("fallocate") }
     public func synchronize(_ handle: Handle) throws(FileSystemError) {}
-    public func closing(_ handle: Handle, _ how: Closing) throws(FileSystemError) {}
+    public func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError) {}
     public func remove(_ parent: Inode, _ name: String) throws(FileSystemError) { throw refusal("unlink '\(name)'") }
     public func refusal(_ operation: String) -> FileSystemError {
         FileSystemError(EROFS, "\(operation) refused: this mount is read-only; write somewhere else", level: .notice)

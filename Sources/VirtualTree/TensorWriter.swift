@@ -17,6 +17,8 @@ final class TensorWriter: Sendable {
         var isClosing = false
     }
 
+    /// The path below the mount, for messages.
+    private let name: String
     let tensor: OpenTensor
     let sidecar: SidecarWriter
     /// The process that opened it; 0 when that is not known.
@@ -25,7 +27,8 @@ final class TensorWriter: Sendable {
     private let released = DispatchGroup()
     private let state = Mutex(State())
 
-    init(tensor: OpenTensor, sidecar: SidecarWriter, process: Int32) {
+    init(name: String, tensor: OpenTensor, sidecar: SidecarWriter, process: Int32) {
+        self.name = name
         self.tensor = tensor
         self.sidecar = sidecar
         self.process = process
@@ -57,18 +60,36 @@ final class TensorWriter: Sendable {
             sidecar.poison("somebody wrote into the tensor (/data), which is computed and cannot be changed")
             throw FileSystemError(
                 EPERM,
-                "'\(tensor.sidecarKey.recordingPath)': /data is computed from the recording and cannot be overwritten; this session will not be committed: close the file, open it again and add a dataset of its own",
+                "'\(name)': the tensor (/data) is computed from the recording and cannot be overwritten; this session will not be committed: close the file, open it again and add a dataset of its own",
                 level: .warning)
         }
-        do throws(SidecarError) { try sidecar.write(bytes, at: offset) } catch { throw explain(error) }
+        do throws(SidecarError) {
+            if try changesNothing(bytes, at: offset) { return }
+            try sidecar.write(bytes, at: offset)
+        } catch { throw explain(error) }
         changed()
+    }
+
+    /// HDF5 writes the superblock of a file that it opened for writing, whether anything was changed or not: that begins no session.
+    private func changesNothing(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SidecarError) -> Bool {
+        guard bytes.count <= 4096, !sidecar.hasUncommitted, offset + Int64(bytes.count) <= sidecar.size else {
+            return false
+        }
+        var failure: SidecarError?
+        let isSame = withUnsafeTemporaryAllocation(byteCount: max(1, bytes.count), alignment: 16) { memory in
+            let present = UnsafeMutableRawBufferPointer(rebasing: memory[..<bytes.count])
+            do throws(SidecarError) { try sidecar.read(into: present, at: offset) } catch { failure = error }
+            return present.elementsEqual(bytes)
+        }
+        if let failure { throw failure }
+        return isSame
     }
 
     func setSize(_ size: Int64) throws(FileSystemError) {
         guard size >= tensor.layout.map.tailOffset else {
             throw FileSystemError(
                 EPERM,
-                "'\(tensor.sidecarKey.recordingPath)': cutting the file to \(size) bytes would cut the tensor; os.remove takes back what was added",
+                "'\(name)': cutting the file to \(size) bytes would cut the tensor; os.remove takes back what was added",
                 level: .warning)
         }
         do throws(SidecarError) { try sidecar.setSize(size) } catch { throw explain(error) }
@@ -89,16 +110,17 @@ final class TensorWriter: Sendable {
     /// - Returns: whether something was committed.
     func synchronize() throws(FileSystemError) -> Bool { try commit() }
 
-    /// One descriptor was closed. Commits, so that who opens the file after close(2) finds what was added; a state that is no valid
+    /// One descriptor was closed. When its own process did that, commits, so that who opens the file after close(2) finds what was added; a state that is no valid
     /// file is left alone, as another descriptor may go on with it.
-    func closing(_ how: Closing) throws(FileSystemError) -> Bool {
+    func closing(_ how: Closing, by process: Int32) throws(FileSystemError) -> Bool {
         let isLast = state.withLock { state in
             state.isClosing = true
-            state.isTorn = how == .killed
+            if process == self.process { state.isTorn = how == .killed }
             // HDF5 that finds that it has the file open already closes the second opening at once.
             return state.handles == 1
         }
-        guard isLast, how == .regular else { return false }
+        // A child that inherited the file and ends says nothing about the session.
+        guard isLast, how == .regular, process == self.process else { return false }
         return try commit()
     }
 
@@ -136,5 +158,7 @@ final class TensorWriter: Sendable {
         return true
     }
 
-    private func explain(_ error: SidecarError) -> FileSystemError { Sidecars.explain(error, tensor.sidecarKey) }
+    private func explain(_ error: SidecarError) -> FileSystemError {
+        FileSystemError(error.errno, "'\(name)': \(error.message)", level: .warning, cause: error)
+    }
 }

@@ -16,7 +16,8 @@ extension VirtualFileSystem {
                     level: .notice)
             }
         }
-        let writer = TensorWriter(tensor: tensor, sidecar: try sidecars.openForWriting(tensor), process: process)
+        let writer = TensorWriter(
+            name: node.key, tensor: tensor, sidecar: try sidecars.openForWriting(tensor), process: process)
         writers.withLock { $0[node.inode] = writer }
         // What the kernel holds about the file is shared by all who look at it; from now on it asks each time.
         notifyContentChanged(node.inode)
@@ -40,7 +41,7 @@ extension VirtualFileSystem {
             throw sidecars.refusal("truncating '\(node.key)' by its name")
         }
         try writer(handle).writer.setSize(size)
-        return try attributes(inode, of: handle)
+        return try attributes(inode, of: handle, by: { 0 })
     }
 
     public func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError) {
@@ -58,9 +59,9 @@ extension VirtualFileSystem {
         if try writer.synchronize() { committed(handle) }
     }
 
-    public func closing(_ handle: Handle, _ how: Closing) throws(FileSystemError) {
+    public func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError) {
         guard case .writing(let writer, _) = files.withLock({ $0[handle]?.file }) else { return }
-        if try writer.closing(how) { committed(handle) }
+        if try writer.closing(how, by: process) { committed(handle) }
     }
 
     /// The writer itself has seen what it committed: its opening is of the new content.

@@ -146,17 +146,23 @@ public final class VirtualFileSystem: FileSystem {
         return entry
     }
 
-    public func attributes(_ inode: Inode, of handle: Handle) throws(FileSystemError) -> Entry {
+    public func attributes(
+        _ inode: Inode, of handle: Handle?, by process: () -> Int32
+    ) throws(FileSystemError) -> Entry {
         var entry = try attributes(inode)
-        switch files.withLock({ $0[handle]?.file }) {
-        case .writing(let writer, _):
-            entry.attributes.size = writer.sidecar.size
+        var size: Int64?
+        switch handle.flatMap({ handle in files.withLock { $0[handle]?.file } }) {
+        case .writing(let writer, _): size = writer.sidecar.size
+        case .tensor(let tensor, _, let added): size = added?.size ?? tensor.layout.size
+        case .file, .bytes: break
+        case nil:
+            guard let writer = writers.withLock({ $0[inode] }), writer.process != 0, writer.process == process()
+            else { break }
+            size = writer.sidecar.size
+        }
+        if let size, size != entry.attributes.size {
+            entry.attributes.size = size
             entry.validity = 0
-        case .tensor(let tensor, _, let added) where (added?.size ?? tensor.layout.size) != entry.attributes.size:
-            // The size of the snapshot that this reader has.
-            entry.attributes.size = added?.size ?? tensor.layout.size
-            entry.validity = 0
-        default: break
         }
         return entry
     }

@@ -228,7 +228,7 @@ public final class MemoryTree: FileSystem {
         if isNotebook(handle) { notebook.note("sync") }
     }
 
-    public func closing(_ handle: Handle, _ how: Closing) throws(FileSystemError) {
+    public func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError) {
         guard isNotebook(handle) else { return }
         notebook.note("closing \(how)")
         // A notebook whose first byte is X cannot be closed without an error.

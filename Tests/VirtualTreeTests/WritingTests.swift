@@ -69,19 +69,25 @@ private struct Judge: SidecarHelper {
         #expect(writer.writes && !early.writes)
         try append(tree, writer.handle, from: Int64(before.count), text)
 
-        #expect(try tree.attributes(inode, of: writer.handle).attributes.size == Int64(before.count + text.count))
+        #expect(
+            try tree.attributes(inode, of: writer.handle, by: { 0 }).attributes.size == Int64(before.count + text.count)
+        )
+        // fstat(2) asks without the handle, so it is the process that counts.
+        #expect(
+            try tree.attributes(inode, of: nil, by: { 7 }).attributes.size == Int64(before.count + text.count))
+        #expect(try tree.attributes(inode, of: nil, by: { 8 }).attributes.size == Int64(before.count))
         #expect(try tree.bytes(writer.handle).suffix(text.count) == text[...])
         // Sizes differ from one to the other now: the kernel must ask each time.
         #expect(try tree.attributes(inode).validity == 0)
         #expect(try tree.attributes(inode).attributes.size == Int64(before.count))
         #expect(try tree.bytes(path) == before)
 
-        try tree.closing(writer.handle, .regular)
+        try tree.closing(writer.handle, .regular, by: 7)
         // Committed when close(2) returns, although the kernel releases the file later.
         let after = try tree.bytes(path)
         #expect(after.count == before.count + text.count && after.suffix(text.count) == text[...])
         #expect(try tree.bytes(early.handle) == before)
-        #expect(try tree.attributes(inode, of: early.handle).attributes.size == Int64(before.count))
+        #expect(try tree.attributes(inode, of: early.handle, by: { 0 }).attributes.size == Int64(before.count))
         tree.release(writer.handle)
         tree.release(early.handle)
 
@@ -113,18 +119,18 @@ private struct Judge: SidecarHelper {
         // Killed.
         try session { tree, handle in
             try append(tree, handle, from: size, text)
-            try tree.closing(handle, .killed)
+            try tree.closing(handle, .killed, by: 0)
         }
         // No valid file: the superblock says that it ends elsewhere.
         try session { tree, handle in
             try write(tree, handle, text, at: size)
-            #expect(errno { try tree.closing(handle, .regular) } == EIO)
+            #expect(errno { try tree.closing(handle, .regular, by: 0) } == EIO)
             #expect(errno { try tree.synchronize(handle) } == EIO)
         }
         // Refused by libhdf5.
         try session(false) { tree, handle in
             try append(tree, handle, from: size, text)
-            #expect(errno { try tree.closing(handle, .regular) } == EIO)
+            #expect(errno { try tree.closing(handle, .regular, by: 0) } == EIO)
         }
         // Writing into the tensor, first and last byte.
         for offset in [4096, 4096 + 20 * 1024 - 1] {
@@ -132,7 +138,7 @@ private struct Judge: SidecarHelper {
                 try append(tree, handle, from: size, text)
                 #expect(errno { try write(tree, handle, [1], at: Int64(offset)) } == EPERM)
                 #expect(errno { try write(tree, handle, [1, 2, 3, 4], at: 4094) } == EPERM)
-                #expect(errno { try tree.closing(handle, .regular) } == EPERM)
+                #expect(errno { try tree.closing(handle, .regular, by: 0) } == EPERM)
             }
         }
     }
@@ -146,7 +152,7 @@ private struct Judge: SidecarHelper {
         // HDF5 opens a file again to find that it has it, and closes it: that ends nothing.
         let again = try tree.open(inode, flags: O_RDWR, by: 7)
         try write(tree, first.handle, text, at: size)
-        try tree.closing(again.handle, .regular)
+        try tree.closing(again.handle, .regular, by: 7)
         tree.release(again.handle)
         #expect(errno { _ = try tree.open(inode, flags: O_RDWR, by: 8) } == EBUSY)
         #expect(errno { _ = try tree.open(inode, flags: O_WRONLY) } == EBUSY)
@@ -155,7 +161,7 @@ private struct Judge: SidecarHelper {
         let other = try self.tree(source)
         #expect(errno { _ = try other.open(other.walk(path).attributes.inode, flags: O_RDWR) } == EBUSY)
         try append(tree, first.handle, from: size, text)
-        try tree.closing(first.handle, .regular)
+        try tree.closing(first.handle, .regular, by: 7)
         // The kernel releases a file some time after close(2) has returned: who comes meanwhile waits.
         let released = Thread {
             usleep(100_000)
@@ -163,8 +169,35 @@ private struct Judge: SidecarHelper {
         }
         released.start()
         let second = try tree.open(inode, flags: O_RDWR, by: 8)
-        #expect(try tree.attributes(inode, of: second.handle).attributes.size == size + Int64(text.count))
+        #expect(try tree.attributes(inode, of: second.handle, by: { 0 }).attributes.size == size + Int64(text.count))
         tree.release(second.handle)
+    }
+
+    @Test func whatChangesNothingBeginsNoSession() throws {
+        let source = try source()
+        let tree = try tree(source)
+        let superblock = Array(try tree.bytes(path).prefix(96))
+        let handle = try tree.open(tree.walk(path).attributes.inode, flags: O_RDWR).handle
+        try write(tree, handle, superblock, at: 0)
+        try tree.closing(handle, .regular, by: 0)
+        tree.release(handle)
+        #expect(tree.status().sidecars?.commits == 0)
+    }
+
+    /// A child that inherited the file ends in the middle of its parent's session.
+    @Test func theEndOfAChildCommitsNothing() throws {
+        let source = try source()
+        let tree = try tree(source)
+        let inode = try tree.walk(path).attributes.inode
+        let before = try tree.bytes(path)
+        let handle = try tree.open(inode, flags: O_RDWR, by: 7).handle
+        try append(tree, handle, from: Int64(before.count), text)
+        try tree.closing(handle, .regular, by: 8)
+        try tree.closing(handle, .killed, by: 9)
+        #expect(try tree.bytes(path) == before)
+        try tree.closing(handle, .regular, by: 7)
+        #expect(try tree.bytes(path).suffix(text.count) == text[...])
+        tree.release(handle)
     }
 
     @Test func synchronizingCommitsAndGoesOn() throws {
@@ -177,7 +210,7 @@ private struct Judge: SidecarHelper {
         try tree.synchronize(handle)
         #expect(try tree.walk(path).attributes.size == size + Int64(text.count))
         try append(tree, handle, from: size + Int64(text.count), text)
-        try tree.closing(handle, .killed)
+        try tree.closing(handle, .killed, by: 0)
         tree.release(handle)
         #expect(try tree.bytes(path).suffix(text.count + 1).dropFirst() == text[...])
         #expect(try tree.walk(path).attributes.size == size + Int64(text.count))
@@ -189,7 +222,7 @@ private struct Judge: SidecarHelper {
         let before = try tree.bytes(path)
         let handle = try tree.open(tree.walk(path).attributes.inode, flags: O_RDWR).handle
         try append(tree, handle, from: Int64(before.count), text)
-        try tree.closing(handle, .regular)
+        try tree.closing(handle, .regular, by: 0)
         tree.release(handle)
         let reader = try tree.open(tree.walk(path).attributes.inode, flags: O_RDONLY).handle
         let folder = try tree.walk("histo/50ms").attributes.inode
@@ -240,7 +273,7 @@ private struct Judge: SidecarHelper {
         try append(tree, writer, from: size, text)
         #expect(!tree.isCurrent(writer, 0..<4096) && tree.isCurrent(writer, 4096..<8192))
         #expect(tree.isCurrent(reader, 0..<4096))
-        try tree.closing(writer, .regular)
+        try tree.closing(writer, .regular, by: 0)
         tree.release(writer)
         // The reader's snapshot is another content once somebody has opened the new one, but the tensor is the same.
         let next = try tree.open(inode, flags: O_RDONLY)
