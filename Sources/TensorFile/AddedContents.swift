@@ -33,4 +33,53 @@ public enum AddedContents {
             }
         }
     }
+
+    /// Copies what users added from `old`, a file that `verify` passes, to `new`, which holds a tensor file without
+    /// additions.
+    ///
+    /// Copied are all objects and links below the root except the computed datasets, and the attributes of root and
+    /// computed datasets that `new` does not have. Links to a computed dataset lead to the new one; references are made to
+    /// refer to the copies. No computed byte is read or written.
+    /// Errors: `.libraryFailed`, `.invalidFile`, `.fileUnreadable`; `new` is of no use then.
+    public static func carryOver(
+        from old: any RandomAccessFile, _ oldExpected: TensorFileExpectation, into new: any RandomAccessFile,
+        _ newExpected: TensorFileExpectation
+    ) throws(TensorFileError) -> CarryOverReport {
+        try HDF5.serially { () throws(TensorFileError) in
+            try VirtualFile.withFile(old, computed: oldExpected.tensorRange) { (source, _) throws(TensorFileError) in
+                try VirtualFile.withFile(new, computed: newExpected.tensorRange, writable: true) {
+                    (target, _) throws(TensorFileError) in
+                    try ContentsCopy.run(from: source, to: target, computed: oldExpected.computedNames)
+                }
+            }
+        }
+    }
+
+    /// Writes what users added into an ordinary HDF5 file at `path`, where nothing may be yet.
+    ///
+    /// Instead of the computed datasets there are ones without elements (a null dataspace), with all their attributes:
+    /// links and references to them lead there.
+    /// Errors: `.libraryFailed`, `.invalidFile`, `.fileUnreadable`; nothing is left at `path` then.
+    public static func export(
+        from file: any RandomAccessFile, _ expected: TensorFileExpectation, toNewFile path: String
+    ) throws(TensorFileError) -> CarryOverReport {
+        try HDF5.serially { () throws(TensorFileError) in
+            try VirtualFile.withFile(file, computed: expected.tensorRange) { (source, _) throws(TensorFileError) in
+                try ContentsExport.run(from: source, expected, toNewFile: path)
+            }
+        }
+    }
+
+    /// What users added to `file`, one entry for each link below the root, parents first.
+    ///
+    /// Errors: `.libraryFailed`, `.invalidFile`, `.fileUnreadable`.
+    public static func summary(
+        _ file: any RandomAccessFile, _ expected: TensorFileExpectation
+    ) throws(TensorFileError) -> [AddedObject] {
+        try HDF5.serially { () throws(TensorFileError) in
+            try VirtualFile.withFile(file, computed: expected.tensorRange) { (source, _) throws(TensorFileError) in
+                try ContentsSummary.of(source, expected)
+            }
+        }
+    }
 }

@@ -39,8 +39,9 @@ struct ContentsCheck {
 
     /// `error` as the file's fault, which it is when the library refuses it.
     static func explain(_ error: TensorFileError) -> TensorFileError {
-        guard error.code == .libraryFailed else { return error }
-        var message = "the file is no valid HDF5 file: \(error.message)"
+        guard error.code == .libraryFailed || error.code == .invalidFile else { return error }
+        let prefix = "the file is no valid HDF5 file: "
+        var message = error.message.hasPrefix(prefix) ? error.message : prefix + error.message
         if let stack = error.cause as? HDF5ErrorStack, stack.lines.contains(where: { $0.contains("version") }) {
             message +=
                 "; if it is whole, a newer version wrote it than \(HDF5.libraryVersion), which evh5 uses: "

@@ -43,6 +43,9 @@ struct DatasetStorage: ~Copyable {
         return shape
     }
 
+    var elementCount: Int { Int(max(0, H5Sget_simple_extent_npoints(space.id))) }
+
+    /// A chunk's lengths; nil when the dataset has none.
     func chunkShape(rank: Int) throws(TensorFileError) -> [hsize_t]? {
         guard layout == H5D_CHUNKED else { return nil }
         var chunk = [hsize_t](repeating: 0, count: rank)
@@ -74,30 +77,51 @@ struct DatasetStorage: ~Copyable {
         return try canBeDecoded()
     }
 
-    /// Reads all elements, some at a time, as their own datatype; `body` gets them and the dataspace that selects them
-    /// in the file, and returns false to stop. `limit` is the most bytes that one block may take.
+    /// Reads all elements that are stored, some at a time, as their own datatype; `body` gets them and the dataspace that
+    /// selects them in the file, and returns false to stop. `limit` is the most bytes that one block may take.
     func forEachBlock(
         _ shape: ElementShape, limit: Int64,
         _ body: (borrowing ElementBuffer, _ memory: hid_t, _ file: hid_t) throws(TensorFileError) -> Bool
     ) throws(TensorFileError) {
         guard let extent = try self.shape() else { return }
         let grid = BlockGrid(shape: extent, chunk: try chunkShape(rank: extent.count))
-        for index in 0..<grid.count {
-            let block = grid.block(index)
+        var chunks: hsize_t?
+        if layout == H5D_CHUNKED {
+            var count: hsize_t = 0
+            try HDF5.check(H5Dget_num_chunks(id, space.id, &count), "read the chunk index of '\(path)'")
+            // Where chunks are missing, only those that are there: they may be few among very many.
+            if UInt64(count) < grid.count { chunks = count }
+        }
+        // Of its own: `space` stays whole.
+        let file = try HDF5Identifier(H5Scopy(space.id), H5Sclose, "copy a dataspace")
+        for index in 0..<(chunks.map { UInt64($0) } ?? grid.count) {
+            let start = chunks == nil ? grid.start(index) : try startOfChunk(index, rank: extent.count)
+            // A chunk outside a dataset that was made smaller.
+            guard zip(start, extent).allSatisfy({ $0 < $1 }) else { continue }
+            let block = grid.shape(at: start)
             let memory: HDF5Identifier
             if extent.isEmpty {
                 memory = try HDF5Identifier(H5Screate(H5S_SCALAR), H5Sclose, "make a dataspace")
             } else {
                 memory = try HDF5Identifier(
-                    H5Screate_simple(Int32(extent.count), block.shape, nil), H5Sclose, "make a dataspace")
+                    H5Screate_simple(Int32(extent.count), block, nil), H5Sclose, "make a dataspace")
                 try HDF5.check(
-                    H5Sselect_hyperslab(space.id, H5S_SELECT_SET, block.start, nil, block.shape, nil),
+                    H5Sselect_hyperslab(file.id, H5S_SELECT_SET, start, nil, block, nil),
                     "select elements of '\(path)'")
             }
             let buffer = try ElementBuffer(type.id, memory.id, shape, limit: limit)
             try HDF5.check(
-                H5Dread(id, type.id, memory.id, space.id, CHDF5_default(), buffer.start), "read '\(path)'")
-            guard try body(buffer, memory.id, space.id) else { return }
+                H5Dread(id, type.id, memory.id, file.id, CHDF5_default(), buffer.start), "read '\(path)'")
+            guard try body(buffer, memory.id, file.id) else { return }
         }
+    }
+
+    private func startOfChunk(_ index: UInt64, rank: Int) throws(TensorFileError) -> [hsize_t] {
+        var start = [hsize_t](repeating: 0, count: rank)
+        var (address, size, filters) = (haddr_t(0), hsize_t(0), UInt32(0))
+        try HDF5.check(
+            H5Dget_chunk_info(id, space.id, hsize_t(index), &start, &filters, &address, &size),
+            "read the chunk index of '\(path)'")
+        return start
     }
 }

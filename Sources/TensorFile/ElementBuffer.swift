@@ -67,8 +67,8 @@ struct BlockGrid {
         self.count = count
     }
 
-    /// Where block `index` begins, and its shape.
-    func block(_ index: UInt64) -> (start: [hsize_t], shape: [hsize_t]) {
+    /// Where block `index` begins.
+    func start(_ index: UInt64) -> [hsize_t] {
         var rest = index
         var start = [hsize_t](repeating: 0, count: shape.count)
         for dimension in shape.indices.reversed() {
@@ -76,6 +76,9 @@ struct BlockGrid {
             start[dimension] = rest % blocks * block[dimension]
             rest /= blocks
         }
-        return (start, shape.indices.map { min(block[$0], shape[$0] - start[$0]) })
+        return start
     }
+
+    /// The shape of the block that begins at `start`: less than a block's at the far ends.
+    func shape(at start: [hsize_t]) -> [hsize_t] { shape.indices.map { min(block[$0], shape[$0] - start[$0]) } }
 }

@@ -14,6 +14,9 @@ struct LinkName: Hashable, CustomStringConvertible {
 
     init(_ text: String) { characters = text.utf8.map { CChar(bitPattern: $0) } + [0] }
 
+    /// The path of the link of this name in the group at `path`.
+    func path(in path: String) -> String { path == "/" ? "/\(self)" : "\(path)/\(self)" }
+
     var description: String { String(decoding: characters.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
 }
 
@@ -32,6 +35,31 @@ struct ObjectLink {
     let name: LinkName
     let target: Target
     let characterSet: H5T_cset_t
+
+    /// What a soft or external link of `group` holds, `size` bytes, with a zero after them.
+    func value(in group: hid_t, _ size: Int, _ path: String) throws(TensorFileError) -> [CChar] {
+        var value = [CChar](repeating: 0, count: size + 1)
+        try HDF5.check(
+            H5Lget_val(group, name.characters, &value, size, CHDF5_default()), "read link '\(path)'")
+        return value
+    }
+
+    /// File and path of an external link's `value` of `size` bytes.
+    func unpack(
+        _ value: [CChar], _ size: Int, _ path: String
+    ) throws(TensorFileError) -> (file: LinkName, object: LinkName) {
+        var (flags, file, object): (UInt32, UnsafePointer<CChar>?, UnsafePointer<CChar>?) = (0, nil, nil)
+        var names: (LinkName, LinkName)?
+        let result = value.withUnsafeBytes { bytes in
+            let result = H5Lunpack_elink_val(bytes.baseAddress, size, &flags, &file, &object)
+            // Both point into `value`.
+            if result >= 0, let file, let object { names = (LinkName(file), LinkName(object)) }
+            return result
+        }
+        try HDF5.check(result, "read link '\(path)'")
+        guard let names else { throw TensorFileError(.invalidFile, "the external link '\(path)' leads to no file") }
+        return names
+    }
 }
 
 /// An open object: a group, a dataset or a named datatype.
@@ -50,6 +78,13 @@ struct OpenObject: ~Copyable {
         try self.init(HDF5Identifier(H5Oopen_by_addr(file, address), H5Oclose, "open '\(path())'"), path())
     }
 
+    /// Opens the object that the link `name` of `group` leads to.
+    init(in group: hid_t, _ name: LinkName, path: @autoclosure () -> String) throws(TensorFileError) {
+        try self.init(
+            HDF5Identifier(H5Oopen(group, name.characters, CHDF5_default()), H5Oclose, "open '\(path())'"), path())
+    }
+
+    /// The root group of `file`.
     init(root file: hid_t) throws(TensorFileError) {
         try self.init(HDF5Identifier(H5Oopen(file, "/", CHDF5_default()), H5Oclose, "open the root group"), "/")
     }
@@ -147,7 +182,7 @@ struct ObjectWalk {
         try visit(object, path, links)
         for link in links.reversed() {
             guard case .object(let address) = link.target, seen.insert(address).inserted else { continue }
-            open.append((address, path == "/" ? "/\(link.name)" : "\(path)/\(link.name)"))
+            open.append((address, link.name.path(in: path)))
         }
     }
 }

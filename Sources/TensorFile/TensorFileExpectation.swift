@@ -30,6 +30,8 @@ public struct TensorFileExpectation: Hashable, Codable, Sendable {
 
     /// Bytes that are computed, not stored.
     public var tensorRange: Range<Int64> { dataOffset..<max(dataOffset, tailOffset) }
+    /// The names of the datasets that are computed.
+    var computedNames: [String] { hasLastTimestamps ? ["data", "last_timestamps"] : ["data"] }
     /// Where the bytes of `/last_timestamps` begin.
     var timestampsOffset: Int64 { tailOffset - (hasLastTimestamps ? Int64(frameCount) * 8 : 0) }
 }

@@ -47,7 +47,7 @@ final class VirtualFile {
                     if closed < 0 { file.abandon(id) }
                     try HDF5.check(closed, "close a file")
                     // Also what libhdf5 got over: it may have read less than there is.
-                    guard file.failure == nil else { throw TensorFileError(.libraryFailed, "a read or write failed") }
+                    if let failure = file.failure { throw TensorFileError(.libraryFailed, "\(failure)") }
                     return result
                 } catch {
                     file.abandon(id)
@@ -74,22 +74,20 @@ final class VirtualFile {
         _ = H5Fclose(id)
     }
 
-    /// `error` of a call that failed because a callback did.
+    /// `error` of a call that failed because a callback did: libhdf5's text ends with what that one threw.
     private func explain(_ error: TensorFileError) -> TensorFileError {
         switch failure {
-        case nil: return error
-        case let failure as TensorFileError: return failure
-        case let failure?: return VirtualFile.unreadable(failure)
+        case nil: error
+        case let failure as TensorFileError: TensorFileError(failure.code, error.message, cause: failure)
+        case let failure?: TensorFileError(.fileUnreadable, error.message, cause: failure)
         }
     }
 
     /// Runs `body`, whose errors are those of a `RandomAccessFile`.
     static func calling<R>(_ body: () throws -> R) throws(TensorFileError) -> R {
-        do { return try body() } catch { throw unreadable(error) }
-    }
-
-    private static func unreadable(_ cause: any Error) -> TensorFileError {
-        TensorFileError(.fileUnreadable, "the file's bytes could not be read or written: \(cause)", cause: cause)
+        do { return try body() } catch {
+            throw TensorFileError(.fileUnreadable, "the file's bytes could not be read or written: \(error)", cause: error)
+        }
     }
 
     // MARK: Callbacks

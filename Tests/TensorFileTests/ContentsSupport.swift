@@ -153,7 +153,7 @@ let richScript = """
         f['data'].attrs['note'] = 'mine'
         f['data'].attrs['words'] = ['a', 'bb', 'ccc']
         f.attrs['tags'] = np.array(['a', 'b'], dtype=h5py.string_dtype())
-        f.attrs['empty'] = h5py.Empty('f4')
+        f.attrs['nothing'] = h5py.Empty('f4')
         for i in range(30): f['confidence'].attrs['many %d' % i] = 'text ' * i
         f['big attribute'] = 1
         if libver: f['big attribute'].attrs['big'] = np.arange(100000)

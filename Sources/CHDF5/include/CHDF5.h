@@ -25,6 +25,7 @@ static inline hid_t CHDF5_fileAccessClass(void) { return H5P_FILE_ACCESS; }
 static inline hid_t CHDF5_datasetCreateClass(void) { return H5P_DATASET_CREATE; }
 static inline hid_t CHDF5_attributeCreateClass(void) { return H5P_ATTRIBUTE_CREATE; }
 static inline hid_t CHDF5_linkCreateClass(void) { return H5P_LINK_CREATE; }
+static inline hid_t CHDF5_groupCreateClass(void) { return H5P_GROUP_CREATE; }
 static inline hid_t CHDF5_objectCopyClass(void) { return H5P_OBJECT_COPY; }
 
 // Constants behind casts or library calls.
@@ -36,7 +37,7 @@ static inline unsigned CHDF5_truncate(void) { return H5F_ACC_TRUNC; }
 static inline unsigned CHDF5_newFile(void) { return H5F_ACC_EXCL; }
 static inline unsigned CHDF5_readOnly(void) { return H5F_ACC_RDONLY; }
 static inline unsigned CHDF5_readWrite(void) { return H5F_ACC_RDWR; }
-static inline hid_t CHDF5_all(void) { return H5S_ALL; }
+static inline H5F_libver_t CHDF5_latestVersion(void) { return H5F_LIBVER_LATEST; }
 static inline hid_t CHDF5_objectReference(void) { return H5T_STD_REF_OBJ; }
 static inline hid_t CHDF5_regionReference(void) { return H5T_STD_REF_DSETREG; }
 static inline unsigned CHDF5_creationOrder(void) { return H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED; }
@@ -59,6 +60,17 @@ static inline herr_t CHDF5_objectInfo(hid_t object, CHDF5_ObjectInfo *info) {
     info->kind = all.type;
     info->attributes = all.num_attrs;
     return 0;
+}
+
+// The version of an object's header, 1 or 2; negative when it fails.
+static inline int CHDF5_headerVersion(hid_t object) {
+#if H5_VERSION_GE(1, 12, 0)
+    H5O_native_info_t info;
+    return H5Oget_native_info(object, &info, H5O_NATIVE_INFO_HDR) < 0 ? -1 : (int)info.hdr.version;
+#else
+    H5O_info_t info;
+    return H5Oget_info2(object, &info, H5O_INFO_HDR) < 0 ? -1 : (int)info.hdr.version;
+#endif
 }
 
 // Links, likewise: an H5L_info_t of the first version.
