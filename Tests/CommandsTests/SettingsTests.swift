@@ -136,8 +136,6 @@ struct SettingsTests {
         let message = try #require(error?.message)
         #expect(message.hasPrefix("c.yaml:2: 'memory-traget' is no setting; keys are "))
         #expect(message.contains("memory-target, ") && !message.contains("\n"))
-        // Flags of later versions are not taken for granted.
-        #expect(Settings.named("sidecars") == nil)
     }
 
     @Test(arguments: [
