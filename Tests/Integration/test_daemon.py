@@ -199,6 +199,15 @@ def test_signals_end_cleanly(mount, library, number, foreground):
     assert pid is None or gone(pid)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_end_a_daemon_whose_starter_ignored_them(mount, library, number):
+    """As scripts do that start it with & or under nohup."""
+    where = mount(library, prefix=("sh", "-c", "trap '' TERM INT HUP; exec \"$@\"", "sh"))
+    pid = where.pid
+    os.kill(pid, number)
+    assert wait_unmounted(where.point) and gone(pid)
+
+
 def test_foreground_logs_to_stderr(evh5, library, tmp_path):
     point = tmp_path / "m"
     point.mkdir()

@@ -72,9 +72,9 @@ class Binary:
         return json.loads(self.run(*arguments, "--json", check=check).stdout)
 
     def start(self, *arguments, prefix=(), **options):
-        """A process that stays, such as a mount in the foreground."""
+        """A process that stays, such as a mount in the foreground. It does not ignore SIGINT, even if these tests were started so (with &)."""
         return subprocess.Popen([*prefix, self.path, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, env=self.environment, **options)
+                                stderr=subprocess.STDOUT, env=self.environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
 
 class Mount:
