@@ -175,7 +175,7 @@ final class RequestHandler: Sendable {
     /// Answers with an error and says why in the log, once.
     func fail(_ request: consuming Request, _ operation: String, _ error: FileSystemError) {
         var metadata: Logger.Metadata = ["errno": "\(error.errno)"]
-        if let cause = error.cause { metadata["cause"] = "\(cause)" }
+        if let cause = error.cause.map({ "\($0)" }), !error.message.contains(cause) { metadata["cause"] = "\(cause)" }
         logger.log(level: error.level, "\(operation): \(error.message)", metadata: metadata)
         request.reply(errno: error.errno)
     }

@@ -199,6 +199,15 @@ def test_signals_end_cleanly(mount, library, number, foreground):
     assert pid is None or gone(pid)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_end_a_daemon_whose_starter_ignored_them(mount, library, number):
+    """As scripts do that start it with & or under nohup."""
+    where = mount(library, prefix=("sh", "-c", "trap '' TERM INT HUP; exec \"$@\"", "sh"))
+    pid = where.pid
+    os.kill(pid, number)
+    assert wait_unmounted(where.point) and gone(pid)
+
+
 def test_foreground_logs_to_stderr(evh5, library, tmp_path):
     point = tmp_path / "m"
     point.mkdir()
@@ -300,6 +309,8 @@ def nobody():
     """(prefix to run as nobody, a folder of nobody's), with /dev/fuse open to all for as long as the test runs."""
     if not IS_ROOT or shutil.which("setpriv") is None or shutil.which("fusermount3") is None:
         pytest.skip("needs root, setpriv and fusermount3")
+    if not os.path.exists("/etc/mtab"):
+        pytest.skip("fusermount3 needs /etc/mtab to unmount, which a bare root directory lacks")
     before = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="evh5-nobody-", dir="/tmp"))
     os.chmod(folder, 0o755)

@@ -20,7 +20,7 @@ package struct MountSettings {
     package let mount: MountOptions
 
     init(_ flags: MountFlags) throws(CommandError) {
-        try self.init(SettingLayers.standard(flags: flags.given(), configFile: flags.configFile))
+        try self.init(flags.layers())
     }
 
     package init(_ layers: SettingLayers) throws(CommandError) {

@@ -57,7 +57,7 @@ package enum Settings {
         shown: "0755, with --read-only 0555", parse: { permissions($0).map(Optional.some) })
     package static let maxThreads = Setting<Int>(
         "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 64,
-        shown: "16", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
+        shown: "64", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
     package static let pageCache = Setting(
         switch: "page-cache",
         "Read through the kernel's page cache: slower and twice the memory; for np.memmap on kernels before 6.6.")
