@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import h5py
-import numpy as np
 import pytest
 
 from toolbox import edits, stores
