@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from toolbox import edits, encoders, scenes, stores, tensors
-from toolbox.contents import additions, contents, difference
+from toolbox.contents import additions, contents, same
 from toolbox.programs import Failed, Program
 
 SPEC = "timesurface/20ms"
@@ -82,7 +82,7 @@ class Enriched:
         new = contents(without.point.joinpath(*path.parts[len(without.point.parts):]))  # mount points are all as deep
         without.stop()
         got = self.comparable(contents(path), new)
-        assert got == self.added, difference(got, self.added)
+        same(got, self.added)
         with h5py.File(path) as file:
             assert file["references/objects"][0] and file[file["references/objects"][0]].name == "/data"
             assert file[file["data"].attrs["explained by"]].name == "/references/target"
@@ -111,7 +111,7 @@ def test_replaced_by_a_longer_one(enriched, mount, longer, mounted):
     before = contents(enriched.path)
     again = mount(enriched.source, "--sidecars", enriched.store) / SPEC / "a.h5"
     after = contents(again)
-    assert after == before, difference(after, before)
+    same(after, before)
 
 
 def test_what_was_carried_over_can_be_changed_like_anything(enriched, longer):
@@ -122,7 +122,7 @@ def test_what_was_carried_over_can_be_changed_like_anything(enriched, longer):
     for path in (copy, enriched.path):
         edits.change_and_delete(path)
     got, want = contents(enriched.path), contents(copy)
-    assert got == want, difference(got, want)
+    same(got, want)
     tensor_is(enriched.path, longer)
 
 

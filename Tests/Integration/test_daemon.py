@@ -18,22 +18,9 @@ import numpy as np
 import pytest
 
 from toolbox import encoders, scenes
-from toolbox.mounting import end_by_force, is_mounted
+from toolbox.mounting import end_by_force, gone, is_mounted
 
 IS_ROOT = os.getuid() == 0
-
-
-def gone(pid, seconds=10):
-    """True when the process ended (a zombie has) within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def wait_unmounted(point, seconds=10):

@@ -7,12 +7,11 @@ import subprocess
 import time
 
 import h5py
-import numpy as np
 import pytest
 
 from toolbox import edits, stores
-from toolbox.contents import contents, difference
-from toolbox.programs import Failed, Program
+from toolbox.contents import contents, same
+from toolbox.programs import Ended, Failed, Program, errno_of
 
 IS_ROOT = os.getuid() == 0
 SPEC = "histo/50ms"
@@ -44,7 +43,7 @@ def unharmed(where, path):
         before, raw, told = contents(path), path.read_bytes(), path.stat()
         yield
         after = contents(path)
-        assert after == before, difference(before, after)
+        same(after, before)
         assert path.read_bytes() == raw
         now = path.stat()
         assert (now.st_size, now.st_mtime_ns, now.st_mode, now.st_ino) == (told.st_size, told.st_mtime_ns, told.st_mode, told.st_ino)
@@ -56,9 +55,9 @@ def unharmed(where, path):
 def refused(where, action, *allowed, words=()):
     """The action fails with one of these errnos, and a new line of the log says these words."""
     lines = len(where.log().splitlines())
-    with pytest.raises((OSError, Failed)) as problem:
+    with pytest.raises((OSError, RuntimeError, Failed)) as problem:
         action()
-    assert problem.value.errno in allowed, problem.value
+    assert errno_of(problem.value) in allowed, problem.value
     deadline = time.monotonic() + 3
     while True:
         new = where.log().splitlines()[lines:]
@@ -79,21 +78,31 @@ def test_a_plain_write_into_the_tensor(where, path, unharmed):
         for place in (offset, offset + size // 2 + 1, offset + size - 1, offset - 10):
             raw = os.open(path, os.O_RDWR)
             os.pwrite(raw, b"12345678", other)
-            refused(where, lambda: os.pwrite(raw, b"scribble" * 2, place), errno.EPERM, words=["evt3", "tensor"])
+            refused(where, lambda: os.pwrite(raw, b"scribble" * 2, place), errno.EPERM, words=["evt3", "/data"])
             assert os.pread(raw, 16, offset) is not None
             with pytest.raises(OSError) as problem:
                 os.close(raw)
             assert problem.value.errno == errno.EPERM
 
 
-def test_a_write_over_the_tensor_by_h5py(where, path, unharmed):
-    """HDF5 keeps small writes for a while: the error comes at the assignment, the flush or the close, never not at all."""
-    for step in ("file['data'][3] = 0", "file['data'][...] = np.ones(file['data'].shape)", "file['data'][0, 0, 0, 0] = 1"):
-        with unharmed(), Program() as program:
-            refused(where, lambda: program.do(f"file = h5py.File(path, 'r+')\nfile['also'] = 1\n{step}\nfile.flush()\nfile.close()", path=str(path)),
-                    errno.EPERM, words=["evt3", "tensor"])
-        os.remove(path)
-        edits.tutorial(path)
+@pytest.mark.parametrize("step", ["file['data'][...] = np.ones(file['data'].shape, 'f4')", "file['data'][3] = 0", "data = file['data']\ndata[0, 0, 0, 0] = 1\nfile.flush()"])
+def test_a_write_over_the_tensor_by_h5py(where, path, unharmed, step):
+    """HDF5 keeps writes of less than 64 KiB for a while: the error comes at the assignment, the flush or the close, never not at all. (After a
+    failed write of what it kept HDF5 2.0 may crash, on any disk.)"""
+    with unharmed(), Program() as program:
+        lines = where.log().count("\n")
+        with pytest.raises((Failed, Ended)) as problem:
+            program.do(f"file = h5py.File(path, 'r+')\nfile['also'] = 1\n{step}\nfile.close()", path=str(path))
+        assert isinstance(problem.value, Ended) or errno_of(problem.value) == errno.EPERM, problem.value
+        assert any("/data" in line and "evt3" in line for line in where.log().splitlines()[lines:])
+
+
+def test_a_small_write_over_the_tensor(where, path, unharmed):
+    """By a handle of its own, so that HDF5 has nothing to trip over."""
+    with unharmed(), Program() as program:
+        program.do("file = h5py.File(path, 'r+')\nfile['also'] = 1\nfile.flush()\noffset = file['data'].id.get_offset()\nraw = file.id.get_vfd_handle()", path=str(path))
+        refused(where, lambda: program.do("os.pwrite(raw, bytes(100), offset + 12345)"), errno.EPERM, words=["evt3", "/data"])
+        refused(where, lambda: program.do("file.close()"), errno.EPERM, words=["evt3"])
 
 
 def test_deleting_the_tensor(where, path, unharmed):
@@ -405,6 +414,8 @@ def test_a_disk_that_is_full_at_the_commit(mount, library, tmp_path):
                     done = True
                 except Failed as problem:
                     assert problem.errno in (errno.ENOSPC, errno.EIO), problem
+                    done = False
+                except Ended:  # HDF5 2.0 may crash when what it kept cannot be written
                     done = False
             (folder / "rest").unlink()
             now = contents(path)

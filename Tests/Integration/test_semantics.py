@@ -31,9 +31,9 @@ def test_the_example(mount, source, library, tmp_path, text):
 
 
 def test_errors_are_named_as_python_names_them(text):
-    names = set(re.findall(r"\bE[A-Z]{3,}\b", text))
+    names = set(re.findall(r"\bE[A-Z]{2,}\b", text))
     assert {"EPERM", "EBUSY", "EROFS", "ESTALE", "ENOSPC", "EIO"} <= names
-    assert names <= set(errno.errorcode.values()) - {"EVH5"}, names - set(errno.errorcode.values())
+    assert all(hasattr(errno, name) for name in names), names
 
 
 def test_commands_exist(evh5, text):
@@ -43,6 +43,7 @@ def test_commands_exist(evh5, text):
     for line in shown:
         words = line.split()
         help_text = evh5.run("sidecar", words[2], "--help", check=0).stdout
+        assert f"evh5 sidecar {words[2]}" in help_text, line
         for word in words[3:]:
             if word.startswith("--"):
                 assert word in help_text, line

@@ -25,7 +25,7 @@ def add(path, count, block):
                 values[start:start + len(block)] = block[:len(values) - start]
         file.flush()
         written = time.perf_counter()
-    speed = values.nbytes * DATASETS / 1e6 / (written - begin)
+    speed = count // DATASETS * DATASETS * block.itemsize / 1e6 / (written - begin)
     handle = os.open(path, os.O_RDONLY)  # a close through the mount is durable; one on the disk is made so
     os.fsync(handle)
     os.close(handle)

@@ -102,10 +102,10 @@ def additions(found, base):
     return out
 
 
-def difference(one, two):
-    """A short text of what differs, for assertions."""
-    lines = []
-    for name in sorted(set(one) | set(two)):
-        if one.get(name) != two.get(name):
-            lines.append(f"{name}: {str(one.get(name, 'absent'))[:300]}  !=  {str(two.get(name, 'absent'))[:300]}")
-    return "\n".join(lines)
+def same(got, want, what=""):
+    """Fails with what differs, shortly, unless both are equal contents."""
+    if got == want:
+        return
+    names = [name for name in sorted(set(got) | set(want)) if got.get(name, "absent") != want.get(name, "absent")]
+    lines = [f"{name}: {str(got.get(name, 'absent'))[:300]}\n    instead of {str(want.get(name, 'absent'))[:300]}" for name in names[:8]]
+    raise AssertionError("\n".join([f"{what}: {len(names)} of {len(want)} objects differ", *lines, *(["..."] if len(names) > 8 else [])]))

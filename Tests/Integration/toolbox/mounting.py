@@ -39,6 +39,19 @@ def daemons_of(point):
     return found
 
 
+def gone(pid, seconds=10):
+    """True when the process ended (a zombie has) within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def end_by_force(point):
     """Ends a mount that does not end by itself: aborts the connection, detaches exactly this mount point, kills its daemon."""
     quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10)

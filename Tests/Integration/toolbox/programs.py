@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import pickle
+import re
 import select
 import signal
 import struct
@@ -17,7 +18,8 @@ PATIENCE = 40  # seconds
 
 
 class Failed(Exception):
-    """A step raised an exception: its kind, errno (None when it has none) and text."""
+    """A step raised an exception: its kind, errno (None when it has none) and text. Where one was raised while another was handled,
+    as when h5py closes a file that cannot be written, it is the first one that has an errno."""
 
     def __init__(self, kind, errno, text, trace):
         super().__init__(f"{kind}: {text}\n{trace}")
@@ -105,6 +107,16 @@ def receive(file):
     return pickle.loads(data)
 
 
+def errno_of(problem):
+    """The errno of an exception; h5py tells it in the text where it raises a RuntimeError."""
+    while problem is not None:
+        told = re.search(r"errno = (\d+)", str(problem))
+        if number := getattr(problem, "errno", None) or told and int(told[1]):
+            return number
+        problem = problem.__context__
+    return None
+
+
 def run(step, names):
     """Executes a step; the value of its last line."""
     tree = ast.parse(step)
@@ -123,7 +135,7 @@ def main():
         try:
             answer = (True, run(step, names))
         except Exception as problem:
-            answer = (False, (type(problem).__name__, getattr(problem, "errno", None), str(problem), traceback.format_exc()))
+            answer = (False, (type(problem).__name__, errno_of(problem), str(problem), traceback.format_exc()))
         send(answers, answer)
 
 
