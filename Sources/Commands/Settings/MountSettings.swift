@@ -50,8 +50,9 @@ package struct MountSettings {
         tree.user = try layers.value(Settings.user)
         tree.group = try layers.value(Settings.group)
         tree.readOnly = try layers.value(Settings.readOnly)
-        tree.fileMode = try layers.value(Settings.fileMode) ?? (tree.readOnly ? 0o444 : 0o644)
-        tree.directoryMode = try layers.value(Settings.directoryMode) ?? (tree.readOnly ? 0o555 : 0o755)
+        let mayWrite: UInt32 = tree.readOnly ? ~0o222 : ~0
+        tree.fileMode = try layers.value(Settings.fileMode) & mayWrite
+        tree.directoryMode = try layers.value(Settings.directoryMode) & mayWrite
         tree.mountPoint = Mounts.absolute(mountPoint)
         tree.programVersion = programVersion
         self.tree = tree

@@ -49,12 +49,12 @@ package enum Settings {
     package static let group = Setting<UInt32>(
         "gid", "Group of all files.", takes: "a group's name or number", default: getgid(), shown: "yours",
         parse: { $0.text.flatMap(groupNumber) })
-    package static let fileMode = Setting<UInt32?>(
-        "file-mode", "Permissions of files.", takes: "permission bits in octal, such as 0640", default: nil,
-        shown: "0644, with --read-only 0444", parse: { permissions($0).map(Optional.some) })
-    package static let directoryMode = Setting<UInt32?>(
-        "dir-mode", "Permissions of folders.", takes: "permission bits in octal, such as 0750", default: nil,
-        shown: "0755, with --read-only 0555", parse: { permissions($0).map(Optional.some) })
+    package static let fileMode = Setting<UInt32>(
+        "file-mode", "Permissions of files; --read-only takes away those to write.",
+        takes: "permission bits in octal, such as 0640", default: 0o644, shown: "0644", parse: permissions)
+    package static let directoryMode = Setting<UInt32>(
+        "dir-mode", "Permissions of folders; --read-only takes away those to write.",
+        takes: "permission bits in octal, such as 0750", default: 0o755, shown: "0755", parse: permissions)
     package static let maxThreads = Setting<Int>(
         "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 64,
         shown: "64", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
