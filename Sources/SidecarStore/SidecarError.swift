@@ -2,6 +2,7 @@
 
 import Files
 import Foundation
+import TensorFile
 
 /// Why a sidecar cannot be read, written or committed: a code to branch on, an errno, a message that says what to do.
 public struct SidecarError: Error, Sendable, CustomStringConvertible {
@@ -31,6 +32,8 @@ public struct SidecarError: Error, Sendable, CustomStringConvertible {
     public let errno: Int32
     public let message: String
     public let cause: (any Error)?
+    /// A sync failed: the system may have dropped bytes and will not say so again, so trying again proves nothing.
+    private(set) var bytesMayBeLost = false
 
     public init(_ code: Code, errno: Int32? = nil, _ message: String, cause: (any Error)? = nil) {
         self.code = code
@@ -53,6 +56,26 @@ public struct SidecarError: Error, Sendable, CustomStringConvertible {
 
     /// A failed system call.
     init(_ error: FileError) { self.init(.io, errno: error.errno, error.message, cause: error) }
+
+    /// What libhdf5 says of a file that users wrote.
+    init(_ error: TensorFileError) {
+        switch error.code {
+        case .tensorChanged: self.init(.tensorChanged, error.message, cause: error)
+        case .fileUnreadable:
+            let cause = error.cause as? SidecarError
+            self.init(.io, errno: cause?.errno ?? EIO, error.message, cause: error)
+        case .systemFailed: self.init(.io, error.message, cause: error)
+        case .invalidFile, .invalidDescription, .tooLarge, .libraryFailed:
+            self.init(.invalidResult, error.message, cause: error)
+        }
+    }
+
+    /// A failed sync.
+    static func sync(_ error: FileError) -> SidecarError {
+        var result = SidecarError(error)
+        result.bytesMayBeLost = true
+        return result
+    }
 
     public var description: String { message }
 }

@@ -1,37 +1,76 @@
 // A committed state of a sidecar, as readers see it.
 
+import Files
+import Synchronization
 import TensorFile
 
 /// A committed state: immutable, and readable as long as it lives once it was prepared for reading.
 public final class SidecarSnapshot: Sendable {
-    /// 1, 2, ...
-    public let commit: Int
-    /// Bytes of the virtual file.
-    public let size: Int64
-    /// Nanoseconds since 1970.
-    public let committedAt: Int64
-    /// Bytes that this state takes on the disk.
-    public let heldBytes: Int64
-    public let layout: SidecarLayout
+    let state: CommittedState
+    private let dataFiles: DataFiles
+    /// The data files by number, once they were opened.
+    private let open = Mutex<[Int64: File]?>(nil)
 
-    init(commit: Int, size: Int64, committedAt: Int64, heldBytes: Int64, layout: SidecarLayout) {
-        self.commit = commit
-        self.size = size
-        self.committedAt = committedAt
-        self.heldBytes = heldBytes
-        self.layout = layout
+    /// 1, 2, ...
+    public var commit: Int { state.number }
+    /// Bytes of the virtual file.
+    public var size: Int64 { state.size }
+    /// Nanoseconds since 1970.
+    public var committedAt: Int64 { state.info.committedAt }
+    /// Bytes that this state takes on the disk.
+    public var heldBytes: Int64 { state.head.heldBytes }
+    public var layout: SidecarLayout { state.info.layout }
+
+    init(_ state: CommittedState, _ dataFiles: DataFiles) {
+        self.state = state
+        self.dataFiles = dataFiles
     }
 
     /// Opens the files that hold the bytes, so that later commits and removals cannot hurt. To be called when a file
     /// is opened for reading; a state that is only listed needs no open files. May be called more than once.
     ///
     /// - Throws: `.outdated` when the state is so old that its files are gone: look it up again; `.damaged`, `.io`.
-    public func prepareForReading() throws(SidecarError) { fatalError() }
+    public func prepareForReading() throws(SidecarError) { _ = try files() }
 
     /// Fills `buffer` with the bytes of the virtual file from `offset` on; gaps and what lies past the end are zeros. Not for the
     /// tensor's range, which is zeros too. Prepares for reading where that was not done.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SidecarError) {
-        fatalError()
+        let files = try files()
+        try state.extents.read(into: buffer, at: offset) { extent, part throws(SidecarError) in
+            guard let file = files[extent.file] else { return }
+            try readAll(file.descriptor, file.path, into: part, at: extent.offset)
+        }
+    }
+
+    func files() throws(SidecarError) -> [Int64: File] {
+        if let files = open.withLock({ $0 }) { return files }
+        let files = try dataFiles.files(of: state.head)
+        return open.withLock {
+            $0 = $0 ?? files
+            return $0 ?? files
+        }
+    }
+}
+
+extension ExtentMap {
+    /// Fills `buffer` with the bytes from virtual offset `offset` on: `read` gets each extent with the part of the buffer for it,
+    /// the rest becomes zeros.
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
+        _ read: (Extent, UnsafeMutableRawBufferPointer) throws(SidecarError) -> Void
+    ) throws(SidecarError) {
+        var done = 0
+        func zeros(to end: Int) {
+            UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end]).initializeMemory(as: UInt8.self, repeating: 0)
+        }
+        let (end, overflow) = offset.addingReportingOverflow(Int64(buffer.count))
+        try forEach(in: offset..<(overflow ? Int64.max : end)) { extent throws(SidecarError) in
+            let start = Int(extent.start - offset)
+            zeros(to: start)
+            done = start + Int(extent.length)
+            try read(extent, UnsafeMutableRawBufferPointer(rebasing: buffer[start..<done]))
+        }
+        zeros(to: buffer.count)
     }
 }
 

@@ -1,10 +1,28 @@
 // What users added to virtual files, in a folder of its own: looked up, written, removed.
 
+import Files
+import Foundation
+import Synchronization
+
 /// The sidecars in a folder, shared with other processes. Thread-safe.
 public final class SidecarStore: Sendable {
     /// Absolute path of the store.
     public let directory: String
     public let readOnly: Bool
+    let helper: any SidecarHelper
+    let calls: any StorageCalls
+    let say: @Sendable (SidecarMessage) -> Void
+    let paths: StorePaths
+    let moved: MovedRecordings
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Sidecars that are there, as far as anybody asked.
+        var folders: [SidecarKey: SidecarFolder] = [:]
+        var figures = SidecarStatistics()
+        /// What was said and need not be said again.
+        var said: Set<String> = []
+    }
 
     /// Touches nothing: the folder is made when something is written.
     ///
@@ -18,32 +36,256 @@ public final class SidecarStore: Sendable {
     ) {
         self.directory = directory
         self.readOnly = readOnly
+        self.helper = helper
+        self.calls = calls
+        self.say = say
+        paths = StorePaths(store: directory)
+        moved = MovedRecordings(paths)
     }
 
     /// `$XDG_STATE_HOME/evh5`, else `~/.local/state/evh5`.
-    public static var defaultDirectory: String { fatalError() }
+    public static var defaultDirectory: String {
+        let environment = ProcessInfo.processInfo.environment
+        // As the XDG Base Directory Specification has it: a relative path is invalid and to be ignored.
+        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") { return state + "/evh5" }
+        return (environment["HOME"] ?? "") + "/.local/state/evh5"
+    }
+
+    // MARK: Reading
 
     /// What is known without work: one or two calls of stat when nothing changed. For listings.
-    public func peek(_ base: SidecarBase) -> SidecarLookup { fatalError() }
+    public func peek(_ base: SidecarBase) -> SidecarLookup {
+        peek(base.key, base.recording) { SidecarStore.fits($0, base) }
+    }
 
     /// As above where the layout is not known yet: a sidecar made for the same content of the recording is taken to fit.
-    public func peek(_ key: SidecarKey, _ recording: RecordingState) -> SidecarLookup { fatalError() }
+    public func peek(_ key: SidecarKey, _ recording: RecordingState) -> SidecarLookup {
+        peek(key, recording) { $0.state.info.recording.isSameContent(as: recording) }
+    }
+
+    private func peek(
+        _ key: SidecarKey, _ recording: RecordingState, _ fits: (SidecarSnapshot) -> Bool
+    ) -> SidecarLookup {
+        do throws(SidecarError) {
+            if let snapshot = try folder(key) {
+                if fits(snapshot), readOnly || snapshot.state.info.key == key { return .fits(snapshot) }
+            } else if moved.find(key, recording, age: 10) == nil {
+                return .none
+            }
+            guard readOnly else { return .needsWork }
+            sayNotShown(key)
+            return .none
+        } catch {
+            complain(error)
+            return .none
+        }
+    }
 
     /// The committed state for this recording and layout, after following a recording that moved and carrying over to another layout
     /// where that is needed; nil when nothing was added, or what was added was set aside (said in the log).
     ///
     /// - Throws: `.busy` when it needs work and somebody writes to it, `.damaged`, `.unknownVersion`, `.io`.
-    public func snapshot(_ base: SidecarBase) throws(SidecarError) -> SidecarSnapshot? { fatalError() }
+    public func snapshot(_ base: SidecarBase) throws(SidecarError) -> SidecarSnapshot? {
+        do throws(SidecarError) {
+            let there = try folder(base.key)
+            if let there, SidecarStore.fits(there, base), readOnly || there.state.info.key == base.key { return there }
+            if there == nil, moved.find(base.key, base.recording, age: 1) == nil { return nil }
+            guard !readOnly else {
+                sayNotShown(base.key)
+                return nil
+            }
+            let locked = try lockForWork(base, .maintenance)
+            defer { locked.removeIfUnused() }
+            try prepare(locked, base)
+            return try folder(base.key)
+        } catch {
+            complain(error)
+            throw error
+        }
+    }
+
+    /// Whether the state belongs to the file as it is now: the tensor has the same place and type, and the recording is the
+    /// same, or the file without additions would be.
+    static func fits(_ snapshot: SidecarSnapshot, _ base: SidecarBase) -> Bool {
+        let info = snapshot.state.info
+        guard info.layout == base.expectation else { return false }
+        return info.recording.isSameContent(as: base.recording) || info.skeletonDigest == base.skeletonDigest
+    }
+
+    /// The committed state in the folder for `key`; nil when there is none.
+    func folder(_ key: SidecarKey) throws(SidecarError) -> SidecarSnapshot? {
+        let known = state.withLock { $0.folders[key] }
+        let folder = known ?? SidecarFolder(path: paths.sidecar(key))
+        guard let snapshot = try folder.current() else {
+            if known != nil { state.withLock { $0.folders[key] = nil } }
+            return nil
+        }
+        if known == nil {
+            let first = state.withLock { state in
+                defer { state.folders[key] = state.folders[key] ?? folder }
+                return state.folders[key] == nil
+            }
+            if first { recoverLeftover(folder.path, key) }
+        }
+        return snapshot
+    }
+
+    /// Puts aside what a killed daemon left behind, when a sidecar is looked at for the first time.
+    private func recoverLeftover(_ folder: String, _ key: SidecarKey) {
+        guard !readOnly, Host.status(SidecarPaths(folder: folder).session) != nil else { return }
+        do throws(SidecarError) {
+            let lock = try FolderLock.take(folder, for: .maintenance, what: "\(key)", patience: 0, calls)
+            try recover(LockedFolder(lock, calls, say))
+        } catch {
+            // Somebody is writing, or it is done by who writes next.
+            return
+        }
+    }
+
+    func recover(_ locked: LockedFolder) throws(SidecarError) {
+        if try locked.recover() { state.withLock { $0.figures.rolledBack += 1 } }
+    }
+
+    // MARK: Writing
 
     /// Opens for writing and takes the lock, which the writer gives back when it is closed.
     ///
     /// - Throws: `.busy`, `.readOnly`, `.io` (ENOSPC, EACCES, EROFS, ...), and what `snapshot` throws.
-    public func openForWriting(_ base: SidecarBase) throws(SidecarError) -> SidecarWriter { fatalError() }
+    public func openForWriting(_ base: SidecarBase) throws(SidecarError) -> SidecarWriter {
+        do throws(SidecarError) {
+            try checkWritable()
+            let locked = try lockForWork(base, .writing)
+            do throws(SidecarError) {
+                try prepare(locked, base)
+                let snapshot = try folder(base.key)
+                state.withLock { $0.figures.writers += 1 }
+                return SidecarWriter(self, locked, base, snapshot)
+            } catch {
+                locked.removeIfUnused()
+                throw error
+            }
+        } catch {
+            complain(error)
+            throw error
+        }
+    }
 
     /// Moves a sidecar to the store's `removed` folder; returns whether there was one.
     ///
     /// - Throws: `.busy` while somebody writes to it, `.readOnly`, `.io`.
-    public func remove(_ base: SidecarBase) throws(SidecarError) -> Bool { fatalError() }
+    public func remove(_ base: SidecarBase) throws(SidecarError) -> Bool {
+        do throws(SidecarError) {
+            let folder = paths.sidecar(base.key)
+            let there = try Host.statusIfThere(folder) != nil
+            guard there || moved.find(base.key, base.recording, age: 1) != nil else { return false }
+            try checkWritable()
+            let locked = try lockForWork(base, .maintenance)
+            try recover(locked)
+            guard Host.status(locked.paths.current) != nil || Host.status(locked.paths.torn) != nil else {
+                locked.removeIfUnused()
+                return false
+            }
+            let target = try locked.remove(to: paths, reason: "it was removed")
+            state.withLock { $0.folders[base.key] = nil }
+            say(
+                SidecarMessage(
+                    .info,
+                    "what was added to \(base.key) was removed; it is kept in '\(target)', `evh5 sidecar restore` brings it back"
+                ))
+            return true
+        } catch {
+            complain(error)
+            throw error
+        }
+    }
 
-    public var statistics: SidecarStatistics { fatalError() }
+    private func checkWritable() throws(SidecarError) {
+        guard !readOnly else {
+            throw SidecarError(.readOnly, "the store '\(directory)' is used read-only: nothing can be added")
+        }
+    }
+
+    /// The lock of the sidecar's folder, which is made if there is none; a folder at the path that the recording had before
+    /// is moved here first.
+    private func lockForWork(
+        _ base: SidecarBase, _ purpose: FolderLock.Purpose
+    ) throws(SidecarError) -> LockedFolder {
+        // Who locks anew after a look may find that somebody else moved the folder meanwhile.
+        for _ in 0..<10 {
+            if Host.status(SidecarPaths(folder: paths.sidecar(base.key)).current) == nil,
+                let old = moved.find(base.key, base.recording, age: 1)
+            {
+                if let locked = try follow(from: old, base, purpose) { return locked }
+                continue
+            }
+            return try LockedFolder.make(paths, base.key, for: purpose, calls, say)
+        }
+        throw SidecarError(.busy, "\(base.key) is being moved: try again")
+    }
+
+    // MARK: Figures and messages
+
+    public var statistics: SidecarStatistics {
+        state.withLock { state in
+            var figures = state.figures
+            figures.directory = directory
+            figures.sidecars = state.folders.count
+            return figures
+        }
+    }
+
+    /// The snapshot of a state that this process committed.
+    func committed(_ key: SidecarKey, _ committed: CommittedState) -> SidecarSnapshot {
+        let folder = state.withLock { state in
+            let folder = state.folders[key] ?? SidecarFolder(path: paths.sidecar(key))
+            state.folders[key] = folder
+            return folder
+        }
+        moved.note(folder.path, committed.info)
+        return folder.committed(committed)
+    }
+
+    func noteCommit() {
+        state.withLock {
+            $0.figures.commits += 1
+            $0.figures.problem = nil
+        }
+    }
+
+    func noteRollBack() { state.withLock { $0.figures.rolledBack += 1 } }
+
+    func noteClosed() { state.withLock { $0.figures.writers -= 1 } }
+
+    /// Remembers why the store does not work; what only one sidecar has is said once.
+    func complain(_ error: SidecarError) {
+        let isNew = state.withLock { state in
+            switch error.code {
+            case .io, .damaged, .unknownVersion:
+                state.figures.problem = error.message
+                return state.said.insert(error.message).inserted
+            case .busy, .readOnly, .invalidResult, .tensorChanged, .outdated, .notFound: return false
+            }
+        }
+        if isNew { say(SidecarMessage(.error, "sidecars: \(error.message)")) }
+    }
+
+    private func sayNotShown(_ key: SidecarKey) {
+        let text =
+            "what was added to \(key) is not shown: the recording has moved or changed since, and the store is used read-only; "
+            + "a mount that may write to '\(directory)' lets it follow"
+        if state.withLock({ $0.said.insert(text).inserted }) { say(SidecarMessage(.warning, text)) }
+    }
+}
+
+extension SidecarBase {
+    /// Tells files without additions apart.
+    var skeletonDigest: UInt64 { Checksum.of(layout.head + layout.tail) }
+
+    /// What a commit says of the file it was made for.
+    func info(at time: Int64) -> CommitInfo {
+        CommitInfo(
+            key: key, recording: recording, fingerprint: RecordingFingerprint.read(key.recordingPath),
+            layout: expectation, skeletonDigest: skeletonDigest, programVersion: programVersion,
+            tensorVersion: tensorVersion, committedAt: time, note: nil)
+    }
 }

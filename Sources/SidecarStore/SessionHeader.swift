@@ -1,0 +1,34 @@
+// What a session starts from, `base.json` beside its data.
+
+import Foundation
+import TensorFile
+
+struct SessionHeader: Codable, Sendable {
+    /// Version of the session's files.
+    var version: UInt32 = SidecarFormat.version
+    /// The number that the session's commit will have; its data file has the same.
+    var commit: Int
+    /// The commit it changes; nil when it begins with the file without additions, whose bytes it holds itself.
+    var base: Int?
+    /// Nanoseconds since 1970.
+    var startedAt: Int64
+    var host: String
+    var process: Int32
+    /// What it was made for; when it was committed is not known yet.
+    var info: CommitInfo
+    /// The store brings a committed state into another layout: the session has no bytes that are not there as well.
+    var carriesOver: Bool
+    /// Bytes at the beginning of its data that nobody wrote: those of the file without additions.
+    var skeletonBytes: Int64
+    /// Records at the beginning of its journal that tell of these.
+    var skeletonRecords: Int64
+
+    static func read(_ path: String) throws(SidecarError) -> SessionHeader? {
+        guard try Host.statusIfThere(path) != nil else { return nil }
+        let bytes = try Host.bytes(path)
+        struct Version: Codable { var version: UInt32 }
+        let version = try JSONText.decode(Version.self, bytes, path).version
+        guard version == SidecarFormat.version else { throw SidecarFormat.unknown(version, path) }
+        return try JSONText.decode(SessionHeader.self, bytes, path)
+    }
+}

@@ -1,0 +1,146 @@
+// Sidecars that must follow their recording: to another path, or into another layout.
+
+import Files
+import Foundation
+
+extension SidecarStore {
+    /// Moves the sidecar in `old`, whose recording moved, to where the recording is now; nil when it is no longer there.
+    func follow(
+        from old: String, _ base: SidecarBase, _ purpose: FolderLock.Purpose
+    ) throws(SidecarError) -> LockedFolder? {
+        let lock: FolderLock
+        do throws(SidecarError) { lock = try FolderLock.take(old, for: purpose, what: "\(base.key)", calls) } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+        try recover(LockedFolder(lock, calls, say))
+        try calls.makeFolderIfMissing(paths.recording(base.key))
+        let target = paths.sidecar(base.key)
+        // A folder that somebody made for writing and did not use is in the way.
+        if Host.status(target) != nil {
+            LockedFolder(
+                try FolderLock.take(target, for: purpose, what: "\(base.key)", calls), calls, say
+            ).removeIfUnused()
+            try calls.makeFolderIfMissing(paths.recording(base.key))
+        }
+        do throws(SidecarError) { try calls.move(old, to: target) } catch {
+            if error.errno == ENOENT { return nil }
+            guard error.errno == ENOTEMPTY || error.errno == EEXIST else { throw error }
+            throw SidecarError(
+                .io, errno: EEXIST,
+                "what was added to \(base.key) is in '\(old)', and cannot follow the recording: '\(target)' holds "
+                    + "sessions that were not committed; move them away with `evh5 sidecar remove` first")
+        }
+        let parent = (old as NSString).deletingLastPathComponent
+        for folder in [paths.recording(base.key), paths.recordings, parent] { try calls.syncFolder(folder) }
+        calls.removeFolderIfEmpty(parent)
+        return LockedFolder(lock.moved(to: target), calls, say)
+    }
+
+    /// Makes the folder's state one that fits `base`, or takes it away when that cannot be done.
+    func prepare(_ locked: LockedFolder, _ base: SidecarBase) throws(SidecarError) {
+        try recover(locked)
+        guard let state = try locked.committed() else { return }
+        let snapshot = SidecarSnapshot(state, DataFiles(folder: locked.folder))
+        if SidecarStore.fits(snapshot, base) {
+            if state.info.key != base.key { try noteMove(locked, state, base) }
+        } else {
+            try carryOver(locked, state, base)
+        }
+    }
+
+    /// Writes down where the recording is now: the same bytes as a new state.
+    private func noteMove(
+        _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase
+    ) throws(SidecarError) {
+        var info = state.info
+        let old = info.key.recordingPath
+        info.key = base.key
+        info.recording = base.recording
+        info.committedAt = StoreTime.now()
+        info.note = "the recording was '\(old)' before"
+        try commitWork(
+            locked,
+            LockedFolder.NewState(
+                number: state.number + 1, size: state.size, info: info, files: state.head.files,
+                extents: state.extents), nil)
+        say(
+            SidecarMessage(
+                .notice, "what was added to \(base.key) followed its recording, which was '\(old)' before"))
+    }
+
+    /// Brings what was added into the layout of `base`, by libhdf5. What cannot be brought is set aside as a whole.
+    private func carryOver(
+        _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase
+    ) throws(SidecarError) {
+        say(SidecarMessage(.info, "\(base.key) changed: what was added to it is carried over to its new layout"))
+        do throws(SidecarError) {
+            var session = try Session.begin(
+                in: locked, base, number: state.number + 1, over: nil, carriesOver: true)
+            try session.seal()
+            let note: String
+            do throws(SidecarError) {
+                note = try helper.carryOver(folder: locked.folder)
+                try helper.verify(folder: locked.folder)
+            } catch {
+                // Nobody's bytes: they are in the state that stands.
+                locked.removeSession(session.paths)
+                throw error
+            }
+            session = try Session.open(session.paths.folder, of: locked.folder, writable: true, calls)
+            let record: DataFileRecord
+            do throws(SidecarError) { record = try session.finishData() } catch {
+                locked.removeSession(session.paths)
+                throw error
+            }
+            var info = session.header.info
+            info.committedAt = StoreTime.now()
+            info.note = note
+            try commitWork(
+                locked,
+                LockedFolder.NewState(
+                    number: state.number + 1, size: session.size, info: info, files: [record],
+                    extents: session.view), session)
+            say(SidecarMessage(.notice, "what was added to \(base.key) was carried over to its new layout: \(note)"))
+        } catch {
+            guard error.code == .invalidResult || error.code == .tensorChanged else { throw error }
+            let target = try locked.remove(to: paths, reason: "it could not be carried over: \(error.message)")
+            say(
+                SidecarMessage(
+                    .warning,
+                    "\(base.key) changed, and what was added to it could not be carried over (\(error.message)); it was set "
+                        + "aside in '\(target)': `evh5 sidecar export` makes a file of it"))
+        }
+    }
+
+    private func commitWork(
+        _ locked: LockedFolder, _ new: LockedFolder.NewState, _ session: Session?
+    ) throws(SidecarError) {
+        do throws(SidecarError) {
+            if let problem = try locked.commit(new, session: session).problem { throw problem }
+        } catch {
+            if let session { locked.removeSession(session.paths) }
+            throw error
+        }
+    }
+}
+
+extension LockedFolder {
+    /// Moves the folder to the store's `removed`; its new path. The lock goes with it.
+    func remove(to store: StorePaths, reason: String) throws(SidecarError) -> String {
+        try? calls.writeFile(paths.reason, Array((reason + "\n").utf8), sync: false)
+        try calls.makeFolderIfMissing(store.removed)
+        let now = StoreTime.now()
+        var target = store.removed + "/" + StorePaths.removedName(folder, at: now)
+        var count = 1
+        while try Host.statusIfThere(target) != nil {
+            count += 1
+            target = "\(store.removed)/\(StorePaths.removedName(folder, at: now))-\(count)"
+        }
+        try calls.move(folder, to: target)
+        let parent = (folder as NSString).deletingLastPathComponent
+        for folder in [store.removed, parent, store.store] { try calls.syncFolder(folder) }
+        calls.removeFolderIfEmpty(parent)
+        return target
+    }
+}
