@@ -225,7 +225,9 @@ struct ExtentMap: Sendable {
             let upper = Array(blocks[position.block][middle...])
             blocks[position.block].removeSubrange(middle...)
             insertBlock(upper, at: position.block + 1)
-            if position.index > middle { position = Position(block: position.block + 1, index: position.index - middle) }
+            if position.index > middle {
+                position = Position(block: position.block + 1, index: position.index - middle)
+            }
         }
         blocks[position.block].insert(extent, at: position.index)
         starts[position.block] = blocks[position.block][0].start

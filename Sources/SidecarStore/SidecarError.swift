@@ -25,6 +25,8 @@ public struct SidecarError: Error, Sendable, CustomStringConvertible {
         case outdated
         /// There is no such sidecar, state or place (ENOENT).
         case notFound
+        /// Something else is where this should be (EEXIST).
+        case exists
     }
 
     public let code: Code
@@ -48,6 +50,7 @@ public struct SidecarError: Error, Sendable, CustomStringConvertible {
                 case .tensorChanged: EPERM
                 case .outdated: ESTALE
                 case .notFound: ENOENT
+                case .exists: EEXIST
                 case .io: (cause as? FileError)?.errno ?? EIO
                 case .invalidResult, .damaged, .unknownVersion: EIO
                 }

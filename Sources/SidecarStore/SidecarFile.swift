@@ -5,38 +5,31 @@ import TensorFile
 
 /// The bytes of a virtual file, the tensor's being zeros.
 public final class SidecarFile: RandomAccessFile {
-    private enum Contents {
-        case snapshot(SidecarSnapshot)
-        case session(Session)
-    }
-
     public let layout: SidecarLayout
-    private var contents: Contents
+    private let snapshot: SidecarSnapshot?
+    private var session: Session?
 
     /// A committed state.
     public init(_ snapshot: SidecarSnapshot) {
         layout = snapshot.layout
-        contents = .snapshot(snapshot)
+        self.snapshot = snapshot
     }
 
     /// A session, `folder`, of the sidecar in the folder `sidecar`.
     init(session folder: String, of sidecar: String, writable: Bool = false) throws(SidecarError) {
         let session = try Session.open(folder, of: sidecar, writable: writable, SystemCalls())
         layout = session.header.info.layout
-        contents = .session(session)
+        self.session = session
+        snapshot = nil
     }
 
-    public func size() throws(SidecarError) -> Int64 {
-        switch contents {
-        case .snapshot(let snapshot): snapshot.size
-        case .session(let session): session.size
-        }
-    }
+    public func size() throws(SidecarError) -> Int64 { session?.size ?? snapshot?.size ?? 0 }
 
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SidecarError) {
-        switch contents {
-        case .snapshot(let snapshot): try snapshot.read(into: buffer, at: offset)
-        case .session(let session): try session.read(into: buffer, at: offset)
+        if let session {
+            try session.read(into: buffer, at: offset)
+        } else {
+            try snapshot?.read(into: buffer, at: offset)
         }
     }
 
@@ -57,12 +50,7 @@ public final class SidecarFile: RandomAccessFile {
     func seal() throws(SidecarError) { try change { session throws(SidecarError) in try session.seal() } }
 
     private func change(_ body: (inout Session) throws(SidecarError) -> Void) throws(SidecarError) {
-        guard case .session(var session) = contents else {
-            throw SidecarError(.readOnly, "a committed state is never changed")
-        }
-        // Only one holder, so that the session's map is changed in place.
-        contents = .snapshot(SidecarFile.nothing)
-        defer { contents = .session(session) }
-        try body(&session)
+        guard session != nil else { throw SidecarError(.readOnly, "a committed state is never changed") }
+        try body(&session!)
     }
 }

@@ -1,5 +1,7 @@
 // Work on files that users wrote, by libhdf5: where a crash of the library does no harm.
 
+import TensorFile
+
 /// Checks and converts what users wrote. A daemon's implementation starts a child process that runs
 /// `InProcessSidecarHelper`; called without locks held that a child would need.
 public protocol SidecarHelper: Sendable {
@@ -7,6 +9,9 @@ public protocol SidecarHelper: Sendable {
     ///
     /// - Throws: `.invalidResult`, `.tensorChanged`; others when it could not be checked.
     func verify(folder: String) throws(SidecarError)
+
+    /// Checks the committed state `commit` in `folder` in the same way.
+    func verify(folder: String, commit: Int) throws(SidecarError)
 
     /// Brings what was added from the committed state in `folder` into the session prepared there, whose layout is another.
     ///
@@ -19,7 +24,33 @@ public protocol SidecarHelper: Sendable {
 public struct InProcessSidecarHelper: SidecarHelper {
     public init() {}
 
-    public func verify(folder: String) throws(SidecarError) { fatalError() }
+    public func verify(folder: String) throws(SidecarError) {
+        try verify(SidecarFile(session: SidecarPaths(folder: folder).session, of: folder))
+    }
 
-    public func carryOver(folder: String) throws(SidecarError) -> String { fatalError() }
+    public func verify(folder: String, commit: Int) throws(SidecarError) {
+        let path = SidecarPaths(folder: folder).commit(commit)
+        try verify(SidecarFile(try SidecarSnapshot.read(path, in: folder)))
+    }
+
+    private func verify(_ file: SidecarFile) throws(SidecarError) {
+        do throws(TensorFileError) { try AddedContents.verify(file, file.layout) } catch { throw SidecarError(error) }
+    }
+
+    public func carryOver(folder: String) throws(SidecarError) -> String {
+        let paths = SidecarPaths(folder: folder)
+        let old = SidecarFile(try SidecarSnapshot.read(paths.current, in: folder))
+        let new = try SidecarFile(session: paths.session, of: folder, writable: true)
+        throw SidecarError(.invalidResult, "\(old) \(new)")
+    }
+}
+
+extension SidecarSnapshot {
+    /// The state in the commit file `path` of the sidecar in `folder`, which must be there.
+    static func read(_ path: String, in folder: String) throws(SidecarError) -> SidecarSnapshot {
+        guard let state = try CommittedState.read(path) else {
+            throw SidecarError(.notFound, "there is no state '\(path)'")
+        }
+        return SidecarSnapshot(state, DataFiles(folder: folder))
+    }
 }

@@ -27,7 +27,7 @@ extension SidecarStore {
             if error.errno == ENOENT { return nil }
             guard error.errno == ENOTEMPTY || error.errno == EEXIST else { throw error }
             throw SidecarError(
-                .io, errno: EEXIST,
+                .exists,
                 "what was added to \(base.key) is in '\(old)', and cannot follow the recording: '\(target)' holds "
                     + "sessions that were not committed; move them away with `evh5 sidecar remove` first")
         }

@@ -263,7 +263,7 @@ public final class SidecarStore: Sendable {
             case .io, .damaged, .unknownVersion:
                 state.figures.problem = error.message
                 return state.said.insert(error.message).inserted
-            case .busy, .readOnly, .invalidResult, .tensorChanged, .outdated, .notFound: return false
+            case .busy, .readOnly, .invalidResult, .tensorChanged, .outdated, .notFound, .exists: return false
             }
         }
         if isNew { say(SidecarMessage(.error, "sidecars: \(error.message)")) }

@@ -54,7 +54,9 @@ final class StorageFile: Sendable {
     }
 
     func truncate(to size: Int64) throws(SidecarError) {
-        do throws(FileError) { try calls.truncate(descriptor, to: size, path: path) } catch { throw SidecarError(error) }
+        do throws(FileError) { try calls.truncate(descriptor, to: size, path: path) } catch {
+            throw SidecarError(error)
+        }
     }
 
     func sync() throws(SidecarError) {
@@ -84,7 +86,8 @@ func readAll(
         }
         guard count > 0 else {
             throw SidecarError(
-                .damaged, "'\(path)' ends at byte \(offset + Int64(done)): it is shorter than it was when it was committed")
+                .damaged,
+                "'\(path)' ends at byte \(offset + Int64(done)): it is shorter than it was when it was committed")
         }
         done += count
     }
