@@ -57,7 +57,15 @@ let package = Package(
             name: "ContentsFixture", dependencies: ["TensorFile"], path: "Tests/ContentsFixture", swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
-            name: "SidecarStoreTests", dependencies: ["SidecarStore", "TensorFile", "Files"], swiftSettings: strict),
+            name: "SidecarStoreTests",
+            dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .target(
+            name: "SidecarFixture", dependencies: ["SidecarStore", "TensorFile", "Files"], path: "Tests/SidecarFixture",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sidecar-fixture", dependencies: ["SidecarFixture", "SidecarStore"], path: "Tests/SidecarFixtureTool",
+            swiftSettings: strict),
         .testTarget(
             name: "VirtualTreeTests", dependencies: ["VirtualTree", "SidecarStore", "Tensors", "Recordings"],
             swiftSettings: strict),

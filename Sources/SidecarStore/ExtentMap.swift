@@ -1,16 +1,23 @@
 // Which bytes of a virtual file lie where: an ordered map from virtual offsets to runs of bytes in data files.
 
 /// A run of bytes of the virtual file that lie one after the other in one data file.
-struct Extent: Hashable, Sendable, BitwiseCopyable {
+package struct Extent: Hashable, Sendable, BitwiseCopyable {
     /// Offset in the virtual file.
-    var start: Int64
-    var length: Int64
+    package var start: Int64
+    package var length: Int64
     /// The data file's number.
-    var file: Int64
+    package var file: Int64
     /// Offset in the data file.
-    var offset: Int64
+    package var offset: Int64
 
-    var end: Int64 { start + length }
+    package init(start: Int64, length: Int64, file: Int64, offset: Int64) {
+        self.start = start
+        self.length = length
+        self.file = file
+        self.offset = offset
+    }
+
+    package var end: Int64 { start + length }
 
     /// The part of it in `range`, which it meets.
     func clamped(to range: Range<Int64>) -> Extent {
@@ -29,19 +36,19 @@ struct Extent: Hashable, Sendable, BitwiseCopyable {
 ///
 /// They are kept in blocks of a few hundred, so that a change moves kilobytes however many there are; copies share the blocks that neither
 /// side changed since.
-struct ExtentMap: Sendable {
+package struct ExtentMap: Sendable {
     private static let blockLimit = 512
 
     /// None is empty.
     private var blocks: [[Extent]] = []
     /// The start of each block's first extent.
     private var starts: [Int64] = []
-    private(set) var count = 0
+    package private(set) var count = 0
 
-    init() {}
+    package init() {}
 
     /// Takes extents that are sorted and do not overlap; nil when they are not, are empty, or leave 0..<Int64.max.
-    init?(sorted extents: some Sequence<Extent>) {
+    package init?(sorted extents: some Sequence<Extent>) {
         var last: Int64 = 0
         for extent in extents {
             guard extent.start >= last, extent.length > 0, extent.offset >= 0, extent.file > 0 else { return nil }
@@ -53,7 +60,7 @@ struct ExtentMap: Sendable {
     }
 
     /// Where the last extent ends; 0 when there is none.
-    var end: Int64 { blocks.last?.last?.end ?? 0 }
+    package var end: Int64 { blocks.last?.last?.end ?? 0 }
 
     private mutating func append(_ extent: Extent) {
         if let last = blocks.indices.last, blocks[last].count < ExtentMap.blockLimit {
@@ -102,7 +109,7 @@ struct ExtentMap: Sendable {
     }
 
     /// Calls `body` with the extents in `range`, in order and cut to it.
-    func forEach<E: Error>(in range: Range<Int64>, _ body: (Extent) throws(E) -> Void) throws(E) {
+    package func forEach<E: Error>(in range: Range<Int64>, _ body: (Extent) throws(E) -> Void) throws(E) {
         var position = position(after: range.lowerBound)
         while position.block < blocks.count {
             let extent = blocks[position.block][position.index]
@@ -113,12 +120,12 @@ struct ExtentMap: Sendable {
     }
 
     /// Calls `body` with all extents, in order.
-    func forEach<E: Error>(_ body: (Extent) throws(E) -> Void) throws(E) {
+    package func forEach<E: Error>(_ body: (Extent) throws(E) -> Void) throws(E) {
         for block in blocks { for extent in block { try body(extent) } }
     }
 
     /// The first extent of the data file `file` in `range`, cut to it.
-    func first(of file: Int64, in range: Range<Int64>) -> Extent? {
+    package func first(of file: Int64, in range: Range<Int64>) -> Extent? {
         var position = position(after: range.lowerBound)
         while position.block < blocks.count {
             let extent = blocks[position.block][position.index]
@@ -130,7 +137,7 @@ struct ExtentMap: Sendable {
     }
 
     /// Bytes that extents have in each data file.
-    func bytesByFile() -> [Int64: Int64] {
+    package func bytesByFile() -> [Int64: Int64] {
         var bytes: [Int64: Int64] = [:]
         forEach { bytes[$0.file, default: 0] += $0.length }
         return bytes
@@ -139,7 +146,7 @@ struct ExtentMap: Sendable {
     // MARK: Changing
 
     /// Puts an extent into its place; what was there before is cut away. Joins it with neighbours that it continues.
-    mutating func insert(_ extent: Extent) {
+    package mutating func insert(_ extent: Extent) {
         guard extent.length > 0 else { return }
         if let last = blocks.indices.last, extent.start >= end {
             let index = blocks[last].count - 1
@@ -170,7 +177,7 @@ struct ExtentMap: Sendable {
     }
 
     /// Leaves zeros in `range`.
-    mutating func remove(_ range: Range<Int64>) {
+    package mutating func remove(_ range: Range<Int64>) {
         guard !range.isEmpty else { return }
         var position = position(after: range.lowerBound)
         guard position.block < blocks.count else { return }

@@ -85,10 +85,7 @@ final class LockedFolder: Sendable {
     /// - Throws: `.damaged` when there is none though there was one, or it is not as it was written; `.unknownVersion`.
     func committed() throws(SidecarError) -> CommittedState? {
         if let state = try CommittedState.read(paths.current) { return state }
-        // The first commit may have been interrupted before it counted. Once one counts there is a manifest.
-        guard try Host.numbers(paths.commits).count <= 1, Host.status(paths.manifest) == nil else {
-            throw SidecarFormat.damaged(paths.current, "it is missing")
-        }
+        guard !paths.wasCommitted else { throw SidecarFormat.damaged(paths.current, "it is missing") }
         return nil
     }
 

@@ -15,6 +15,16 @@ public final class SidecarFile: RandomAccessFile {
         self.snapshot = snapshot
     }
 
+    /// The committed state in a sidecar's folder.
+    package static func current(in folder: String) throws(SidecarError) -> SidecarFile {
+        SidecarFile(try SidecarSnapshot.read(SidecarPaths(folder: folder).current, in: folder))
+    }
+
+    /// The open session in a sidecar's folder.
+    package static func session(in folder: String, writable: Bool) throws(SidecarError) -> SidecarFile {
+        try SidecarFile(session: SidecarPaths(folder: folder).session, of: folder, writable: writable)
+    }
+
     /// A session, `folder`, of the sidecar in the folder `sidecar`.
     init(session folder: String, of sidecar: String, writable: Bool = false) throws(SidecarError) {
         let session = try Session.open(folder, of: sidecar, writable: writable, SystemCalls())
@@ -47,7 +57,7 @@ public final class SidecarFile: RandomAccessFile {
     }
 
     /// Notes for other processes all that was written.
-    func seal() throws(SidecarError) { try change { session throws(SidecarError) in try session.seal() } }
+    package func seal() throws(SidecarError) { try change { session throws(SidecarError) in try session.seal() } }
 
     private func change(_ body: (inout Session) throws(SidecarError) -> Void) throws(SidecarError) {
         guard session != nil else { throw SidecarError(.readOnly, "a committed state is never changed") }

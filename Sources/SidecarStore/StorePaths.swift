@@ -70,6 +70,17 @@ struct SidecarPaths: Sendable, Hashable {
     func data(_ number: Int64) -> String { "\(data)/\(number)" }
 }
 
+extension SidecarPaths {
+    /// Whether a folder without `current` had one: the first commit may have been interrupted before it counted, but once one
+    /// counted there is a manifest.
+    var wasCommitted: Bool {
+        Host.status(manifest) != nil || ((try? Host.numbers(commits)) ?? []).count > 1
+    }
+
+    /// The last of the kept states.
+    var lastCommit: Int? { ((try? Host.numbers(commits)) ?? []).last }
+}
+
 /// Where things are in the folder of a session, open or torn.
 struct SessionPaths: Sendable, Hashable {
     let folder: String

@@ -99,19 +99,16 @@ extension SidecarEntry {
                 current = head.number
             }
         } catch { problem = error.message }
-        for number in (try? Host.numbers(paths.commits)) ?? [] where number <= current ?? number {
-            do throws(SidecarError) {
-                guard let head = try CommittedState.readHead(paths.commit(number)) else { continue }
-                info = info ?? head.info
-                commits.append(Commit(head))
-            } catch { problem = problem ?? error.message }
+        if current == nil, problem == nil, paths.wasCommitted, let last = paths.lastCommit {
+            problem = "'\(paths.current)' is missing: `evh5 sidecar restore --commit \(last)` brings it back"
         }
-        if current == nil, let last = commits.last, problem == nil {
-            if commits.count > 1 || Host.status(paths.manifest) != nil {
-                problem = "'\(paths.current)' is missing: `evh5 sidecar restore --commit \(last.commit)` brings it back"
-            } else {
-                // Never committed: it stopped before.
-                commits = []
+        if current != nil || problem != nil {
+            for number in (try? Host.numbers(paths.commits)) ?? [] where number <= current ?? number {
+                do throws(SidecarError) {
+                    guard let head = try CommittedState.readHead(paths.commit(number)) else { continue }
+                    info = info ?? head.info
+                    commits.append(Commit(head))
+                } catch { problem = problem ?? error.message }
             }
         }
         for name in (try? Host.names(paths.torn)) ?? [] {

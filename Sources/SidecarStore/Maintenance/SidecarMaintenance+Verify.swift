@@ -63,7 +63,8 @@ extension SidecarMaintenance {
             }
         }
         let current = read(paths.current)
-        if current == nil, check.problems.isEmpty, Host.status(paths.manifest) != nil {
+        if current == nil, check.problems.isEmpty {
+            guard paths.wasCommitted else { return [] }
             check.problems.append("'\(paths.current)' is missing")
         }
         for number in (try? Host.numbers(paths.commits)) ?? [] where number <= current?.number ?? number {

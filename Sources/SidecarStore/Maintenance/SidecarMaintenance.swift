@@ -22,7 +22,8 @@ public struct SidecarMaintenance: Sendable {
         self.say = say
     }
 
-    /// All sidecars, those in use first, sorted by name; none when there is no store.
+    /// All sidecars, those in use first, sorted by name; none when there is no store. Sessions that killed daemons left behind are put
+    /// aside first, where the store can be written to.
     ///
     /// - Throws: `.io` when the store is there and cannot be read.
     public func list() throws(SidecarError) -> [SidecarEntry] {
@@ -30,6 +31,7 @@ public struct SidecarMaintenance: Sendable {
         for recording in try Host.names(paths.recordings) {
             for sidecar in try Host.names(paths.recordings + "/" + recording) {
                 let name = recording + "/" + sidecar
+                recoverLeftover(paths.recordings + "/" + name)
                 let entry = SidecarEntry(paths.recordings + "/" + name, name: name, isRemoved: false)
                 // A folder that was made for writing and in which nothing was written yet.
                 if entry.key != nil || entry.problem != nil { entries.append(entry) }
@@ -39,6 +41,19 @@ public struct SidecarMaintenance: Sendable {
             entries.append(SidecarEntry(paths.removed + "/" + name, name: "removed/" + name, isRemoved: true))
         }
         return entries
+    }
+
+    private func recoverLeftover(_ folder: String) {
+        guard Host.status(SidecarPaths(folder: folder).session) != nil else { return }
+        do throws(SidecarError) {
+            let lock = try FolderLock.take(folder, for: .maintenance, what: folder, patience: 0, calls)
+            let locked = LockedFolder(lock, calls, say)
+            try locked.recover()
+            locked.removeIfUnused()
+        } catch {
+            // Somebody is writing, or the store cannot be written to.
+            return
+        }
     }
 
     /// The bytes of a state, for an export. Nothing is locked: what was opened stays readable.

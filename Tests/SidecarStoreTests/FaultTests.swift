@@ -1,0 +1,202 @@
+// Every system call that changes the store goes wrong in turn: what is committed afterwards is the old state or the new one,
+// byte for byte, and nothing that was committed is gone.
+
+import Files
+import Foundation
+import SidecarFixture
+import SidecarStore
+import Synchronization
+import Testing
+
+/// What a user does with a store. `reached` is told the content of each state that is asked for and, once that succeeded, that it is
+/// there: nil when there is to be none.
+struct Scenario: Sendable, CustomTestStringConvertible {
+    typealias Reached = (FileModel?, _ isThere: Bool) -> Void
+
+    let testDescription: String
+    /// Sessions that were committed before.
+    var before = 0
+    var frames = 3
+    /// What is done before, undisturbed, besides these sessions.
+    var prepare: @Sendable (Place) throws -> Void = { _ in }
+    let run: @Sendable (Place, SidecarStore, any StorageCalls, Reached) throws -> Void
+
+    static let all: [Scenario] = [
+        Scenario(testDescription: "create") { place, store, _, reached in
+            try sessions(0...0, place, store, reached)
+        },
+        Scenario(testDescription: "grow", before: 4) { place, store, _, reached in
+            try sessions(4...4, place, store, reached)
+        },
+        Scenario(testDescription: "overwrite", before: 1) { place, store, _, reached in
+            try sessions(1...1, place, store, reached)
+        },
+        Scenario(testDescription: "holes and head", before: 2) { place, store, _, reached in
+            try sessions(2...2, place, store, reached)
+        },
+        Scenario(testDescription: "shrink", before: 3) { place, store, _, reached in
+            try sessions(3...3, place, store, reached)
+        },
+        Scenario(testDescription: "commit twice in one opening", before: 1) { place, store, _, reached in
+            var model = SessionSeries.state(before: 1, try place.base().layout)
+            let writer = try store.openForWriting(place.base())
+            defer { writer.close() }
+            for number in 1...2 {
+                let edits = SessionSeries.edits(number, &model)
+                reached(model, false)
+                try writer.apply(edits)
+                _ = try writer.commit(final: number == 2)
+                reached(model, true)
+            }
+        },
+        Scenario(testDescription: "compaction", before: 7) { place, store, _, reached in
+            try sessions(7...8, place, store, reached)
+        },
+        Scenario(testDescription: "old states removed", before: 11) { place, store, _, reached in
+            try sessions(11...11, place, store, reached)
+        },
+        Scenario(testDescription: "remove", before: 2) { place, store, _, reached in
+            reached(nil, false)
+            _ = try store.remove(place.base())
+            reached(nil, true)
+        },
+        Scenario(
+            testDescription: "restore what was removed", before: 2,
+            prepare: { place in _ = try place.store().remove(place.base()) }
+        ) { place, _, calls, reached in
+            let maintenance = SidecarMaintenance(directory: place.directory, helper: place.helper, calls: calls)
+            let entry = try maintenance.list().first { $0.removed != nil }
+            reached(SessionSeries.state(before: 2, try place.base().layout), false)
+            _ = try maintenance.restore(entry!)
+            reached(SessionSeries.state(before: 2, try place.base().layout), true)
+        },
+        Scenario(testDescription: "restore an earlier state", before: 3) { place, _, calls, reached in
+            let maintenance = SidecarMaintenance(directory: place.directory, helper: place.helper, calls: calls)
+            let entry = try maintenance.list().first
+            reached(SessionSeries.state(before: 2, try place.base().layout), false)
+            _ = try maintenance.restore(entry!, commit: 2)
+            reached(SessionSeries.state(before: 2, try place.base().layout), true)
+        },
+        Scenario(
+            testDescription: "follow a recording that moved", before: 2,
+            prepare: { place in
+                rename(place.recording, place.recording + ".moved")
+            }
+        ) { place, store, _, reached in
+            let base = try SidecarFixture.base(place.recording + ".moved")
+            _ = try store.snapshot(base)
+        },
+        Scenario(testDescription: "carry over to another layout", before: 2, frames: 5) {
+            place, store, _, reached in
+            _ = try store.snapshot(place.base(frames: 5))
+        },
+    ]
+
+    private static func sessions(
+        _ numbers: ClosedRange<Int>, _ place: Place, _ store: SidecarStore, _ reached: Reached
+    ) throws {
+        var model = SessionSeries.state(before: numbers.lowerBound, try place.base().layout)
+        for number in numbers {
+            let edits = SessionSeries.edits(number, &model)
+            reached(model, false)
+            try store.session(place.base(), edits)
+            reached(model, true)
+        }
+    }
+}
+
+@Suite struct FaultTests {
+    static let faults: [(FaultyCalls.Fault, String)] = [
+        (.fails(EIO), "EIO"), (.fails(ENOSPC), "ENOSPC"), (.lies(EIO), "EIO although done"), (.crash, "crash"),
+        (.shortWrite, "short write"),
+    ]
+
+    @Test(arguments: Scenario.all)
+    func everyCallFailsInTurn(_ scenario: Scenario) throws {
+        let template = try Template(scenario)
+        for (fault, name) in FaultTests.faults {
+            var number = 1
+            while try check(scenario, template, fault, name, at: number) { number += 1 }
+            #expect(number > 5, "\(name): no call was disturbed")
+        }
+    }
+
+    /// The place that a scenario begins with; copied for each run.
+    final class Template: Sendable {
+        let place: Place
+
+        init(_ scenario: Scenario) throws {
+            place = try Place()
+            let store = place.store()
+            var model = FileModel(try place.base().layout)
+            for number in 0..<scenario.before {
+                try store.session(place.base(), SessionSeries.edits(number, &model))
+            }
+            try scenario.prepare(place)
+        }
+    }
+
+    /// Lets call `number` of the scenario go wrong; false when there are not so many calls.
+    private func check(
+        _ scenario: Scenario, _ template: Template, _ fault: FaultyCalls.Fault, _ name: String, at number: Int
+    ) throws -> Bool {
+        let place = template.place
+        let directory = place.directory
+        let saved = place.path + "/saved"
+        if !exists(saved) {
+            if exists(directory) { try copy(directory, saved) } else { mkdir(saved, 0o700) }
+        }
+        try? FileManager.default.removeItem(atPath: directory)
+        if !names(saved).isEmpty { try copy(saved, directory) }
+
+        let old = names(saved).isEmpty ? nil : try base(place, scenario, before: true)
+        var possible: [FileModel?] = [old]
+        let calls = FaultyCalls(fault, at: number)
+        do {
+            let store = place.store(calls)
+            try scenario.run(place, store, calls) { model, isThere in
+                if isThere { possible = [model] } else { possible.append(model) }
+            }
+        } catch is SidecarError {}
+        if scenario.testDescription.hasPrefix("carry over") {
+            // Either is as good: the next look carries over.
+            var model = FileModel(try place.base(frames: 5).layout)
+            let old = SessionSeries.state(before: 2, try place.base().layout)
+            model.apply([.write(Int64(model.tailOffset), Array(old.bytes[old.tailOffset...]))])
+            model.apply([.size(Int64(model.tailOffset + old.bytes.count - old.tailOffset))])
+            model.apply([model.finish])
+            possible = [model]
+        }
+        let where_ = "\(name) at call \(number), \(calls.log.indices.contains(number - 1) ? calls.log[number - 1] : "")"
+
+        // Another process, and all is well again.
+        let store = place.store()
+        let path = scenario.testDescription.hasPrefix("follow") ? place.recording + ".moved" : place.recording
+        let base = try SidecarFixture.base(path, frames: scenario.frames)
+        let found = try store.model(base)
+        #expect(possible.contains(found), "\(where_)")
+        for entry in try place.maintenance.list() {
+            #expect(entry.problem == nil, "\(where_)")
+            #expect(place.maintenance.verify(entry).problems == [], "\(where_)")
+        }
+        if scenario.testDescription == "remove", found == nil {
+            let entry = try #require(try place.maintenance.list().first { $0.removed != nil }, "\(where_)")
+            #expect(try FileModel(place.maintenance.open(entry, .current)) == old, "\(where_)")
+        }
+        // It can be written to as before.
+        var model = found ?? FileModel(base.layout)
+        try store.session(base, model.change([.write(Int64(model.bytes.count), pattern(700, 99))]))
+        #expect(try place.store().model(base) == model, "\(where_)")
+        return number <= calls.count
+    }
+
+    /// What is committed before a scenario.
+    private func base(_ place: Place, _ scenario: Scenario, before: Bool) throws -> FileModel? {
+        scenario.testDescription == "restore what was removed"
+            ? nil : SessionSeries.state(before: scenario.before, try layout())
+    }
+
+    private func copy(_ from: String, _ to: String) throws {
+        try FileManager.default.copyItem(atPath: from, toPath: to)
+    }
+}
