@@ -376,6 +376,34 @@ def test_killed_while_carrying_over(mount, library, source, tmp_path, measured):
     edits.change_and_delete(path)
 
 
+@pytest.mark.parametrize("how", ["SIGTERM", "lazy unmount"])
+def test_a_mount_that_ends_under_a_writer(mount, library, evh5, tmp_path, how):
+    """Its session is rolled back, or, where the writer can go on, committed when it closes; close says which."""
+    store = tmp_path / "store"
+    where = mount(library, "--sidecars", store)
+    path = where / SPEC / "evt3.h5"
+    edits.tutorial(path)
+    before, pid = contents(path), where.pid
+    with Program(locks=False) as writer:
+        writer.do("file = h5py.File(path, 'r+')\nfile['new'] = np.arange(100000)\nfile.flush()", path=str(path))
+        if how == "SIGTERM":
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(0.5)
+        else:
+            evh5.run("unmount", "--lazy", where.point, check=0)
+        try:
+            writer.do("file['newer'] = 1\nfile.close()")
+            committed = True
+        except (Failed, Ended):
+            committed = False
+    where = mount(library, "--sidecars", store, point=where.point)
+    after = contents(path)
+    if committed:
+        assert after.pop("/new") and after.pop("/newer")
+    same(after, before)
+    edits.attributes(path)
+
+
 def test_mounts_that_died_are_no_obstacle(mount, library, tmp_path):
     """A leftover session of a killed daemon, and nobody opens the file until much later: a listing, a status and a remove work."""
     store = tmp_path / "store"

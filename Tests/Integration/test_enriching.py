@@ -238,6 +238,28 @@ def test_the_store_can_be_copied_elsewhere(mount, library, store, tmp_path):
     same(after, before)
 
 
+def test_recordings_of_any_name(mount, source, store, small):
+    from toolbox import encoders
+
+    names = ["événement_日本", "a b", "quo'te\"", "new\nline", "percent%41", "comma,eq=1", "plus+plus", "l" * 251, "-rf", "..dots"]
+    for name in names:
+        encoders.write(source / f"{name}.raw", "evt2", small[:500])
+    spec = "histo,downsample=2,dtype=uint8,max_incr_per_pixel=3.25/1ms,max_duration=10ms,start_ts=2ms"
+    where = mount(source, "--sidecars", store)
+    for name in names:
+        for place in ("histo/1ms/{}.h5", spec + "/{}_0.h5"):
+            if len(os.path.basename(place.format(name))) <= 255:
+                with h5py.File(os.fsencode(where / place.format(name)), "r+") as file:
+                    file["path"] = place.format(name)
+    where.stop()
+    where = mount(source, "--sidecars", store)
+    for name in names:
+        for place in ("histo/1ms/{}.h5", spec + "/{}_0.h5"):
+            if len(os.path.basename(place.format(name))) <= 255:
+                with h5py.File(os.fsencode(where / place.format(name))) as file:
+                    assert file["path"][()].decode() == place.format(name)
+
+
 def test_status_and_default_store(mount, library, evh5):
     """Without --sidecars the store is the user's own, below XDG_STATE_HOME."""
     path = mount(library) / "histo/77ms/evt3.h5"

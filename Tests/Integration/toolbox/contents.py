@@ -107,5 +107,15 @@ def same(got, want, what=""):
     if got == want:
         return
     names = [name for name in sorted(set(got) | set(want)) if got.get(name, "absent") != want.get(name, "absent")]
-    lines = [f"{name}: {str(got.get(name, 'absent'))[:300]}\n    instead of {str(want.get(name, 'absent'))[:300]}" for name in names[:8]]
-    raise AssertionError("\n".join([f"{what}: {len(names)} of {len(want)} objects differ", *lines, *(["..."] if len(names) > 8 else [])]))
+    lines = [f"  {name}: {one}\n    instead of {other}" for name in names[:8] for one, other in [_differing(got.get(name, "absent"), want.get(name, "absent"))]]
+    raise AssertionError("\n".join([f"{what}: {len(names)} of {len(want)} objects differ", *lines, *(["  ..."] if len(names) > 8 else [])]))
+
+
+def _differing(one, other):
+    """Both, shortened; of attributes only those that differ."""
+    if isinstance(one, tuple) and isinstance(other, tuple) and one[:-1] == other[:-1]:
+        one, other = one[-1], other[-1]
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        one, other = ({key: entry.get(key, "absent") for key in keys} for entry in (one, other))
+    return str(one)[:300], str(other)[:300]
