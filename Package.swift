@@ -59,7 +59,7 @@ let package = Package(
         .testTarget(
             name: "SidecarStoreTests",
             dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files"],
-            exclude: ["Fixtures"], swiftSettings: strict),
+            swiftSettings: strict),
         .target(
             name: "SidecarFixture", dependencies: ["SidecarStore", "TensorFile", "Files"], path: "Tests/SidecarFixture",
             swiftSettings: strict),

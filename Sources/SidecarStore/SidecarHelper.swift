@@ -40,7 +40,9 @@ public struct InProcessSidecarHelper: SidecarHelper {
     public func carryOver(folder: String) throws(SidecarError) -> String {
         let old = try SidecarFile.current(in: folder)
         let new = try SidecarFile.session(in: folder, writable: true)
-        throw SidecarError(.invalidResult, "\(old) \(new)")
+        do throws(TensorFileError) {
+            return try AddedContents.carryOver(from: old, old.layout, into: new, new.layout).note
+        } catch { throw SidecarError(error) }
     }
 }
 
