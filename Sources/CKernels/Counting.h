@@ -19,18 +19,21 @@ EVH5_INLINE void count_up(uint8_t *counter) {
 }
 
 enum {
+    /// How many are counted at once: as many as are decoded at once, or fewer.
+    EVH5_AT_ONCE = 16,
     /// Cells that wait before the first of them are counted: none is read while its store is under way.
     EVH5_WAITING = 64,
     /// Cells that are decoded until all are counted: few enough to leave the first level cache to the counters.
     EVH5_COUNTED = 1024,
 };
 
-/// Counts 16 of the cells from `counted` to `written` when enough wait; returns up to where cells are counted now.
-EVH5_INLINE size_t count_some(const uint32_t *cells, size_t counted, size_t written, uint8_t *counters) {
-    if (written < counted + EVH5_WAITING) return counted;
+/// Counts some of the cells from `counted` to `written` when at least `least` wait; returns up to where cells are counted now.
+EVH5_INLINE size_t count_some(
+    const uint32_t *cells, size_t counted, size_t written, const size_t least, uint8_t *counters) {
+    if (written < counted + least) return counted;
 #pragma clang loop unroll(full)
-    for (size_t i = 0; i < 16; i++) count_up(counters + cells[counted + i]);
-    return counted + 16;
+    for (size_t i = 0; i < EVH5_AT_ONCE; i++) count_up(counters + cells[counted + i]);
+    return counted + EVH5_AT_ONCE;
 }
 
 #endif

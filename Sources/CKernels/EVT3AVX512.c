@@ -1,6 +1,7 @@
 // EVT3 words to cells, 16 words at a time: each type of word is a mask, and what stays until it is set again (row, low time,
 // vector base) is spread over the lanes after it by a permutation.
 #include "EVT3.h"
+#include "Counting.h"
 #include "EVT3Time.h"
 
 #if EVH5_HAS_AVX512
@@ -30,13 +31,20 @@ EVH5_AVX512 EVH5_INLINE __m512i running_sum(__m512i v) {
     return _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
 }
 
+/// Cells that were decoded before and wait to be counted: how many, and how many of them are counted.
+struct waiting_cells {
+    const uint32_t *cells;
+    size_t count, counted;
+    uint8_t *counters;
+};
+
 /// What becomes of the events.
 enum target { CELLS, TIMED_CELLS, COUNTS };
 
 EVH5_AVX512 EVH5_INLINE size_t decode(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count, uint32_t *places, uint32_t *masks,
-    size_t *vector_count, const enum target target) {
+    size_t *vector_count, struct waiting_cells *waiting, const enum target target) {
     const int timed = target == TIMED_CELLS;
     const __m512i width = _mm512_set1_epi32((int)placement->width), height = _mm512_set1_epi32((int)placement->height);
     const __m512i columns = _mm512_set1_epi32((int)placement->columns), on = _mm512_set1_epi32((int)placement->on);
@@ -56,7 +64,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     __m512i t = _mm512_set1_epi32((int)low);
     __m512i delta = zero;
     __m512i high_word = _mm512_set1_epi32(0x8000 | (int)(high >> 12 & 0xFFF));
-    size_t i = 0, n = 0, many = 0;
+    size_t i = 0, n = 0, many = 0, counted = 0;
     // Where the low time was last set; `unset` when that was before these words.
     const size_t unset = SIZE_MAX;
     size_t low_at = unset;
@@ -168,6 +176,8 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
         if (timed) _mm512_storeu_si512(times + n, _mm512_maskz_compress_epi32(left, now));
         n += (size_t)__builtin_popcount(left);
         i += step;
+        if (target == COUNTS)
+            counted = count_some(waiting->cells, counted, waiting->count, EVH5_AT_ONCE, waiting->counters);
         if (__builtin_expect(change, 0)) {
             const uint32_t word = word16(words + 2 * i);
             high = evt3_time_high(high, word);
@@ -188,6 +198,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     state->vector_polarity = _mm_cvtsi128_si32(_mm512_castsi512_si128(plane_carry)) != 0;
     *count = n;
     *vector_count = many;
+    if (target == COUNTS) waiting->counted = counted;
     return 2 * i;
 }
 
@@ -195,8 +206,10 @@ EVH5_AVX512 size_t evh5_evt3_cells_avx512(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
     size_t none;
-    return times ? decode(words, size, placement, state, cells, times, capacity, count, NULL, NULL, &none, TIMED_CELLS)
-                 : decode(words, size, placement, state, cells, NULL, capacity, count, NULL, NULL, &none, CELLS);
+    if (times)
+        return decode(
+            words, size, placement, state, cells, times, capacity, count, NULL, NULL, &none, NULL, TIMED_CELLS);
+    return decode(words, size, placement, state, cells, NULL, capacity, count, NULL, NULL, &none, NULL, CELLS);
 }
 
 /// Adds 1 to the counters from each place on whose bit is set, up to 255.
@@ -221,16 +234,21 @@ EVH5_AVX512 EVH5_INLINE void count_vectors(
 EVH5_AVX512 size_t evh5_evt3_count_avx512(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count) {
-    enum { CAPACITY = 1024 };
-    uint32_t cells[CAPACITY + EVH5_CELLS_SLACK], places[CAPACITY + EVH5_CELLS_SLACK], masks[CAPACITY + EVH5_CELLS_SLACK];
+    // The cells of one round are counted while those of the next are decoded.
+    uint32_t cells[2][EVH5_COUNTED + EVH5_CELLS_SLACK];
+    uint32_t places[EVH5_COUNTED + EVH5_CELLS_SLACK], masks[EVH5_COUNTED + EVH5_CELLS_SLACK];
+    struct waiting_cells waiting = {cells[1], 0, 0, counters};
     size_t used = 0;
-    while (used + 1 < size) {
+    for (int round = 0; used + 1 < size; round ^= 1) {
         size_t count, vectors;
         used += decode(
-            words + used, size - used, placement, state, cells, NULL, CAPACITY, &count, places, masks, &vectors, COUNTS);
-        evh5_count_cells(cells, count, counters);
+            words + used, size - used, placement, state, cells[round], NULL, EVH5_COUNTED, &count, places, masks, &vectors,
+            &waiting, COUNTS);
+        evh5_count_cells(waiting.cells + waiting.counted, waiting.count - waiting.counted, counters);
+        waiting = (struct waiting_cells){cells[round], count, 0, counters};
         count_vectors(places, masks, vectors, counters, counter_count);
     }
+    evh5_count_cells(waiting.cells, waiting.count, counters);
     return used;
 }
 
