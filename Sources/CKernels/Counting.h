@@ -27,7 +27,7 @@ enum {
     EVH5_COUNTED = 1024,
 };
 
-/// Counts some of the cells from `counted` to `written` when at least `least` wait; returns up to where cells are counted now.
+/// Counts some of the cells from `counted` to `written` when at least `least` wait; returns up to where they are counted.
 EVH5_INLINE size_t count_some(
     const uint32_t *cells, size_t counted, size_t written, const size_t least, uint8_t *counters) {
     if (written < counted + least) return counted;
