@@ -61,7 +61,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
         n += (size_t)__builtin_popcount(valid);
         i += rest >= 16 ? 16 : rest;
         if (counting) {
-            counted = count_some(cells, counted, n, EVH5_WAITING, counters);
+            counted = count_some(cells, counted, n, counters);
             if (n > limit) {
                 evh5_count_cells(cells + counted, n - counted, counters);
                 n = counted = 0;

@@ -70,7 +70,7 @@ EVH5_AVX512 EVH5_INLINE size_t find(
             _mm512_maskz_compress_epi32(part, _mm512_or_si512(w, _mm512_slli_epi32(here, 16))));
         parts += (size_t)__builtin_popcount(part);
         i += step;
-        counted = count_some(before->cells, counted, before->cell_count, EVH5_AT_ONCE, counters);
+        counted = count_some(before->cells, counted, before->cell_count, counters);
         if (__builtin_expect(change, 0)) {
             const uint32_t word = word16(words + 2 * i);
             high = evt3_time_high(high, word);
