@@ -52,9 +52,13 @@ let package = Package(
         .testTarget(name: "RecordingsTests", dependencies: ["Recordings", "Files", "CZlib"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Recordings"], swiftSettings: strict),
         .testTarget(
-            name: "TensorFileTests", dependencies: ["TensorFile", "ContentsFixture"], swiftSettings: strict),
+            name: "TensorFileTests", dependencies: ["TensorFile", "ContentsFixture", "contents-check"],
+            swiftSettings: strict),
         .target(
             name: "ContentsFixture", dependencies: ["TensorFile"], path: "Tests/ContentsFixture", swiftSettings: strict),
+        .executableTarget(
+            name: "contents-check", dependencies: ["ContentsFixture", "TensorFile"], path: "Tests/ContentsCheckTool",
+            swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",

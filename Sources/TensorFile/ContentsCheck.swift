@@ -61,7 +61,6 @@ struct ContentsCheck {
                 offset: expected.timestampsOffset)
         }
         let storage = StorageBounds(size: size, tensor: expected.tensorRange)
-        virtual.inspect = { block throws(TensorFileError) in try ChunkIndexNode(block)?.check(storage) }
         var walk = ObjectWalk()
         try walk.run(file) { (object, path, _) throws(TensorFileError) in
             try readAttributes(of: object, path)
@@ -145,7 +144,7 @@ struct ContentsCheck {
         variableBytes -= min(variableBytes, virtual.bytesRead - start)
     }
 
-    /// Walks over the chunk index. Those of old formats are checked as their blocks come by; newer ones have checksums.
+    /// Walks over the chunk index. `BlockInspector` checks all addresses in those of the old format; newer ones have checksums.
     private mutating func checkChunks(
         of dataset: borrowing DatasetStorage, _ storage: StorageBounds
     ) throws(TensorFileError) {

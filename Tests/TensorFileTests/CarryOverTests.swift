@@ -26,7 +26,6 @@ import Testing
                 let new = try WrittenFile(frames: frames, timestamps: timestamps)
                 let (from, to) = (try old.bytes(), try PagedFile(new.layout))
                 let report = try AddedContents.carryOver(from: from, old.expected, into: to, new.expected)
-                print(client.name, report.note)
                 let problem = new.problem(of: to)
                 #expect(problem == nil, "\(client.name): \(problem.map { "\($0)" } ?? "")")
                 #expect(!from.wasTensorTouched && !to.wasTensorTouched)
@@ -86,27 +85,21 @@ import Testing
             """)
     }
 
-    @Test(.enabled(if: python != nil, "no h5py: set EVH5_PYTHON to a python that has it"))
-    func whatFailsIsTheCause() throws {
-        let old = try WrittenFile()
-        try old.write(contentsOfClients[0].script)
-        let new = try WrittenFile(frames: 9)
-        let from = try old.bytes()
-        // Failing writes first, then failing reads; the library must be of use afterwards.
-        for calls in [0, 1, 2, 5, 10, 50, 100, 200] {
-            for failing in ["read", "write"] {
-                let to = try PagedFile(new.layout)
-                if failing == "read" { from.callsUntilFailure = calls } else { to.callsUntilFailure = calls }
-                let error = #expect(throws: TensorFileError.self) {
-                    _ = try AddedContents.carryOver(from: from, old.expected, into: to, new.expected)
-                }
-                #expect(error?.code == .fileUnreadable, "\(failing) \(calls): \(error.map { "\($0)" } ?? "")")
-                #expect(error?.cause is PagedFile.Failure)
-                from.callsUntilFailure = nil
+    /// That libhdf5 can close a file that it cannot write, and is of use afterwards. Calls that fail while it copies can
+    /// crash it: DamageTests has those.
+    @Test func whatFailsIsTheCause() throws {
+        let (old, new) = (try WrittenFile(), try WrittenFile(frames: 9))
+        for (reads, writes) in [(0, nil), (3, nil), (nil, 0), (nil, 2)] as [(Int?, Int?)] {
+            let (from, to) = (try PagedFile(old.layout), try PagedFile(new.layout))
+            (from.callsUntilFailure, to.callsUntilFailure) = (reads, writes)
+            let error = #expect(throws: TensorFileError.self) {
+                _ = try AddedContents.carryOver(from: from, old.expected, into: to, new.expected)
             }
+            #expect(error?.code == .fileUnreadable)
+            #expect(error?.cause is PagedFile.Failure)
         }
         let to = try PagedFile(new.layout)
-        #expect(try AddedContents.carryOver(from: from, old.expected, into: to, new.expected).objects > 50)
+        _ = try AddedContents.carryOver(from: PagedFile(old.layout), old.expected, into: to, new.expected)
         #expect(new.problem(of: to) == nil)
     }
 
