@@ -16,8 +16,8 @@ struct ContentsCheck {
     private static let lookupsPerDataset = 100
     /// Bytes that may still be read for the sake of variable-length values.
     private var variableBytes: Int64 = 256 << 20
-    /// The most that a block of elements may take.
-    private static let blockLimit: Int64 = 64 << 20
+    /// The most that a block of elements may take to be read.
+    private static let blockLimit: UInt64 = 256 << 20
 
     init(_ file: hid_t, _ virtual: VirtualFile, _ expected: TensorFileExpectation, size: Int64) {
         self.file = file
@@ -132,12 +132,14 @@ struct ContentsCheck {
         case H5D_CHUNKED: try checkChunks(of: dataset, storage)
         default: break
         }
-        guard shape.isVariable, try dataset.isReadable() else { return }
+        guard shape.isVariable, try dataset.isReadable(), let grid = try dataset.grid(),
+            grid.blockBytes <= ContentsCheck.blockLimit
+        else { return }
         // Blocks that were never written cost no bytes, only time.
         var blocks = 100_000
         let start = virtual.bytesRead
         let allowed = variableBytes
-        try dataset.forEachBlock(shape, limit: ContentsCheck.blockLimit) { (_, _, _) throws(TensorFileError) in
+        try dataset.forEachBlock(of: grid, shape) { (_, _, _) throws(TensorFileError) in
             blocks -= 1
             return blocks > 0 && virtual.bytesRead - start < allowed
         }
