@@ -82,7 +82,8 @@ let package = Package(
         .executableTarget(
             name: "fuse-fixture", dependencies: ["FUSEFixture", "FUSEAdapter", log], path: "Tests/FUSEFixtureTool",
             swiftSettings: strict),
-        .testTarget(name: "CommandsTests", dependencies: ["Commands"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandsTests", dependencies: ["Commands", "SidecarStore", "TensorFile"], swiftSettings: strict),
         .executableTarget(
             name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",
             swiftSettings: strict),

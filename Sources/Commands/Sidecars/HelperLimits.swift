@@ -3,23 +3,23 @@
 import Foundation
 
 /// Limits of a helper process, by the bytes of the sidecar's folder.
-struct HelperLimits {
+package struct HelperLimits {
     /// Processor time. A check reads no array's bytes, but 30 us of metadata for every object, of which there may be one
     /// for every 400 bytes; carrying over copies everything, and decodes and encodes what is variable. Both do 10 MB/s and more.
-    let processorSeconds: UInt
+    package let processorSeconds: UInt
     /// From start to end, on a machine that is busy or reads from afar.
-    var seconds: UInt { processorSeconds * 4 }
+    package var seconds: UInt { processorSeconds * 4 }
     /// Address space beyond what the process has when it starts: a chunk, which may be all of the file, is in memory as a
     /// whole, once as stored and once decoded; and 1 GiB for everything else.
-    let memory: UInt
+    package let memory: UInt
 
-    init(bytes: UInt) {
+    package init(bytes: UInt) {
         processorSeconds = 60 + bytes / 10_000_000
         memory = (1 << 30) + 2 * bytes
     }
 
     /// Those for work on `folder`, which the process that is limited and the one that waits for it find alike.
-    init(folder: String) { self.init(bytes: HelperLimits.size(of: folder)) }
+    package init(folder: String) { self.init(bytes: HelperLimits.size(of: folder)) }
 
     /// Limits this process, and has the system end it first when memory runs out.
     func apply() {
