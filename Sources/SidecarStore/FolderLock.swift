@@ -28,16 +28,26 @@ final class FolderLock: Sendable {
         }
     }
 
-    let folder: String
-    private let file: StorageFile
+    /// The lock itself.
+    private final class Held: Sendable {
+        let file: StorageFile
 
-    private init(_ folder: String, _ file: StorageFile) {
+        init(_ file: StorageFile) { self.file = file }
+
+        /// Closing alone would not do: a child that is being started has a copy of the descriptor until it runs its program.
+        deinit { flock(file.descriptor, LOCK_UN) }
+    }
+
+    let folder: String
+    private let held: Held
+
+    private init(_ folder: String, _ held: Held) {
         self.folder = folder
-        self.file = file
+        self.held = held
     }
 
     /// The same lock after the folder was renamed.
-    func moved(to folder: String) -> FolderLock { FolderLock(folder, file) }
+    func moved(to folder: String) -> FolderLock { FolderLock(folder, held) }
 
     /// Takes the lock of the folder, which is there.
     ///
@@ -56,10 +66,11 @@ final class FolderLock: Sendable {
             }
             if try file.lock() {
                 // The file may have been removed, or have moved along with its folder, before the lock was taken.
-                guard let here = Host.status(path), let held = file.status, here.inode == held.inode,
-                    here.device == held.device
+                let held = Held(file)
+                guard let here = Host.status(path), let status = file.status, here.inode == status.inode,
+                    here.device == status.device
                 else { continue }
-                let lock = FolderLock(folder, file)
+                let lock = FolderLock(folder, held)
                 lock.sign(purpose)
                 return lock
             }
@@ -81,8 +92,8 @@ final class FolderLock: Sendable {
             host: FolderLock.host, process: getpid(), since: StoreTime.text(StoreTime.now()), purpose: purpose)
         do throws(SidecarError) {
             let bytes = Array((try JSONText.encode(holder, pretty: false) + "\n").utf8)
-            try file.truncate(to: 0)
-            try file.write(bytes)
+            try held.file.truncate(to: 0)
+            try held.file.write(bytes)
         } catch { return }
     }
 

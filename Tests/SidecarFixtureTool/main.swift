@@ -1,5 +1,5 @@
 // Writes to a store for as long as it lives, so that tests can kill it:
-//     sidecar-fixture run STORE RECORDING FIRST    sessions FIRST, FIRST + 1, ...; "committing I", "committed I" on stdout
+//     sidecar-fixture run STORE RECORDING FIRST    sessions FIRST, FIRST + 1, ...; "ready", "committing I", "committed I" on stdout
 //     sidecar-fixture write FOLDER BYTES           the speed of writing BYTES in 1 MiB pieces, and of committing
 
 import Foundation
@@ -24,6 +24,7 @@ case "run" where words.count == 4:
     let base = try base(words[2])
     let store = store(words[1])
     var model = SessionSeries.state(before: Int(words[3])!, base.layout)
+    print(line: "ready")
     for number in Int(words[3])!... {
         let writer = try store.openForWriting(base)
         try writer.apply(SessionSeries.edits(number, &model))
