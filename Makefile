@@ -13,11 +13,26 @@ BENCHMARK_REQUIREMENTS = Tests/Benchmarks/requirements.txt
 # What `make benchmark` is told besides: ARGUMENTS="--quick", "--only decode", "--write", ...; run.py --help has all.
 ARGUMENTS ?=
 
-.PHONY: build test unit-test integration-test benchmark benchmark-test demo lint format install-deps clean
+# Where `make install` puts the binary, and where mount(8) looks for its helpers; DESTDIR goes before both, for packagers.
+PREFIX ?= /usr/local
+HELPER_FOLDER ?= /sbin
+DESTDIR ?=
+
+.PHONY: build install uninstall test unit-test integration-test benchmark benchmark-test demo lint format install-deps clean
 
 ## build: the release binary, .build/release/evh5
 build: install-deps
 	swift build -c release --product evh5
+
+## install: what `make build` made, and mount(8)'s helper, the same binary under another name
+install:
+	@test -x "$(BIN)" || { echo "evh5: nothing is built yet; run \`make build\` first" >&2; exit 1; }
+	install -D -m 755 "$(BIN)" "$(DESTDIR)$(PREFIX)/bin/evh5"
+	install -d "$(DESTDIR)$(HELPER_FOLDER)"
+	ln -sfn "$(PREFIX)/bin/evh5" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/evh5" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
 
 ## test: unit tests (release build), integration tests on real mounts, and whether the benchmarks still run
 test: unit-test integration-test benchmark-test

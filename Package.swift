@@ -22,14 +22,15 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "VirtualTree", "FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log, "Yams",
+                "FUSEAdapter", "VirtualTree", "SidecarStore", "FrameStore", "TensorFile", "Tensors", "Recordings",
+                "Files", log, "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .target(name: "FUSEAdapter", dependencies: ["VirtualTree", "Files", "CFUSE", log], swiftSettings: strict),
         .target(
             name: "VirtualTree",
-            dependencies: ["FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
+            dependencies: ["SidecarStore", "FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
             swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
@@ -66,7 +67,8 @@ let package = Package(
             name: "sidecar-fixture", dependencies: ["SidecarFixture", "SidecarStore"], path: "Tests/SidecarFixtureTool",
             swiftSettings: strict),
         .testTarget(
-            name: "VirtualTreeTests", dependencies: ["VirtualTree", "Tensors", "Recordings"], swiftSettings: strict),
+            name: "VirtualTreeTests", dependencies: ["VirtualTree", "SidecarStore", "Tensors", "Recordings"],
+            swiftSettings: strict),
         .testTarget(
             name: "FUSEAdapterTests", dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "VirtualTree", log],
             swiftSettings: strict),

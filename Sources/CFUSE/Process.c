@@ -14,8 +14,15 @@ int evh5_spawn_close_from(posix_spawn_file_actions_t *actions, int fd)
 
 int evh5_spawn_new_session(posix_spawnattr_t *attributes)
 {
-    sigset_t none;
+    sigset_t none, ending;
     sigemptyset(&none);
+    // What a script starts with & ignores SIGINT, and so would the daemon; but whoever sends it a signal means it.
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGHUP);
     int result = posix_spawnattr_setsigmask(attributes, &none);
-    return result != 0 ? result : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+    if (result == 0)
+        result = posix_spawnattr_setsigdefault(attributes, &ending);
+    return result != 0 ? result : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }

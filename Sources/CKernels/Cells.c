@@ -1,13 +1,11 @@
 // What happens to cells once they are decoded.
 #include "CKernels.h"
+#include "Counting.h"
 #include "Variant.h"
 
 void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters) {
 #pragma clang loop unroll_count(4)
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t n = counters[cells[i]];
-        counters[cells[i]] = (uint8_t)(n + (n != 255));
-    }
+    for (size_t i = 0; i < count; i++) count_up(counters + cells[i]);
 }
 
 /// How many cells ahead to ask for their memory: planes are larger than the second level cache.

@@ -1,5 +1,7 @@
-// The index scan of EVT3, 32 words at a time: counts events and follows the decoder's state without decoding anything.
+// The index scan of EVT3, 32 words at a time where EVT3Clean.c does not do it: counts events and follows the decoder's
+// state without decoding anything.
 #include "CKernels.h"
+#include "EVT3Clean.h"
 #include "EVT3Time.h"
 
 #if EVH5_HAS_AVX512
@@ -75,6 +77,8 @@ EVH5_AVX512 static size_t scan_avx512(
     uint32_t base = state->base_x;
     size_t i = 0;
     int is_clean = state->y < geometry_height;
+    // Where to try the quick part again, and how many blocks to wait after it got nowhere.
+    size_t again = geometry_width < EVH5_CLEAN_WIDTH ? length : 32, wait = 1;
     while (i < length && is_clean) {
         const __m512i high_word = _mm512_set1_epi16((short)(0x8000 | (state->time_high >> 12 & 0xFFF)));
         const size_t start = i, stop = length - i > longest ? i + longest : length;
@@ -84,6 +88,21 @@ EVH5_AVX512 static size_t scan_avx512(
         __m512i sums = _mm512_setzero_si512();
         __mmask32 change = 0;
         while (i < stop) {
+            if (i >= again && stop - i >= 64) {
+                struct evh5_clean clean = {
+                    0x8000 | (uint32_t)(state->time_high >> 12 & 0xFFF), geometry_width, geometry_height, low, row, base,
+                    polarity, sums};
+                const size_t end = evh5_evt3_clean(words, i, stop, &clean);
+                wait = end > i ? 1 : wait < 64 ? 2 * wait : wait;
+                again = end + 32 * wait;
+                i = end;
+                low = clean.low;
+                row = clean.row;
+                base = clean.base;
+                polarity = clean.polarity;
+                sums = clean.events;
+                if (i == stop) break;
+            }
             const size_t rest = stop - i;
             __mmask32 active = rest >= 32 ? ~0u : (1u << rest) - 1;
             const uint8_t *const block = words + 2 * i;

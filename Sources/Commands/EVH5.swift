@@ -18,6 +18,7 @@ public struct EVH5: ParsableCommand {
         version: programVersion,
         subcommands: [
             MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Warm.self, Cache.self, Synth.self,
+            SidecarHelperCommand.self,
         ])
 
     public init() {}
@@ -25,6 +26,10 @@ public struct EVH5: ParsableCommand {
     /// Runs the command line and exits with the code of what happened; a failure is one line on stderr.
     public static func main() {
         signal(SIGPIPE, SIG_IGN)
+        // mount(8) runs this binary under the helper's name.
+        if let program = CommandLine.arguments.first, URL(filePath: program).lastPathComponent == MountHelper.name {
+            MountHelper.main()
+        }
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -19,8 +19,10 @@ struct MountCommand: ParsableCommand {
 
     @OptionGroup var flags: MountFlags
 
-    func run() throws {
-        let settings = try MountSettings(flags)
+    func run() throws { try MountCommand.mount(MountSettings(flags)) }
+
+    /// Mounts as `settings` say. The process in the background comes here, too: it has the same command line.
+    static func mount(_ settings: MountSettings) throws(CommandError) {
         if let pipe = ReadinessPipe.fromEnvironment() {
             do throws(CommandError) { try MountCommand.serve(settings, background: pipe) } catch {
                 pipe.fail(code: error.status.rawValue, message: error.message)

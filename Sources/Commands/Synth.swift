@@ -36,18 +36,21 @@ struct Synth: ParsableCommand {
     var out: String
     @Option(help: "The encoding. (default: dat for OUT.dat, else evt3)")
     var format: Format?
-    @Option(help: "Sensor size, WxH.", transform: Synth.geometry)
+    @Option(help: "Sensor size, WxH. (default: 1280x720)", transform: Synth.geometry)
     var geometry = Geometry(width: 1280, height: 720)
-    @Option(help: "How long, such as 10s, 250ms, or a number of us.", transform: Synth.duration)
+    @Option(help: "How long, such as 250ms, or a number of us. (default: 10s)", transform: Synth.duration)
     var duration = 10_000_000
     @Option(
-        help: "Events per second, shapes and noise together; units k, M, G are powers of 1000.", transform: Synth.rate)
+        help: "Events per second, shapes and noise together; units k, M, G are powers of 1000. (default: 5M)",
+        transform: Synth.rate)
     var rate = 5_000_000
     @Option(help: "The part of the events that is noise, 0 to 1.")
     var noise = 0.1
     @Option(help: "Another seed gives another scene.")
     var seed: UInt64 = 1
-    @Option(help: "The sensor's clock at the beginning, such as 1s, or a number of us.", transform: Synth.duration)
+    @Option(
+        help: "The sensor's clock at the beginning, such as 1s, or a number of us. (default: 0)",
+        transform: Synth.duration)
     var startTs = 0
     @Flag(help: "Replace an existing file.")
     var force = false

@@ -8,7 +8,7 @@ import VirtualTree
 
 /// A filesystem mounted at a mount point. The mount exists from `init` on and is answered while `run` runs.
 public final class MountSession: Sendable {
-    /// libfuse guards it: it is used by its threads and by `invalidate` and the watcher, all documented as thread-safe.
+    /// libfuse guards it: it is used by its threads, by `KernelNotices` and by the watcher, all documented as thread-safe.
     private nonisolated(unsafe) let session: OpaquePointer
     private let handler: RequestHandler
     private let options: MountOptions
@@ -35,11 +35,8 @@ public final class MountSession: Sendable {
         let handler = RequestHandler(fileSystem: fileSystem, logger: logger, options: options)
         session = try Self.makeSession(options, handler)
         self.handler = handler
-        let kernel = Handed(value: session)
-        handler.attributesChanged.withLock {
-            // A negative offset means the attributes alone: no page is waited for, so this is safe within a request.
-            $0 = { inode in _ = fuse_lowlevel_notify_inval_inode(kernel.value, inode, -1, 0) }
-        }
+        let notices = KernelNotices(session: session)
+        handler.notices.withLock { $0 = notices }
         self.options = options
         self.logger = logger
         guard fuse_session_mount(session, options.mountPoint) == 0 else {
@@ -56,6 +53,10 @@ public final class MountSession: Sendable {
     }
 
     deinit {
+        handler.notices.withLock { notices in
+            notices?.finish()
+            notices = nil
+        }
         // Without effect after `run`, which unmounts too.
         fuse_session_unmount(session)
         fuse_session_destroy(session)
@@ -138,15 +139,6 @@ public final class MountSession: Sendable {
             case .running(let descriptor): tell(descriptor, .stop)
             case .stopping, .ended: break
             }
-        }
-    }
-
-    /// Makes the kernel forget what it holds of a file: its attributes, and the pages in `range` (bytes), which shared
-    /// maps and the page cache have. To be called when a file's contents have changed, never from within a request.
-    public func invalidate(_ inode: Inode, _ range: Range<Int64>) {
-        state.withLock { state in
-            guard case .running = state else { return }
-            fuse_lowlevel_notify_inval_inode(session, inode, off_t(range.lowerBound), off_t(range.count))
         }
     }
 }

@@ -19,14 +19,14 @@ private func refuse(_ request: fuse_req_t?, _ operation: String, _ name: UnsafeP
     handler(request).refuse(Request(request), operation, name)
 }
 
-/// What is served. Operations that are left out answer ENOSYS, which the kernel remembers: extended attributes, flush
-/// and fsync (nothing is ever unsaved), lseek (no holes); locks, which it then keeps itself; access, as
-/// `default_permissions` leaves the checks to it.
+/// What is served. Operations that are left out answer ENOSYS, which the kernel remembers: extended attributes, lseek (no
+/// holes); locks, which it then keeps itself; access, as `default_permissions` leaves the checks to it.
 func fuseOperations() -> fuse_lowlevel_ops {
     var ops = fuse_lowlevel_ops()
     addNames(&ops)
     addDirectories(&ops)
     addFiles(&ops)
+    addChanges(&ops)
     addRefusals(&ops)
     return ops
 }
@@ -49,9 +49,10 @@ private func addNames(_ ops: inout fuse_lowlevel_ops) {
         guard let request else { return }
         handler(request).forget(Request(request), UnsafeBufferPointer(start: all, count: count))
     }
-    ops.getattr = { request, inode, _ in
+    ops.getattr = { request, inode, information in
         guard let request else { return }
-        handler(request).attributes(Request(request), inode)
+        let thread = fuse_req_ctx(request)?.pointee.pid ?? 0
+        handler(request).attributes(Request(request), inode, information?.pointee.fh, by: thread)
     }
     ops.readlink = { request, inode in
         guard let request else { return }
@@ -87,7 +88,8 @@ private func addDirectories(_ ops: inout fuse_lowlevel_ops) {
 private func addFiles(_ ops: inout fuse_lowlevel_ops) {
     ops.open = { request, inode, information in
         guard let request, let information else { return }
-        handler(request).open(Request(request), inode, &information.pointee)
+        let thread = fuse_req_ctx(request)?.pointee.pid ?? 0
+        handler(request).open(Request(request), inode, &information.pointee, by: thread)
     }
     ops.read = { request, _, size, offset, information in
         guard let request, let information else { return }
@@ -102,18 +104,46 @@ private func addFiles(_ ops: inout fuse_lowlevel_ops) {
     }
 }
 
+private func addChanges(_ ops: inout fuse_lowlevel_ops) {
+    ops.write = { request, inode, bytes, size, offset, information in
+        guard let request, let information else { return }
+        handler(request).write(
+            Request(request), inode, information.pointee.fh, offset: Int64(offset),
+            UnsafeRawBufferPointer(start: bytes, count: size), fromPages: information.pointee.writepage != 0)
+    }
+    ops.setattr = { request, inode, attributes, changes, information in
+        guard let request, let attributes else { return }
+        handler(request).change(
+            Request(request), inode, information?.pointee.fh, size: Int64(attributes.pointee.st_size),
+            changes: UInt32(bitPattern: changes))
+    }
+    ops.fallocate = { request, _, _, offset, length, information in
+        guard let request, let information else { return }
+        handler(request).reserve(Request(request), information.pointee.fh, Int64(offset), count: Int64(length))
+    }
+    ops.fsync = { request, _, _, information in
+        guard let request, let information else { return }
+        handler(request).synchronize(Request(request), information.pointee.fh)
+    }
+    ops.flush = { request, _, information in
+        guard let request, let information else { return }
+        let thread = fuse_req_ctx(request)?.pointee.pid ?? 0
+        handler(request).closing(Request(request), information.pointee.fh, by: thread)
+    }
+    ops.unlink = { request, parent, characters in
+        guard let request else { return }
+        handler(request).remove(Request(request), parent, name(characters))
+    }
+}
+
 private func addRefusals(_ ops: inout fuse_lowlevel_ops) {
-    ops.setattr = { request, _, _, _, _ in refuse(request, "setattr") }
     ops.mknod = { request, _, name, _, _ in refuse(request, "mknod", name) }
     ops.mkdir = { request, _, name, _ in refuse(request, "mkdir", name) }
-    ops.unlink = { request, _, name in refuse(request, "unlink", name) }
     ops.rmdir = { request, _, name in refuse(request, "rmdir", name) }
     ops.symlink = { request, _, _, name in refuse(request, "symlink", name) }
     ops.rename = { request, _, name, _, _, _ in refuse(request, "rename", name) }
     ops.link = { request, _, _, name in refuse(request, "link", name) }
     ops.create = { request, _, name, _, _ in refuse(request, "create", name) }
-    ops.write = { request, _, _, _, _, _ in refuse(request, "write") }
-    ops.fallocate = { request, _, _, _, _, _ in refuse(request, "fallocate") }
     ops.setxattr = { request, _, name, _, _, _ in refuse(request, "setxattr", name) }
     ops.removexattr = { request, _, name in refuse(request, "removexattr", name) }
 }
@@ -133,6 +163,7 @@ private func configure(_ connection: inout fuse_conn_info, pageCache: Bool, maxB
     want(UInt32(FUSE_CAP_ATOMIC_O_TRUNC))
     want(UInt32(FUSE_CAP_READDIRPLUS))
     want(UInt32(FUSE_CAP_READDIRPLUS_AUTO))
+    // It would send a new superblock before the bytes that it speaks of.
     want(UInt32(FUSE_CAP_WRITEBACK_CACHE), false)
     // Under direct I/O the only pages are those of shared maps, and a new modification time must not drop them all;
     // in the page cache it is what tells old bytes from new ones.

@@ -44,6 +44,11 @@ struct Request: ~Copyable {
         discard self
     }
 
+    consuming func reply(written count: Int) {
+        fuse_reply_write(raw, count)
+        discard self
+    }
+
     consuming func reply(link: String) {
         fuse_reply_readlink(raw, link)
         discard self

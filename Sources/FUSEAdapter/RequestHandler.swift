@@ -12,15 +12,19 @@ final class RequestHandler: Sendable {
     let logger: Logger
     let pageCache: Bool
     let maxBackground: UInt32
-    /// Makes the kernel ask for an inode's attributes again; set once there is a session.
-    let attributesChanged = Mutex<(@Sendable (Inode) -> Void)?>(nil)
+    /// How the kernel is told of changes; set once there is a session.
+    let notices = Mutex<KernelNotices?>(nil)
 
     init(fileSystem: any FileSystem, logger: Logger, options: MountOptions) {
         self.fileSystem = fileSystem
         self.logger = logger
         pageCache = options.pageCache
         maxBackground = UInt32(clamping: max(12, options.maxThreads))
+        fileSystem.observe { [weak self] inode in self?.attributesChanged(inode) }
     }
+
+    /// Makes the kernel ask for an inode's attributes again. Safe within a request.
+    private func attributesChanged(_ inode: Inode) { notices.withLock { $0 }?.attributesChanged(inode) }
 
     // MARK: Names and attributes
 
@@ -45,9 +49,10 @@ final class RequestHandler: Sendable {
         request.replyNone()
     }
 
-    func attributes(_ request: consuming Request, _ inode: Inode) {
+    /// `thread` is the one that asks.
+    func attributes(_ request: consuming Request, _ inode: Inode, _ handle: Handle?, by thread: pid_t) {
         do throws(FileSystemError) {
-            let entry = try fileSystem.attributes(inode)
+            let entry = try fileSystem.attributes(inode, of: handle) { CallingThread.process(of: thread) }
             request.reply(attributes: entry)
         } catch {
             fail(request, "getattr", error)
@@ -101,13 +106,18 @@ final class RequestHandler: Sendable {
 
     // MARK: Files
 
-    func open(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info) {
+    /// `thread` is the one that opens the file.
+    func open(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info, by thread: pid_t) {
         do throws(FileSystemError) {
-            let opened = try fileSystem.open(inode, flags: information.flags)
+            let writer = information.flags & O_ACCMODE == O_RDONLY ? 0 : CallingThread.process(of: thread)
+            let opened = try fileSystem.open(inode, flags: information.flags, by: writer)
             // The size that the caller sees next must not be an earlier state's: HDF5 takes that for a truncated file.
-            if opened.contentChanged { attributesChanged.withLock { $0 }?(inode) }
+            if opened.contentChanged { attributesChanged(inode) }
             information.fh = opened.handle
-            information.direct_io = pageCache ? 0 : 1
+            // What a writer sees is its own until it is committed, so it never goes through pages.
+            information.direct_io = pageCache && !opened.writes ? 0 : 1
+            // Closing what was only read needs no word to us.
+            information.noflush = opened.writes ? 0 : 1
             // Another open of the same file must not drop the pages of a shared map, unless they are of an earlier state.
             information.keep_cache = opened.contentChanged ? 0 : 1
             if !request.reply(open: &information) { fileSystem.release(opened.handle) }
@@ -125,7 +135,7 @@ final class RequestHandler: Sendable {
                 return fail(request, "read", FileSystemError(EIO, message))
             }
             // Asked after the read: who opens the new content from here on drops these pages.
-            if intoPages && !fileSystem.isCurrent(handle) {
+            if intoPages && !fileSystem.isCurrent(handle, offset..<offset + Int64(size)) {
                 let message = "the file has changed and was opened anew by others; open it again"
                 return fail(request, "read", FileSystemError(ESTALE, message, level: .info))
             }
@@ -140,30 +150,32 @@ final class RequestHandler: Sendable {
         request.replySuccess()
     }
 
-    /// Figures of a filesystem that stores nothing of its own.
     func statistics(_ request: consuming Request) {
+        let unit: Int64 = 4096
         var figures = statvfs()
-        figures.f_bsize = 4096
-        figures.f_frsize = 4096
+        figures.f_bsize = UInt(unit)
+        figures.f_frsize = UInt(unit)
         figures.f_namemax = 255
+        if let volume = fileSystem.volume() {
+            figures.f_blocks = fsblkcnt_t(max(0, volume.size / unit))
+            figures.f_bfree = fsblkcnt_t(max(0, volume.free / unit))
+            figures.f_bavail = fsblkcnt_t(max(0, volume.available / unit))
+        }
         request.reply(statistics: &figures)
     }
 
     // MARK: Refusals
 
-    /// Answers an operation that would change something.
+    /// Answers an operation that nothing here knows.
     func refuse(_ request: consuming Request, _ operation: String, _ name: UnsafePointer<CChar>?) {
         let what = name.map { " '\(String(cString: $0))'" } ?? ""
-        logger.notice(
-            "\(operation)\(what) refused: files of this mount are read-only (EROFS); write somewhere else",
-            metadata: ["errno": "\(EROFS)"])
-        request.reply(errno: EROFS)
+        fail(request, operation, fileSystem.refusal(operation + what))
     }
 
     /// Answers with an error and says why in the log, once.
-    private func fail(_ request: consuming Request, _ operation: String, _ error: FileSystemError) {
+    func fail(_ request: consuming Request, _ operation: String, _ error: FileSystemError) {
         var metadata: Logger.Metadata = ["errno": "\(error.errno)"]
-        if let cause = error.cause { metadata["cause"] = "\(cause)" }
+        if let cause = error.cause.map({ "\($0)" }), !error.message.contains(cause) { metadata["cause"] = "\(cause)" }
         logger.log(level: error.level, "\(operation): \(error.message)", metadata: metadata)
         request.reply(errno: error.errno)
     }

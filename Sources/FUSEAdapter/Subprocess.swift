@@ -4,7 +4,7 @@ import CFUSE
 import Foundation
 
 /// Runs programs and waits for them.
-enum Subprocess {
+package enum Subprocess {
     /// The path of a program in PATH, or where fuse3 installs it.
     static func find(_ name: String) -> String? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
@@ -13,11 +13,28 @@ enum Subprocess {
             .first { access($0, X_OK) == 0 }
     }
 
-    /// Runs a program to its end; returns its exit code (128 + n after signal n) and what it said to stderr, in one line.
+    /// Runs a program to its end; returns its exit code (128 + n after signal n) and what it said, in one line.
     static func run(_ arguments: [String]) throws(MountError) -> (status: Int32, complaint: String) {
         guard let program = arguments.first.flatMap(find) else {
             throw MountError(.fuseUnavailable, "\(arguments.first ?? "program") is missing; install the package fuse3")
         }
+        let (status, text) = try run(program, arguments, attributes: nil)
+        return (status, text.split(separator: "\n").joined(separator: "; "))
+    }
+
+    /// Runs this program anew, with `arguments` (without the program's name), no terminal and no signal blocked, to its end; returns its
+    /// exit code (128 + n after signal n) and all that it said.
+    package static func runSelf(_ arguments: [String]) throws(MountError) -> (status: Int32, output: String) {
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        evh5_spawn_new_session(&attributes)
+        return try run(Daemon.executable, ["evh5"] + arguments, attributes: &attributes)
+    }
+
+    private static func run(
+        _ program: String, _ arguments: [String], attributes: UnsafePointer<posix_spawnattr_t>?
+    ) throws(MountError) -> (status: Int32, output: String) {
         var ends: [Int32] = [-1, -1]
         guard evh5_pipe(&ends, 0) == 0 else { throw failure("make a pipe", errno) }
         var actions = posix_spawn_file_actions_t()
@@ -26,15 +43,17 @@ enum Subprocess {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+        // Nothing of ours stays open there: a lock that it held would outlive us.
+        evh5_spawn_close_from(&actions, 3)
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         var process: pid_t = 0
-        let result = posix_spawn(&process, program, &actions, nil, &words, environ)
+        let result = posix_spawn(&process, program, &actions, attributes, &words, environ)
         close(ends[1])
         defer { close(ends[0]) }
         guard result == 0 else { throw failure("start \(program)", result) }
         let text = String(decoding: readAll(ends[0]), as: UTF8.self)
-        return (wait(process), text.split(separator: "\n").joined(separator: "; "))
+        return (wait(process), text)
     }
 
     /// Everything that comes until the other end is closed.

@@ -38,15 +38,17 @@ import CKernels
                 continue
             }
             let rest = UnsafeRawBufferPointer(rebasing: bytes[used..<end])
-            if wanted == nil, format == .evt3, let counters = sink.counters {
-                used += count(rest, geometry, placement, counters, &state)
-                continue
+            let step: Int
+            if wanted == nil, let counters = sink.counters {
+                step = count(rest, format, geometry, placement, counters, &state)
+            } else {
+                let batch: CellBatch
+                (step, batch) = next(
+                    rest, format, geometry, placement, wanted: wanted, isTimed: sink.needsTimes, &state)
+                if batch.count > 0 { sink.take(batch) }
             }
-            let (step, batch) = next(
-                rest, format, geometry, placement, wanted: wanted, isTimed: sink.needsTimes, &state)
-            if batch.count > 0 { sink.take(batch) }
-            if step == 0 { used += events(bytes, used, format.wordSize, format, geometry, wanted, &state, &sink) }
             used += step
+            if step == 0 { used += events(bytes, used, format.wordSize, format, geometry, wanted, &state, &sink) }
         }
         return used
     }
@@ -68,17 +70,27 @@ import CKernels
         return used
     }
 
-    /// Counts the events of `bytes`, which are EVT3.
+    /// Counts the events of `bytes`; returns how many bytes that took. 0 leaves a word to the exact decoder.
     @usableFromInline
     func count(
-        _ bytes: UnsafeRawBufferPointer, _ geometry: Geometry, _ placement: CellPlacement,
+        _ bytes: UnsafeRawBufferPointer, _ format: RecordingFormat, _ geometry: Geometry, _ placement: CellPlacement,
         _ counters: UnsafeMutableBufferPointer<UInt8>, _ state: inout DecoderState
     ) -> Int {
-        guard let words = bytes.baseAddress, let first = counters.baseAddress else { return bytes.count }
+        guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), let first = counters.baseAddress
+        else {
+            return bytes.count
+        }
         var placement = placement.limited(to: geometry)
         var decoder = evh5_decoder(state)
-        let used = evh5_evt3_count(
-            words.assumingMemoryBound(to: UInt8.self), bytes.count, &placement, &decoder, first, counters.count)
+        let used =
+            switch format {
+            case .evt2: evh5_evt2_count(start, bytes.count, &placement, &decoder, first)
+            case .dat:
+                evh5_dat_count(
+                    start, bytes.count, &placement, UInt32(clamping: geometry.width), UInt32(clamping: geometry.height),
+                    &decoder, first)
+            default: evh5_evt3_count(start, bytes.count, &placement, &decoder, first, counters.count)
+            }
         state.take(decoder)
         return used
     }

@@ -8,7 +8,7 @@ import Synchronization
 /// after a thousand frames.
 @usableFromInline final class ReadBuffer {
     private final class Memory {
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 512 << 10, alignment: 64)
         private(set) lazy var cells = CellDecoder()
 
         deinit { bytes.deallocate() }
@@ -19,7 +19,7 @@ import Synchronization
         var free: [Memory] = []
     }
 
-    /// As many as threads may compute at once on most machines; 0.3 MB each.
+    /// As many as threads may compute at once on most machines; 0.6 MB each.
     private static let kept = 16
     private static let pool = Mutex(Pool())
 

@@ -26,6 +26,13 @@ public struct TensorFileMap: Hashable, Sendable {
         self.size = size
     }
 
+    /// The map of the same file with a longer or shorter tail, or none: it ends at `size`, `tailOffset` or more.
+    public func ending(at size: Int64) -> TensorFileMap {
+        TensorFileMap(
+            dataOffset: dataOffset, frameBytes: frameBytes, frameCount: frameCount,
+            timestampBytes: tailOffset - timestampsOffset, size: max(size, tailOffset))
+    }
+
     /// A run of bytes that come from one place.
     public enum Piece: Hashable, Sendable {
         /// Bytes of the head.

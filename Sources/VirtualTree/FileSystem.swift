@@ -1,5 +1,7 @@
 // The operations of a filesystem as its users' system calls need them, without FUSE.
 
+import Foundation
+
 /// A file's number; the root is 1.
 public typealias Inode = UInt64
 
@@ -77,10 +79,36 @@ public struct Opened: Sendable {
     public let handle: Handle
     /// Whether the content may differ from what earlier replies about this inode said: attributes and pages kept from them are to be dropped.
     public let contentChanged: Bool
+    /// Whether the file was opened for writing: what its holder sees is not for pages that others share, and closing it matters.
+    public let writes: Bool
 
-    public init(handle: Handle, contentChanged: Bool) {
+    public init(handle: Handle, contentChanged: Bool, writes: Bool = false) {
         self.handle = handle
         self.contentChanged = contentChanged
+        self.writes = writes
+    }
+}
+
+/// How a descriptor of an open file went away.
+public enum Closing: Sendable, Hashable {
+    /// By close(2), or with a process that ended by itself.
+    case regular
+    /// With a process that a signal killed: what it was writing is not finished.
+    case killed
+}
+
+/// Room on the disk that holds what users add.
+public struct Volume: Sendable, Hashable {
+    /// Bytes.
+    public let size: Int64
+    public let free: Int64
+    /// Bytes that are free for ordinary users.
+    public let available: Int64
+
+    public init(size: Int64, free: Int64, available: Int64) {
+        self.size = size
+        self.free = free
+        self.available = available
     }
 }
 
@@ -111,6 +139,11 @@ public protocol FileSystem: AnyObject, Sendable {
     /// Gives back `count` references.
     func forget(_ inode: Inode, _ count: UInt64)
     func attributes(_ inode: Inode) throws(FileSystemError) -> Entry
+    /// The attributes as somebody sees them who has a file open, or who asks by name: who writes a file sees it grow, others do not.
+    /// fstat(2) need not tell the handle, so `process` says who asks (0 when that is not known), if that matters.
+    func attributes(
+        _ inode: Inode, of handle: Handle?, by process: () -> Int32
+    ) throws(FileSystemError) -> Entry
     func readLink(_ inode: Inode) throws(FileSystemError) -> String
 
     func openDirectory(_ inode: Inode) throws(FileSystemError) -> Handle
@@ -120,17 +153,60 @@ public protocol FileSystem: AnyObject, Sendable {
     ) throws(FileSystemError)
     func releaseDirectory(_ handle: Handle)
 
-    /// Opens a file; `flags` are those of open(2).
-    func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened
-    /// Whether the open file is still what opening its inode last gave. One that is not may be read by its own reader, but
-    /// its bytes must not get into pages that readers of the new content share.
-    func isCurrent(_ handle: Handle) -> Bool
+    /// Opens a file; `flags` are those of open(2). `process` is who opens it for writing, 0 when that is not known.
+    func open(_ inode: Inode, flags: Int32, by process: Int32) throws(FileSystemError) -> Opened
+    /// Whether the bytes in `range` of the open file are still those that opening its inode last gave. Those that are not may be read
+    /// by their own reader, but must not get into pages that readers of the new content share.
+    func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool
     /// Reads `size` bytes from `offset`, fewer only at the file's end.
     func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult
     func release(_ handle: Handle)
+
+    // MARK: Changes
+
+    /// Writes all of `bytes` at `offset` of a file opened for writing.
+    func write(_ handle: Handle, offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileSystemError)
+    /// Cuts or extends a file; `handle` is nil where it is named by its path.
+    func setSize(_ inode: Inode, of handle: Handle?, to size: Int64) throws(FileSystemError) -> Entry
+    /// fallocate(2) of `range`.
+    func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError)
+    /// fsync(2).
+    func synchronize(_ handle: Handle) throws(FileSystemError)
+    /// One descriptor of the open file goes away in `process` (0 when that is not known), perhaps not the last one; what this throws is
+    /// what close(2) returns.
+    func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError)
+    /// unlink(2).
+    func remove(_ parent: Inode, _ name: String) throws(FileSystemError)
+    /// Why an operation that no file of this filesystem knows is refused.
+    func refusal(_ operation: String) -> FileSystemError
+    /// The room for what users add; nil when nothing can be added.
+    func volume() -> Volume?
+    /// Has `contentChanged` called whenever a file becomes another one without having been opened.
+    func observe(_ contentChanged: @escaping @Sendable (Inode) -> Void)
 }
 
+/// A filesystem whose files never change need not say so.
 extension FileSystem {
-    /// Files that never change are always current.
-    public func isCurrent(_ handle: Handle) -> Bool { true }
+    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened {
+        try open(inode, flags: flags, by: 0)
+    }
+    public func attributes(
+        _ inode: Inode, of handle: Handle?, by process: () -> Int32
+    ) throws(FileSystemError) -> Entry { try attributes(inode) }
+    public func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool { true }
+    public func write(_ handle: Handle, offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileSystemError) {
+        throw refusal("write")
+    }
+    public func setSize(_ inode: Inode, of handle: Handle?, to size: Int64) throws(FileSystemError) -> Entry {
+        throw refusal("truncate")
+    }
+    public func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError) { throw refusal("fallocate") }
+    public func synchronize(_ handle: Handle) throws(FileSystemError) {}
+    public func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError) {}
+    public func remove(_ parent: Inode, _ name: String) throws(FileSystemError) { throw refusal("unlink '\(name)'") }
+    public func refusal(_ operation: String) -> FileSystemError {
+        FileSystemError(EROFS, "\(operation) refused: this mount is read-only; write somewhere else", level: .notice)
+    }
+    public func volume() -> Volume? { nil }
+    public func observe(_ contentChanged: @escaping @Sendable (Inode) -> Void) {}
 }

@@ -1,6 +1,5 @@
 // What inode numbers stand for, as long as somebody refers to them.
 
-import Files
 import Tensors
 
 /// What a name of the mount is.
@@ -35,10 +34,10 @@ struct NodeTable {
     private struct Counted {
         let node: Node
         var references: UInt64
-        /// The source file's state that the last attributes were of.
-        var told: FileStatus?
-        /// The source file's state when it was last opened.
-        var opened: FileStatus?
+        /// The content that the last attributes were of.
+        var told: ContentVersion?
+        /// The content when it was last opened.
+        var opened: ContentVersion?
     }
 
     private var byInode: [Inode: Counted] = [:]
@@ -66,22 +65,19 @@ struct NodeTable {
         return node
     }
 
-    /// Notes which state of the source file the attributes in a reply are of.
-    mutating func told(_ inode: Inode, _ status: FileStatus) { byInode[inode]?.told = status }
+    /// Notes which content the attributes in a reply are of.
+    mutating func told(_ inode: Inode, _ version: ContentVersion) { byInode[inode]?.told = version }
 
-    /// Notes which state of the source file was opened; true when replies before were about another.
-    mutating func opened(_ inode: Inode, _ status: FileStatus) -> Bool {
+    /// Notes which content was opened; true when replies before were about another.
+    mutating func opened(_ inode: Inode, _ version: ContentVersion) -> Bool {
         guard let counted = byInode[inode] else { return false }
-        byInode[inode]?.opened = status
-        byInode[inode]?.told = status
-        return (counted.told ?? status) != status || (counted.opened ?? status) != status
+        byInode[inode]?.opened = version
+        byInode[inode]?.told = version
+        return (counted.told ?? version) != version || (counted.opened ?? version) != version
     }
 
-    /// Whether the source file was in this state when it was last opened.
-    func isOpened(_ inode: Inode, _ status: FileStatus) -> Bool {
-        guard let opened = byInode[inode]?.opened else { return true }
-        return opened == status
-    }
+    /// The content when the file was last opened.
+    func lastOpened(_ inode: Inode) -> ContentVersion? { byInode[inode]?.opened }
 
     mutating func forget(_ inode: Inode, _ count: UInt64) {
         guard inode != rootInode, let counted = byInode[inode] else { return }

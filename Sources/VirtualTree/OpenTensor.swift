@@ -3,27 +3,48 @@
 import Files
 import FrameStore
 import Recordings
+import SidecarStore
 import Synchronization
 import TensorFile
 import Tensors
 
+/// The bytes around the tensor once users have added to a file: a committed state, or a session's own view.
+protocol AddedBytes: Sendable {
+    /// Bytes of the whole virtual file.
+    var size: Int64 { get }
+    /// Fills `buffer` with the file's bytes from `offset` on, which lie in head or tail.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SidecarError)
+}
+
+extension SidecarSnapshot: AddedBytes {}
+extension SidecarWriter: AddedBytes {}
+
 /// A virtual file's content as of one state of its recording: a snapshot that stays the same while the recording changes.
 final class OpenTensor: Sendable {
     let recording: Recording
+    /// The recording's path below the source.
+    let path: String
     let plan: TensorPlan
     let layout: TensorFileLayout
     /// Names the tensor in the frame store.
     let number: UInt64
     /// Names it in the disk cache.
     let cacheKey: CacheKey
+    /// Names it in the store of what users added.
+    let sidecarKey: SidecarKey
     private let head: HeldBytes
     private let tail: HeldBytes
     private let index: TimeIndex
     /// The state of the recording's file in which its bytes were last found to be those of the index.
     private let checked = Mutex<FileStatus?>(nil)
 
-    init(recording: Recording, index: TimeIndex, plan: TensorPlan, layout: TensorFileLayout, number: UInt64) {
+    init(
+        recording: Recording, path: String, index: TimeIndex, plan: TensorPlan, layout: TensorFileLayout,
+        number: UInt64, sidecarKey: SidecarKey
+    ) {
         self.recording = recording
+        self.path = path
+        self.sidecarKey = sidecarKey
         self.index = index
         self.plan = plan
         self.layout = layout
@@ -33,23 +54,38 @@ final class OpenTensor: Sendable {
         tail = HeldBytes(layout.tail)
     }
 
-    /// The bytes of `range`, cut at the file's end; frames come from the store and are shared, not copied.
+    /// The bytes of `range`, cut at the file's end; frames come from the store and are shared, not copied. Head and tail are those of
+    /// `added`, or the skeleton's when nothing was added.
     ///
     /// `readAhead` belongs to the reader: when it moves forward, its next frames are computed meanwhile.
-    func read(_ range: Range<Int64>, from store: FrameStore, _ readAhead: ReadAhead) throws -> [ReadResult.Piece] {
-        let pieces = layout.pieces(in: range)
+    func read(
+        _ range: Range<Int64>, from store: FrameStore, _ readAhead: ReadAhead, _ added: (any AddedBytes)?
+    ) throws -> [ReadResult.Piece] {
+        let map = added.map { layout.map.ending(at: $0.size) } ?? layout.map
+        let pieces = map.pieces(in: range)
         // All at once: the store lets nobody wait for a frame who holds another.
         var frames = try self.frames(of: pieces, from: store, readAhead)[...]
-        return try pieces.map { piece in
-            switch piece {
-            case .head(let bytes): return head.piece(bytes)
-            case .tail(let bytes): return tail.piece(bytes)
+        return try pieces.map { part in
+            switch part {
+            case .head(let bytes):
+                return try added.map { try piece($0, at: 0, bytes) } ?? head.piece(bytes)
+            case .tail(let bytes):
+                return try added.map { try piece($0, at: map.tailOffset, bytes) } ?? tail.piece(bytes)
             case .timestamps(let bytes): return try timestamps(bytes)
             case .frame(_, let bytes):
                 let frame = frames.removeFirst()
                 return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[bytes]), owner: frame)
             }
         }
+    }
+
+    /// Bytes `range` of what `added` has from `offset` on.
+    private func piece(_ added: any AddedBytes, at offset: Int64, _ range: Range<Int>) throws -> ReadResult.Piece {
+        let held = try HeldBytes(capacity: range.count) { memory in
+            try added.read(into: memory, at: offset + Int64(range.lowerBound))
+            return memory.count
+        }
+        return held.piece(0..<range.count)
     }
 
     private func frames(

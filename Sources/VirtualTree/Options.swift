@@ -2,6 +2,7 @@
 
 import Foundation
 import Recordings
+import SidecarStore
 
 extension VirtualFileSystem {
     /// A mount's settings.
@@ -12,6 +13,12 @@ extension VirtualFileSystem {
         public var cacheDirectory: String?
         /// Bytes that frames may take there; 0 keeps none.
         public var maxCacheSize: Int64 = 20 << 30
+        /// Where what users add to files is kept; nil keeps nothing, so that nothing can be added.
+        public var sidecarDirectory: String?
+        /// Checks and carries over what users added.
+        public var sidecarHelper: (any SidecarHelper)?
+        /// Whether all changes are refused; what was added before is shown.
+        public var readOnly = false
         /// Bytes that frames may take.
         public var memoryTarget: Int = 512 << 20
         /// Windows that listings show even before anybody used them.

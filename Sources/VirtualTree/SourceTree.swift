@@ -95,6 +95,9 @@ final class SourceTree: Sendable {
         }
     }
 
+    /// Where `path` leads, absolute and without symbolic links.
+    func resolved(_ path: String) throws(FileSystemError) -> String { try realPath(path) }
+
     /// Where `path` leads, without symbolic links; realpath(3), but it does not look into the mount.
     private func realPath(_ path: String) throws(FileSystemError) -> String {
         var real = root == "/" ? "" : root

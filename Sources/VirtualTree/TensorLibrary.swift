@@ -4,6 +4,7 @@ import Files
 import Foundation
 import FrameStore
 import Recordings
+import SidecarStore
 import Synchronization
 import TensorFile
 import Tensors
@@ -21,6 +22,9 @@ final class TensorLibrary: Sendable {
         let cacheKey: CacheKey
         /// Names the tensor in the frame store.
         let number: UInt64
+        /// Names the file in the store of what users added.
+        let sidecarKey: SidecarKey
+        let recording: RecordingState
     }
 
     private final class Weak: Sendable {
@@ -97,6 +101,9 @@ final class TensorLibrary: Sendable {
             }
             let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
             let layout = try TensorFileLayout.make(description(plan, recording, index, path: path))
+            let sidecarKey = SidecarKey(
+                recordingPath: try source.resolved(path), preprocessing: spec.preprocessingText,
+                window: spec.windowText, part: part)
             tensor = state.withLock { state in
                 // The same content keeps its number, and with it its frames.
                 let known = state.facts[key].flatMap { $0.status == recording.status ? $0.number : nil }
@@ -104,11 +111,13 @@ final class TensorLibrary: Sendable {
                 let number = known ?? state.nextNumber
                 if known == nil { state.nextNumber += 1 }
                 let tensor = OpenTensor(
-                    recording: recording, index: index, plan: plan, layout: layout, number: number)
+                    recording: recording, path: path, index: index, plan: plan, layout: layout, number: number,
+                    sidecarKey: sidecarKey)
                 if state.facts.count >= TensorLibrary.factsLimit { state.facts.removeAll() }
                 state.facts[key] = Facts(
                     status: recording.status, size: layout.size,
-                    wrapping: Int64(layout.head.count + layout.tail.count), cacheKey: tensor.cacheKey, number: number)
+                    wrapping: Int64(layout.head.count + layout.tail.count), cacheKey: tensor.cacheKey, number: number,
+                    sidecarKey: sidecarKey, recording: recording.sidecarState)
                 state.open = state.open.filter { $0.value.tensor != nil }
                 state.open[key] = Weak(tensor)
                 return tensor
@@ -171,6 +180,8 @@ final class TensorLibrary: Sendable {
     static func explain(_ error: any Error, _ path: String) -> FileSystemError {
         switch error {
         case let error as FileSystemError: return error
+        case let error as SidecarError:
+            return FileSystemError(error.errno, "'\(path)': \(error.message)", cause: error)
         case let error as RecordingError:
             let number: Int32 =
                 switch error.code {
@@ -186,8 +197,17 @@ final class TensorLibrary: Sendable {
     }
 }
 
+extension Recording {
+    /// What a sidecar remembers of its recording.
+    var sidecarState: RecordingState {
+        RecordingState(
+            device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
+            headerDigest: UInt64(identity.headerDigest))
+    }
+}
+
 extension ElementType {
-    fileprivate var hdf5: ElementKind {
+    var hdf5: ElementKind {
         switch self {
         case .float32: .float32
         case .uint8: .uint8

@@ -55,9 +55,17 @@ extension VirtualFileSystem {
     /// What is known of a node without a scan; a listing must not read recordings.
     private func knownWithoutWork(_ node: Node) -> Known? {
         switch node.place {
-        case .tensor(_, let path, _): library.knownFacts(node.key, path: path).map { known(node, $0) }
+        case .tensor(_, let path, _): library.knownFacts(node.key, path: path).flatMap { knownWithoutWork(node, $0) }
         case .labels: nil
         default: try? known(node)
+        }
+    }
+
+    private func knownWithoutWork(_ node: Node, _ facts: TensorLibrary.Facts) -> Known? {
+        switch sidecars.peek(facts.sidecarKey, facts.recording) {
+        case .none: known(node, facts, nil)
+        case .fits(let added): known(node, facts, added)
+        case .needsWork: nil
         }
     }
 

@@ -32,12 +32,14 @@ extension VirtualFileSystem {
 
     private func noSpecification(_ name: String, _ error: any Error) -> FileSystemError {
         // Desktops and shells probe for hidden names; those are not worth a warning.
-        let level: Logger.Level = name.hasPrefix(".") ? .debug : .warning
+        let level: Logger.Level = name.hasPrefix(".") && !name.contains("..") ? .debug : .warning
         return FileSystemError(ENOENT, "'\(name)' does not exist: \(error)", level: level, cause: error)
     }
 
     private func missing(_ name: String, _ parent: Node) -> FileSystemError {
-        FileSystemError(ENOENT, "'\(join(parent.key, name))' does not exist", level: .debug)
+        // Programs look for files that may be there; nobody looks for names with "..".
+        let level: Logger.Level = name.contains("..") ? .warning : .debug
+        return FileSystemError(ENOENT, "'\(join(parent.key, name))' does not exist", level: level)
     }
 
     /// A name in a source folder, of which `view` is the content: recording, sub-folder, labels or companion, in this order.
@@ -49,7 +51,9 @@ extension VirtualFileSystem {
         let inner = join(path, name)
         guard view.others[name] != nil else {
             // Links that are refused or lead nowhere are not in the view: say why.
-            _ = try source.status(inner)
+            do { _ = try source.status(inner) } catch {
+                if error.errno != ENOENT || !name.contains("..") { throw error }
+            }
             throw missing(name, parent)
         }
         let status = try source.status(inner)

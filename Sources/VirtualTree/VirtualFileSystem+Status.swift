@@ -2,6 +2,7 @@
 
 import Foundation
 import FrameStore
+import SidecarStore
 
 /// What is mounted and what the daemon holds and has done.
 public struct MountStatus: Codable, Sendable {
@@ -26,7 +27,11 @@ public struct MountStatus: Codable, Sendable {
     public let frames: Frames
     /// The disk cache; nil when there is none.
     public let cache: DiskCacheStatistics?
+    /// The store of what users added; nil when nothing is kept.
+    public let sidecars: SidecarStatistics?
     public let openFiles: Int
+    /// Virtual files that are open for writing.
+    public let writing: [String]
     public let recordingsKnown: Int
     /// `<preprocessing>/<window>` of every file that was used.
     public let used: [String]
@@ -38,14 +43,16 @@ extension VirtualFileSystem {
         let used = used.withLock { used in
             used.windows.flatMap { preprocessing, windows in windows.map { join(preprocessing, $0) } }.sorted()
         }
+        let open = writers.withLock { Array($0.keys) }
+        let writing = nodes.withLock { nodes in open.compactMap { nodes[$0]?.key }.sorted() }
         return MountStatus(
             version: options.programVersion, pid: getpid(), source: source.root, mountPoint: options.mountPoint,
             startedAt: Double(started) / 1e9, memoryTarget: options.memoryTarget,
             frames: MountStatus.Frames(
                 bytesHeld: statistics.bytesHeld, framesHeld: statistics.framesHeld, hits: statistics.hits,
                 computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow),
-            cache: frames.disk?.statistics, openFiles: files.withLock { $0.count }, recordingsKnown: catalog.count,
-            used: used)
+            cache: frames.disk?.statistics, sidecars: sidecars.statistics, openFiles: files.withLock { $0.count },
+            writing: writing, recordingsKnown: catalog.count, used: used)
     }
 
     /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures change between them.

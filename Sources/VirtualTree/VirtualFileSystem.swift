@@ -5,6 +5,7 @@ import Foundation
 import FrameStore
 import Logging
 import Recordings
+import SidecarStore
 import Synchronization
 import Tensors
 
@@ -22,13 +23,15 @@ public final class VirtualFileSystem: FileSystem {
     struct Held: Sendable {
         let file: OpenFile
         let inode: Inode
-        /// The source file's state that the content is of.
-        let status: FileStatus?
+        /// Which content it is; nil for what is different each time.
+        let version: ContentVersion?
     }
 
     /// An open file.
     enum OpenFile: Sendable {
-        case tensor(OpenTensor, ReadAhead, path: String)
+        /// A snapshot: what the file was when it was opened.
+        case tensor(OpenTensor, ReadAhead, SidecarSnapshot?)
+        case writing(TensorWriter, ReadAhead)
         case file(File)
         case bytes(HeldBytes)
     }
@@ -44,6 +47,11 @@ public final class VirtualFileSystem: FileSystem {
     let views: FolderViews
     let frames: FrameStore
     let library: TensorLibrary
+    let sidecars: Sidecars
+    /// Who writes which file.
+    let writers = Mutex<[Inode: TensorWriter]>([:])
+    /// Told when a file becomes another one.
+    let observer = Mutex<(@Sendable (Inode) -> Void)?>(nil)
     let labels = LabelSizes()
     let nodes = Mutex(NodeTable())
     let used = Mutex(UsedNames())
@@ -70,6 +78,7 @@ public final class VirtualFileSystem: FileSystem {
         views = FolderViews(source: source) { path, count in
             logger.warning("\(count) names in folder '\(path)' are not UTF-8 and are not shown; rename them")
         }
+        sidecars = Sidecars(options, logger)
         frames = FrameStore(
             memoryTarget: options.memoryTarget, disk: VirtualFileSystem.diskCache(options, logger))
         let complaints = RareComplaints(logger)
@@ -113,15 +122,15 @@ public final class VirtualFileSystem: FileSystem {
         return counted(known, key, place)
     }
 
-    /// An entry, and the state of the source file that it is of.
-    typealias Known = (entry: Entry, status: FileStatus?)
+    /// An entry, and the content that it is of.
+    typealias Known = (entry: Entry, version: ContentVersion?)
 
     /// The entry under the number of its node, which gets one more reference.
     func counted(_ known: Known, _ key: String, _ place: Place) -> Entry {
         var entry = known.entry
         entry.attributes.inode = nodes.withLock { nodes in
             let inode = nodes.refer(to: key, place).inode
-            if let status = known.status { nodes.told(inode, status) }
+            if let version = known.version { nodes.told(inode, version) }
             return inode
         }
         return entry
@@ -132,8 +141,29 @@ public final class VirtualFileSystem: FileSystem {
     }
 
     public func attributes(_ inode: Inode) throws(FileSystemError) -> Entry {
-        let (entry, status) = try known(node(inode))
-        if let status { nodes.withLock { $0.told(inode, status) } }
+        let (entry, version) = try known(node(inode))
+        if let version { nodes.withLock { $0.told(inode, version) } }
+        return entry
+    }
+
+    public func attributes(
+        _ inode: Inode, of handle: Handle?, by process: () -> Int32
+    ) throws(FileSystemError) -> Entry {
+        var entry = try attributes(inode)
+        var size: Int64?
+        switch handle.flatMap({ handle in files.withLock { $0[handle]?.file } }) {
+        case .writing(let writer, _): size = writer.sidecar.size
+        case .tensor(let tensor, _, let added): size = added?.size ?? tensor.layout.size
+        case .file, .bytes: break
+        case nil:
+            guard let writer = writers.withLock({ $0[inode] }), writer.process != 0, writer.process == process()
+            else { break }
+            size = writer.sidecar.size
+        }
+        if let size, size != entry.attributes.size {
+            entry.attributes.size = size
+            entry.validity = 0
+        }
         return entry
     }
 
@@ -166,28 +196,51 @@ public final class VirtualFileSystem: FileSystem {
             }
             return (Entry(attributes: directory(node, modified: status.modified), validity: options.validity), nil)
         case .tensor(let spec, let path, let part):
-            return known(node, try library.facts(node.key, spec, path: path, part: part))
+            let facts = try library.facts(node.key, spec, path: path, part: part)
+            switch sidecars.peek(facts.sidecarKey, facts.recording) {
+            case .none: return known(node, facts, nil)
+            case .fits(let added): return known(node, facts, added)
+            case .needsWork:
+                return known(
+                    node, facts, try sidecars.snapshot(library.open(node.key, spec, path: path, part: part)))
+            }
         case .companion(let path):
             let status = try source.status(path)
-            return (file(node, size: status.size, held: status.size, modified: status.modified), status)
+            return (companion(node, size: status.size, held: status.size, modified: status.modified), version(status))
         case .labels(let path, let times):
             let (size, status) = try labels.size(node.key, path, times, source)
-            return (file(node, size: size, held: 0, modified: status.modified), status)
+            return (companion(node, size: size, held: 0, modified: status.modified), version(status))
         case .status:
-            var entry = file(node, size: Int64(statusText().count), held: 0, modified: started)
+            var entry = companion(node, size: Int64(statusText().count), held: 0, modified: started)
             entry.validity = 0
             return (entry, nil)
         }
     }
 
-    func known(_ node: Node, _ facts: TensorLibrary.Facts) -> Known {
-        (file(node, size: facts.size, held: library.heldBytes(facts), modified: facts.status.modified), facts.status)
+    func known(_ node: Node, _ facts: TensorLibrary.Facts, _ added: SidecarSnapshot?) -> Known {
+        var entry = file(
+            node, size: added?.size ?? facts.size, held: library.heldBytes(facts) + (added?.heldBytes ?? 0),
+            modified: max(facts.status.modified, added?.committedAt ?? .min))
+        // Writers and readers of a file see different sizes, and the kernel keeps one for all.
+        if writers.withLock({ $0[node.inode] != nil }) { entry.validity = 0 }
+        return (entry, version(facts.status, added))
+    }
+
+    private func version(_ status: FileStatus, _ added: SidecarSnapshot? = nil) -> ContentVersion {
+        ContentVersion(source: status, commit: added?.commit ?? 0, committedAt: added?.committedAt ?? 0)
     }
 
     private func directory(_ node: Node, modified: Int64) -> Attributes {
         Attributes(
             inode: node.inode, kind: .directory, size: 0, blocks: 0, modified: modified,
             permissions: options.directoryMode, user: options.user, group: options.group, links: 2)
+    }
+
+    /// A file that nobody may write.
+    private func companion(_ node: Node, size: Int64, held: Int64, modified: Int64) -> Entry {
+        var entry = file(node, size: size, held: held, modified: modified)
+        entry.attributes.permissions &= ~0o222
+        return entry
     }
 
     private func file(_ node: Node, size: Int64, held: Int64, modified: Int64) -> Entry {
@@ -199,41 +252,67 @@ public final class VirtualFileSystem: FileSystem {
 
     // MARK: Files
 
-    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened {
+    public func open(_ inode: Inode, flags: Int32, by process: Int32) throws(FileSystemError) -> Opened {
         let node = try node(inode)
-        guard flags & O_ACCMODE == O_RDONLY && flags & O_TRUNC == 0 else {
-            throw FileSystemError(
-                EROFS, "'\(node.key)' cannot be opened for writing: this mount is read-only", level: .warning)
-        }
+        let writes = flags & O_ACCMODE != O_RDONLY
+        if writes || flags & O_TRUNC != 0 { try checkMayWrite(node, flags) }
         let file: OpenFile
-        var status: FileStatus?
+        var current: ContentVersion?
         switch node.place {
         case .tensor(let spec, let path, let part):
             let tensor = try library.open(node.key, spec, path: path, part: part)
             let readAhead = ReadAhead(frameCount: tensor.plan.frameCount, depth: cores)
-            file = .tensor(tensor, readAhead, path: path)
-            status = tensor.recording.status
+            if writes {
+                let writer = try openForWriting(node, tensor, by: process)
+                current = version(writer.tensor.recording.status, writer.sidecar.base)
+                file = .writing(writer, readAhead)
+            } else {
+                let added = try sidecars.opened(tensor)
+                current = version(tensor.recording.status, added)
+                file = .tensor(tensor, readAhead, added)
+            }
         case .companion(let path):
             let opened = try source.open(path)
             file = .file(opened)
-            status = try? opened.status()
+            current = (try? opened.status()).map { version($0) }
         case .labels(let path, let times):
             let cut = try labels.cut(path, times, source)
             file = .bytes(HeldBytes(cut.bytes))
-            status = cut.status
+            current = version(cut.status)
         case .status: file = .bytes(HeldBytes(statusText()))
         default: throw FileSystemError(EISDIR, "'\(node.key)' is a folder", level: .debug)
         }
-        let held = Held(file: file, inode: inode, status: status)
+        let held = Held(file: file, inode: inode, version: current)
         let handle = files.withLock { $0.insert(held) }
         // The daemon's status is another one each time.
-        let changed = status.map { status in nodes.withLock { $0.opened(inode, status) } } ?? true
-        return Opened(handle: handle, contentChanged: changed)
+        let changed = current.map { version in nodes.withLock { $0.opened(inode, version) } } ?? true
+        return Opened(handle: handle, contentChanged: changed, writes: writes)
     }
 
-    public func isCurrent(_ handle: Handle) -> Bool {
-        guard let held = files.withLock({ $0[handle] }), let status = held.status else { return true }
-        return nodes.withLock { $0.isOpened(held.inode, status) }
+    private func checkMayWrite(_ node: Node, _ flags: Int32) throws(FileSystemError) {
+        guard case .tensor = node.place else { throw sidecars.refusal("writing '\(node.key)'") }
+        guard flags & O_TRUNC == 0 else {
+            throw sidecars.refusal("emptying '\(node.key)' (mode 'w'; use 'r+' to add, os.remove to reset)")
+        }
+    }
+
+    public func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool {
+        guard let held = files.withLock({ $0[handle] }), let version = held.version else { return true }
+        let last = nodes.withLock { $0.lastOpened(held.inode) } ?? version
+        let tensor: OpenTensor
+        switch held.file {
+        case .tensor(let opened, _, _):
+            if last == version { return true }
+            tensor = opened
+        case .writing(let writer, _):
+            // Its own view is for nobody else.
+            if last == version && !writer.sidecar.hasUncommitted { return true }
+            tensor = writer.tensor
+        case .file, .bytes: return last == version
+        }
+        let map = tensor.layout.map
+        return last.hasSameTensor(as: version) && range.lowerBound >= map.dataOffset
+            && range.upperBound <= map.timestampsOffset
     }
 
     public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {
@@ -244,12 +323,10 @@ public final class VirtualFileSystem: FileSystem {
             return ReadResult(pieces: [])
         }
         switch file {
-        case .tensor(let tensor, let readAhead, let path):
-            do {
-                return ReadResult(pieces: try tensor.read(offset..<offset + Int64(size), from: frames, readAhead))
-            } catch {
-                throw TensorLibrary.explain(error, path)
-            }
+        case .tensor(let tensor, let readAhead, let added):
+            return try read(tensor, offset..<offset + Int64(size), readAhead, added)
+        case .writing(let writer, let readAhead):
+            return try read(writer.tensor, offset..<offset + Int64(size), readAhead, writer.sidecar)
         case .file(let file):
             do {
                 let held = try HeldBytes(capacity: size) { try file.read(into: $0, at: offset) }
@@ -261,10 +338,19 @@ public final class VirtualFileSystem: FileSystem {
         }
     }
 
+    private func read(
+        _ tensor: OpenTensor, _ range: Range<Int64>, _ readAhead: ReadAhead, _ added: (any AddedBytes)?
+    ) throws(FileSystemError) -> ReadResult {
+        do { return ReadResult(pieces: try tensor.read(range, from: frames, readAhead, added)) } catch {
+            throw TensorLibrary.explain(error, tensor.path)
+        }
+    }
+
     public func release(_ handle: Handle) {
         // The file is freed here, outside the lock.
-        let file = files.withLock { $0.remove(handle) }
-        _ = consume file
+        let held = files.withLock { $0.remove(handle) }
+        if let held, case .writing(let writer, _) = held.file { release(writer, held.inode) }
+        _ = consume held
     }
 }
 

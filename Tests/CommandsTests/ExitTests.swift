@@ -46,7 +46,7 @@ struct ExitTests {
         Case(arguments: ["synth", "text.raw"], status: .outputUnwritable, said: "--force"),
         Case(
             arguments: ["synth", "no/such/folder.raw", "--duration", "1ms"], status: .outputUnwritable, said: "no/such"),
-        Case(arguments: ["mount", "--sidecars", "s", "a", "b"], status: .usage, said: "sidecars"),
+        Case(arguments: ["mount", "--sidecar", "s", "a", "b"], status: .usage, said: "sidecar"),
         Case(arguments: ["mount", "a"], status: .usage, said: "SOURCE MOUNTPOINT"),
         Case(arguments: ["mount", "--memory-target", "lots", "a", "b"], status: .usage, said: "--memory-target takes"),
         Case(arguments: ["synth", "x.raw", "--noise", "2"], status: .usage, said: "--noise"),

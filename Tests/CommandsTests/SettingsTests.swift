@@ -1,6 +1,7 @@
 // Settings: who wins, what is allowed, and what the errors say.
 
 import Commands
+import FUSEAdapter
 import Foundation
 import Testing
 
@@ -136,8 +137,6 @@ struct SettingsTests {
         let message = try #require(error?.message)
         #expect(message.hasPrefix("c.yaml:2: 'memory-traget' is no setting; keys are "))
         #expect(message.contains("memory-target, ") && !message.contains("\n"))
-        // Flags of later versions are not taken for granted.
-        #expect(Settings.named("sidecars") == nil)
     }
 
     @Test(arguments: [
@@ -174,6 +173,35 @@ struct SettingsTests {
         let windows = try SettingLayers(flags: list.settings, environment: [:]).value(Settings.windows)
         #expect(windows == ["10ms", "20ms"])
         #expect(throws: CommandError.self) { try OptionList(["memory-target"]) }
+        #expect(throws: CommandError.self) { try OptionList(["remount,ro"]) }
+        #expect(throws: CommandError.self) { try OptionList(["config-file="]) }
+    }
+
+    @Test func optionsThatMountAndSystemdKeepForThemselves() throws {
+        let list = try OptionList([
+            "rw,auto,noauto,user=jane,users,group,_netdev,relatime,nodiratime,X-mount.mkdir,x-systemd.requires=a.mount",
+            "nodev,nosuid,noexec,config_file=/etc/evh5/c.yaml",
+        ])
+        #expect(list.settings.isEmpty)
+        #expect(list.fuse == ["nodev", "nosuid", "noexec"])
+        #expect(list.configFile == "/etc/evh5/c.yaml")
+    }
+
+    @Test func defaultsAreShownAsTheyAre() throws {
+        // The shown text of a default, parsed, is the default.
+        func check<Value: Equatable>(_ setting: Setting<Value>) throws {
+            let shown = try #require(setting.parse(.text(setting.defaultText)), "\(setting.name)")
+            #expect(shown == setting.fallback([:]), "\(setting.name)")
+        }
+        try check(Settings.maxCacheSize)
+        try check(Settings.memoryTarget)
+        try check(Settings.fileMode)
+        try check(Settings.directoryMode)
+        try check(Settings.maxThreads)
+        try check(Settings.logLevel)
+        try check(Settings.windows)
+        try check(Settings.companionSizeLimit)
+        #expect(MountOptions(mountPoint: "/m", source: "/s").maxThreads == Settings.maxThreads.fallback([:]))
     }
 
     @Test func examplesAreValid() throws {

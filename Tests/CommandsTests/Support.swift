@@ -17,11 +17,28 @@ struct Run {
     static func evh5(_ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]) throws
         -> Run
     {
+        try run(binary(), arguments, in: folder, environment: environment)
+    }
+
+    /// The same under the name that mount(8) knows, by a link in `folder`.
+    static func mountHelper(_ arguments: [String], in folder: TemporaryFolder) throws -> Run {
+        let link = URL(filePath: folder.path + "/mount.fuse.evh5")
+        try FileManager.default.createSymbolicLink(at: link, withDestinationURL: binary())
+        return try run(link, arguments, in: folder, environment: [:])
+    }
+
+    private static func binary() throws -> URL {
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let products =
             CommandLine.arguments.first { $0.hasSuffix(".xctest") }.map { URL(filePath: $0) } ?? URL(filePath: tests)
+        return products.deletingLastPathComponent().appending(path: "evh5")
+    }
+
+    private static func run(
+        _ program: URL, _ arguments: [String], in folder: TemporaryFolder, environment: [String: String]
+    ) throws -> Run {
         let process = Process()
-        process.executableURL = products.deletingLastPathComponent().appending(path: "evh5")
+        process.executableURL = program
         process.arguments = arguments
         process.currentDirectoryURL = URL(filePath: folder.path)
         process.environment = ["HOME": folder.path, "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin"]

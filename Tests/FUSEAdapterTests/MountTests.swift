@@ -231,6 +231,9 @@ struct MountTests {
     /// As `nobody`, through fusermount3; needs root to become nobody, and a /dev/fuse that everybody may open.
     @Test(.enabled(if: Machine.isRoot, "needs root"))
     func ordinaryUser() throws {
+        guard access("/etc/mtab", R_OK) == 0 else {
+            try Test.cancel("fusermount3 needs /etc/mtab, which a bare root directory lacks")
+        }
         var status = stat()
         try #require(stat("/dev/fuse", &status) == 0)
         let mode = status.st_mode & 0o7777

@@ -17,6 +17,7 @@ import VirtualTree
 ///     odd          opening it fails with errno 0, which is none
 ///     lazy.bin     listed without attributes
 ///     many/        3000 empty files
+///     notes.bin    can be written: `events` tells what was asked; removing it is allowed and only noted
 ///
 /// Looking up a name that begins with "wait" takes 0.3 s and finds nothing.
 public final class MemoryTree: FileSystem {
@@ -25,6 +26,7 @@ public final class MemoryTree: FileSystem {
         case pattern(size: Int64, piece: Int)
         case text(String)
         case link(String)
+        case notebook
     }
 
     struct Node {
@@ -45,6 +47,7 @@ public final class MemoryTree: FileSystem {
     private let openHandles = Mutex<Int>(0)
     private let lookups = Mutex<(now: Int, most: Int)>((0, 0))
     private let pattern = Pattern()
+    private let notebook = Notebook()
 
     public init() {
         var nodes: [Inode: Node] = [:]
@@ -67,6 +70,7 @@ public final class MemoryTree: FileSystem {
             add(Node(name: "odd", content: .text("x"), openError: 0)),
             add(Node(name: "lazy.bin", content: .pattern(size: 12345, piece: 4096), listedWithAttributes: false)),
             add(Node(name: "many", content: .directory(many))),
+            add(Node(name: "notes.bin", content: .notebook)),
         ]
         nodes[rootInode] = Node(name: "", content: .directory(top))
         self.nodes = nodes
@@ -77,6 +81,8 @@ public final class MemoryTree: FileSystem {
         }
     }
 
+    /// What was asked of `notes.bin`, in order.
+    public var events: [String] { notebook.events }
     /// References the kernel holds, without the root's.
     public var referenceCount: Int { references.withLock { $0.values.reduce(0, +) } }
     /// The largest number of slow lookups that ran at the same time.
@@ -96,12 +102,14 @@ public final class MemoryTree: FileSystem {
             case .pattern(let size, _): (.regular, size, 0o444)
             case .text(let text): (.regular, Int64(text.utf8.count), 0o444)
             case .link(let target): (.symbolicLink, Int64(target.utf8.count), 0o777)
+            case .notebook: (.regular, notebook.size, 0o644)
             }
+        let validity: Double = if case .notebook = node.content { 0 } else { 60 }
         return Entry(
             attributes: Attributes(
                 inode: inode, kind: kind, size: size, blocks: 8, modified: 1_600_000_000_123_456_789,
                 permissions: permissions, user: geteuid(), group: getegid(), links: kind == .directory ? 2 : 1),
-            validity: 60)
+            validity: validity)
     }
 
     private func count(_ inode: Inode, _ change: Int) {
@@ -157,9 +165,17 @@ public final class MemoryTree: FileSystem {
 
     public func releaseDirectory(_ handle: Handle) { openHandles.withLock { $0 -= 1 } }
 
-    public func open(_ inode: Inode, flags: Int32) throws(FileSystemError) -> Opened {
+    public func open(_ inode: Inode, flags: Int32, by process: Int32) throws(FileSystemError) -> Opened {
         if let error = try node(inode).openError { throw FileSystemError(error, "opening fails as it should") }
-        guard flags & O_ACCMODE == O_RDONLY else {
+        let writes = flags & O_ACCMODE != O_RDONLY
+        if case .notebook = try node(inode).content, flags & O_TRUNC == 0 {
+            openHandles.withLock { $0 += 1 }
+            if writes {
+                notebook.note(process == getpid() ? "opened by us" : "opened by \(process > 0 ? "another" : "?")")
+            }
+            return Opened(handle: inode, contentChanged: false, writes: writes)
+        }
+        guard !writes else {
             throw FileSystemError(EROFS, "this tree is read-only", level: .notice)
         }
         openHandles.withLock { $0 += 1 }
@@ -179,12 +195,54 @@ public final class MemoryTree: FileSystem {
                 .map { $0.asciiValue ?? 0 }.dropFirst(Int(offset)).prefix(node.greedy ? size + 1 : size)
             let buffer = Buffer(Array(bytes))
             return ReadResult(pieces: [ReadResult.Piece(bytes: buffer.bytes, owner: buffer)])
+        case .notebook: return notebook.read(offset: offset, size: size)
         case .directory, .link:
             throw FileSystemError(EISDIR, "no file")
         }
     }
 
     public func release(_ handle: Handle) { openHandles.withLock { $0 -= 1 } }
+
+    // MARK: Changes, of notes.bin
+
+    private func isNotebook(_ inode: Inode) -> Bool {
+        if case .notebook = nodes[inode]?.content { true } else { false }
+    }
+
+    public func write(_ handle: Handle, offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileSystemError) {
+        guard isNotebook(handle) else { throw refusal("write") }
+        try notebook.write(bytes, at: offset)
+    }
+
+    public func setSize(_ inode: Inode, of handle: Handle?, to size: Int64) throws(FileSystemError) -> Entry {
+        guard isNotebook(inode), handle != nil else { throw refusal("truncate") }
+        notebook.setSize(size)
+        return try attributes(inode)
+    }
+
+    public func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError) {
+        throw FileSystemError(EOPNOTSUPP, "reserve \(range)", level: .debug)
+    }
+
+    public func synchronize(_ handle: Handle) throws(FileSystemError) {
+        if isNotebook(handle) { notebook.note("sync") }
+    }
+
+    public func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError) {
+        guard isNotebook(handle) else { return }
+        notebook.note("closing \(how)")
+        // A notebook whose first byte is X cannot be closed without an error.
+        if notebook.first == UInt8(ascii: "X") {
+            throw FileSystemError(EDQUOT, "X marks the spot", level: .warning)
+        }
+    }
+
+    public func remove(_ parent: Inode, _ name: String) throws(FileSystemError) {
+        guard let inode = names[parent]?[name], isNotebook(inode) else { throw refusal("unlink '\(name)'") }
+        notebook.note("removed")
+    }
+
+    public func volume() -> Volume? { Volume(size: 1 << 30, free: 1 << 29, available: 1 << 28) }
 }
 
 /// Bytes that repeat every 1 MiB + 1: byte i is the lowest of (i mod (2^20 + 1)) * 2654435761 >> 13.

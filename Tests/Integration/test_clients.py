@@ -252,20 +252,6 @@ def test_reads_at_any_place(path):
         os.close(file)
 
 
-def test_writing_is_refused(path):
-    before = path.read_bytes()
-    for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDWR | os.O_TRUNC):
-        with pytest.raises(OSError) as problem:
-            os.close(os.open(path, flags))
-        assert problem.value.errno in (30, 1, 13)  # EROFS EPERM EACCES
-    for attempt in (lambda: os.remove(path), lambda: os.rename(path, path.with_name("b.h5")), lambda: os.truncate(path, 0),
-                    lambda: (path.parent / "new").touch(), lambda: (path.parent / "new").mkdir()):
-        with pytest.raises(OSError) as problem:
-            attempt()
-        assert problem.value.errno in (30, 1, 13, 38), problem.value
-    assert path.read_bytes() == before
-
-
 def _read(job):
     path, numbers = job
     with h5py.File(path) as file:

@@ -176,7 +176,7 @@ def test_status(evh5, mount, library):
     assert ".evh5" not in os.listdir(where.point)
 
 
-COMMANDS = ("mount", "unmount", "status", "info", "index", "synth")
+COMMANDS = ("mount", "unmount", "status", "info", "index", "synth", "sidecar")
 
 
 def test_help_and_version(evh5):
@@ -189,7 +189,7 @@ def test_help_and_version(evh5):
 
 def test_every_setting_is_in_the_help(evh5):
     text = evh5.run("mount", "--help", check=0).stdout
-    for flag in ("--config-file", "--cache", "--memory-target", "--read-only", "--geometry", "--allow-other", "--uid", "--gid", "--file-mode", "--dir-mode",
+    for flag in ("--config-file", "--cache", "--sidecars", "--memory-target", "--read-only", "--geometry", "--allow-other", "--uid", "--gid", "--file-mode", "--dir-mode",
                  "--max-threads", "--log-level", "--log-directory", "-o", "-f"):
         assert flag in text, flag
 

@@ -30,15 +30,16 @@ def events_through(mount, name, numbers):
     return out
 
 
-def assert_same_counts(mount, name, events, period, height, width):
-    """Every frame's number of events per pixel and polarity."""
-    with h5py.File(mount / f"{COUNTS}/{period}us/{name}.h5") as file:
+def assert_same_counts(mount, name, events, period, height, width, more=""):
+    """Every frame's number of events per pixel and polarity; `more` is of the window."""
+    with h5py.File(mount / f"{COUNTS}/{period}us{more}/{name}.h5") as file:
         data = file["data"]
         assert len(data) == tensors.frame_count(events, period)
+        frames = events["t"] // period
         for i in range(len(data)):
-            inside = events[events["t"] // period == i]
-            expected = np.zeros((2, height, width), np.int64)
-            np.add.at(expected, (inside["p"], inside["y"], inside["x"]), 1)
+            inside = events[frames == i]
+            cells = (inside["p"].astype(np.int64) * height + inside["y"]) * width + inside["x"]
+            expected = np.bincount(cells, minlength=2 * height * width).reshape(2, height, width)
             assert expected.max(initial=0) <= 255
             assert np.array_equal(np.rint(data[i] * 255).astype(np.int64), expected), f"frame {i}"
 
@@ -148,23 +149,36 @@ def test_real_recordings(mount, source, shared, name):
 
 
 @pytest.fixture(scope="module")
-def generated(shared, tmp_path_factory):
-    """Recordings by the shared independent generator, about 1 MB each."""
-    folder = tmp_path_factory.mktemp("generated")
-    program = folder / "gen_events"
+def generator(shared, tmp_path_factory):
+    """generator(folder, mode, bytes) writes recordings by the shared independent generator, <format>.raw or .dat in every format it has;
+    returns what it says of each: events and hash."""
+    program = tmp_path_factory.mktemp("generator") / "gen_events"
     built = subprocess.run(["cc", "-O2", "-o", program, shared / "tools/gen_events.c", "-lm"], capture_output=True, text=True, timeout=60)
     if built.returncode:
         pytest.skip(f"gen_events.c does not compile here: {built.stderr[:200]}")
-    recordings = folder / "recordings"
-    recordings.mkdir()
-    subprocess.run([program, "sparse", "3", "11700000", "1000000"] + [f"{k}={recordings}/{k}.{e}" for k, e in
-                   (("evt3", "raw"), ("evt2", "raw"), ("evt21", "raw"), ("dat", "dat"))], check=True, capture_output=True, timeout=60)
-    # The other layout of EVT2.1: the halves of every word swapped.
-    data = (recordings / "evt21.raw").read_bytes()
-    end = data.index(b"% end\n") + 6
-    halves = np.frombuffer(data[end:end + (len(data) - end) // 8 * 8], "<u4").reshape(-1, 2)[:, ::-1]
-    (recordings / "evt21Legacy.raw").write_bytes(data[:end].replace(b"little", b"legacy") + halves.tobytes())
-    return recordings
+
+    def generate(folder, mode, size):
+        files = {format: folder / f"{format}.{encoders.EXTENSION[format]}" for format in ("evt3", "evt2", "evt21", "dat")}
+        told = subprocess.run([program, mode, "3", "11700000", str(size)] + [f"{format}={path}" for format, path in files.items()], check=True,
+                              capture_output=True, text=True, timeout=60).stdout
+        # The other layout of EVT2.1: the halves of every word swapped.
+        data = files["evt21"].read_bytes()
+        end = data.index(b"% end\n") + 6
+        halves = np.frombuffer(data[end:end + (len(data) - end) // 8 * 8], "<u4").reshape(-1, 2)[:, ::-1]
+        (folder / "evt21Legacy.raw").write_bytes(data[:end].replace(b"little", b"legacy") + halves.tobytes())
+        lines = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+        said = {format: dict(zip(lines[str(path)][::2], lines[str(path)][1::2])) for format, path in files.items()}
+        return said | {"evt21Legacy": said["evt21"]}
+
+    return generate
+
+
+@pytest.fixture(scope="module")
+def generated(generator, tmp_path_factory):
+    """About 1 MB each."""
+    folder = tmp_path_factory.mktemp("generated")
+    generator(folder, "sparse", 1_000_000)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -184,10 +198,49 @@ def test_generated_recordings_as_peers_read_them(generated_mount, generated, for
     where = generated_mount
     assert np.array_equal(times_through(where, format), events["t"])
     first = int(events["t"][0]) // 20_000 * 20_000
-    with h5py.File(where / f"{COUNTS}/20ms,start_ts={first}us/{format}.h5") as file:
-        events["t"] -= first
-        assert len(file["data"]) == tensors.frame_count(events, 20_000)
-        for i in range(len(file["data"])):
-            inside = events[events["t"] // 20_000 == i]
-            expected = np.bincount((inside["p"].astype(int) * height + inside["y"]) * width + inside["x"], minlength=2 * height * width)
-            assert np.array_equal(np.rint(file["data"][i] * 255), expected.reshape(2, height, width))
+    events["t"] -= first
+    assert_same_counts(where, format, events, 20_000, height, width, f",start_ts={first}us")
+
+
+@pytest.fixture(scope="module")
+def large(generator, tmp_path_factory):
+    """(folder, what the generator says): 20 MB each."""
+    folder = tmp_path_factory.mktemp("large")
+    return folder, generator(folder, "dense", 20_000_000)
+
+
+@pytest.fixture(scope="module")
+def large_mount(module_mount, large):
+    return module_mount(large[0])
+
+
+def event_hash(events):
+    """The generator's: h = h * M + (t << 32 ^ x << 16 ^ y << 1 ^ p), modulo 2^64."""
+    with np.errstate(over="ignore"):
+        powers = np.full(len(events), 6364136223846793005, np.uint64)
+        powers[:1] = 1
+        powers = np.multiply.accumulate(powers)[::-1]
+        words = events["t"].astype(np.uint64) << np.uint64(32)
+        for field, shift in (("x", 16), ("y", 1), ("p", 0)):
+            words ^= events[field].astype(np.uint64) << np.uint64(shift)
+        return int(np.sum(words * powers, dtype=np.uint64))
+
+
+@pytest.mark.budget(180)
+@pytest.mark.parametrize("format, peer, file", [("evt2", "expelliarmus", "evt2"), ("dat", "expelliarmus", "dat"), ("evt3", "faery", "evt3"), ("evt3", "evutils", "evt3"),
+                                                ("evt21", "faery", "evt3"), ("evt21Legacy", "faery", "evt3")])
+def test_large_generated_recordings(large_mount, large, measured, format, peer, file):
+    """A peer reads the events that the generator wrote, by its hash, and the mount shows them: every time, every frame's counts. No peer
+    reads EVT2.1, but the generator writes the same events into all files, each until it is full; the EVT3 file holds the most."""
+    (folder, said), where, period = large, large_mount, 5_000
+    count = int(said[format]["events"])
+    events = peers.READERS[peer](folder / f"{file}.{encoders.EXTENSION[file]}", file)[:count]
+    assert len(events) == count > 2_000_000 and event_hash(events) == int(said[format]["hash"], 16)
+    times = times_through(where, format)
+    assert len(times) == count
+    events["t"] += int(times[0]) - int(events["t"][0])  # peers do not shift
+    assert np.array_equal(times, events["t"])
+    first = int(times[0]) // period * period
+    events["t"] -= first
+    assert_same_counts(where, format, events, period, 720, 1280, f",start_ts={first}us")
+    measured(f"{(folder / f'{format}.{encoders.EXTENSION[format]}').stat().st_size / 1e6:.1f} MB of {format}, {count} events, as {peer} reads them")

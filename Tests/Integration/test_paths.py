@@ -90,6 +90,21 @@ def test_the_log_says_why(mounted, folder, name):
     mounted.wait_for_log(name)
 
 
+def test_the_log_says_why_at_its_usual_level(mount, library):
+    """Once each, and also for hidden names when they hold `..`; names that programs look for on their own are no warning."""
+    where = mount(library, "--log-level", "info")
+    for name in (".Trash", "histo/10ms/.hidden.h5", "histo/10ms/labels.npy"):
+        assert not os.path.lexists(where / name)
+    names = ("..histo", "histo/..10ms", "histo/10ms/..evt3.h5", "histo/10ms/a..h5", "histo,foo=1", "histo/0ms")
+    for name in names:
+        assert not os.path.lexists(where / name)
+        where.wait_for_log(os.path.basename(name), "does not exist")
+    lines = [line for line in where.log().splitlines() if " warning " in line]
+    assert len(lines) == len(names), lines
+    for reason in ("histo has no parameter foo", "a period is a whole number of us"):
+        assert {line.count(reason) for line in lines if reason in line} == {1}
+
+
 def test_a_scale_that_does_not_fit_the_recording(mounted):
     for name in ("histo,downsample=64", "histo,height=7,width=9", "histo,height=96,width=128"):
         assert not os.path.exists(mounted / name / "10ms/evt3.h5")

@@ -169,6 +169,35 @@ def test_real_recordings_as_the_shared_reference(module_mount, tmp_path_factory,
             assert np.any(expected != 0)
 
 
+@pytest.mark.parametrize("name", tensors.NAMES)
+def test_windows_of_a_real_recording_as_the_shared_reference(module_mount, tmp_path_factory, shared, shared_reference, differ, name):
+    """All frames in mode n_events, from start_ts on, in parts of max_duration, and as uint8."""
+    width, height, extension, _, arguments = REAL["real"]
+    where, (start, period, n) = _real_mount(module_mount, tmp_path_factory, shared, "real", extension, arguments) / name, (12_345, 20_000, 300)
+    with np.load(shared / "recordings/real_td.events.npz") as file:
+        events = np.rec.fromarrays([file[k] for k in "xypt"], names="x,y,p,t")
+
+    def read(path, dataset="data"):
+        with h5py.File(path) as file:
+            return file[dataset][:]
+
+    def check(what, got, expected):
+        assert differ(f"{name} {what} against the shared reference", got, expected) <= shared_reference.tolerance(name)
+
+    check("n_events", read(where / f"{n}ev/real.h5"),
+          np.stack([shared_reference.frame_n_events(name, events, i, n, height, width) for i in range(len(events) // n)]))
+    assert np.array_equal(read(where / f"{n}ev/real.h5", "last_timestamps"), events["t"][n - 1::n])
+    frames = range(shared_reference.frame_count(int(events["t"][-1]) - start, period))
+    expected = np.stack([shared_reference.frame(name, events, start + i * period, period, height, width) for i in frames])
+    check("start_ts", read(where / f"{period}us,start_ts={start}us/real.h5"), expected)
+    parts = [read(where / f"{period}us,start_ts={start}us,max_duration={2 * period}us/real_{i}.h5") for i in range(-(-len(frames) // 2))]
+    assert [len(part) for part in parts] == [2] * (len(frames) // 2) + [1] * (len(frames) % 2)
+    check("max_duration", np.concatenate(parts), expected)
+    if name not in ("diff", "histo_quantized", "diff_quantized"):
+        got = read(where.with_name(f"{name},dtype=uint8") / f"{period}us,start_ts={start}us/real.h5")
+        assert differ(f"{name}, uint8 against 255 v of the shared reference", got, 255 * expected.astype(np.float64)) <= 0.5 + 255 * 2e-6
+
+
 _made = {}
 
 

@@ -71,67 +71,6 @@ private struct Counter: EventSink {
         return try body()
     }
 
-    /// Streams as sensors write them: rows of single events and vectors of 32, forward in time, few of them odd.
-    private func sensorStream(_ format: RecordingFormat, _ count: Int, _ seed: UInt64, oddity: Int) -> [UInt8] {
-        var random = Random(seed)
-        func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &random) }
-        func isOdd() -> Bool { oddity > 0 && below(oddity) == 0 }
-        var t = 4096 * 7 + below(4096)
-        var (shorts, ints, longs): ([UInt16], [UInt32], [UInt64]) = ([], [], [])
-        var high = -1
-        if format == .dat, oddity > 0 { t = (1 << 32) - 3000 }
-        while shorts.count + ints.count + longs.count < count {
-            t += below(4) == 0 ? below(60) : 0
-            if isOdd() { t += below(9) == 0 ? -min(t, below(9000)) : below(30_000) }
-            switch format {
-            case .evt3:
-                if high != t >> 12 || below(16) == 0 {
-                    shorts.append(0x8000 | UInt16(t >> 12 & 0xFFF))
-                    high = t >> 12
-                }
-                shorts.append(0x6000 | UInt16(t & 0xFFF))
-                shorts.append(UInt16(below(isOdd() ? 4096 : 480)))
-                for _ in 0..<below(5) { shorts.append(UInt16(0x2000 | below(2) << 11 | below(isOdd() ? 2048 : 640))) }
-                if below(3) == 0 {
-                    shorts.append(UInt16(0x3000 | below(2) << 11 | 32 * below(isOdd() ? 64 : 19)))
-                    for _ in 0...(below(3) / 2) {
-                        shorts.append(UInt16(0x4000 | below(4096) & below(4096)))
-                        if isOdd() { shorts.append(UInt16(below(65536))) }
-                        shorts.append(UInt16(0x4000 | below(4096) & below(4096)))
-                        if !isOdd() { shorts.append(UInt16(0x5000 | below(256))) }
-                        if below(9) == 0 { break }
-                    }
-                }
-                if isOdd() { shorts.append(UInt16(below(65536))) }
-            case .evt2:
-                if high != t >> 6 || below(8) == 0 {
-                    ints.append(0x8000_0000 | UInt32(t >> 6 & 0x0FFF_FFFF))
-                    high = t >> 6
-                }
-                for _ in 0..<below(6) {
-                    ints.append(
-                        UInt32(below(2) << 28 | (t & 63) << 22 | below(isOdd() ? 2048 : 640) << 11 | below(480)))
-                }
-                if isOdd() { ints.append(UInt32(truncatingIfNeeded: below(1 << 32))) }
-            default:
-                let place = below(isOdd() ? 16 : 2) << 28 | below(isOdd() ? 16384 : 480) << 14 | below(640)
-                longs.append(UInt64(place) << 32 | UInt64(t & 0xFFFF_FFFF))
-            }
-        }
-        return words(shorts) + words(ints) + words(longs)
-    }
-
-    private func payloads(_ format: RecordingFormat) -> [[UInt8]] {
-        var random = Random(71)
-        var noise = (0..<30_000).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        // A first time high, else all of it comes before one.
-        noise.replaceSubrange(0..<4, with: format == .evt3 ? [0x07, 0x80, 0x07, 0x80] : [0x07, 0, 0, 0x80])
-        return [
-            sensorStream(format, 60_000, 1, oddity: 0), sensorStream(format, 30_000, 2, oddity: 500),
-            sensorStream(format, 20_000, 3, oddity: 40), sensorStream(format, 10_000, 4, oddity: 4), noise,
-        ]
-    }
-
     private var placements: [CellPlacement] {
         [
             CellPlacement(width: 640, height: 480, shift: 0, columns: 640, on: 640 * 480),
@@ -142,7 +81,7 @@ private struct Counter: EventSink {
     }
 
     @Test(arguments: formats) func cellsAreThoseOfTheSwiftDecoders(_ format: RecordingFormat) throws {
-        for payload in payloads(format) {
+        for payload in streams(format) {
             let folder = try TemporaryFolder()
             // Some words fewer each time: tails of all lengths.
             for cut in [0, 8, 24, 40, 136] {
@@ -178,7 +117,7 @@ private struct Counter: EventSink {
     }
 
     @Test(arguments: formats) func countsAreThoseOfTheSwiftDecoders(_ format: RecordingFormat) throws {
-        for payload in payloads(format) {
+        for payload in streams(format) {
             let folder = try TemporaryFolder()
             // Few pixels, so that counters saturate and vectors reach past the last row; and fewer than a vector has.
             for (text, width, height) in [("640x480", 640, 480), ("40x3", 40, 3), ("7x2", 7, 2)] {
@@ -209,7 +148,7 @@ private struct Counter: EventSink {
             TimeIndex.Layout.standard, TimeIndex.Layout(segmentSize: 1000, segmentLimit: 64, chunkSize: 777),
             TimeIndex.Layout(segmentSize: 4096, segmentLimit: 1 << 18, chunkSize: 1 << 16),
         ]
-        for payload in payloads(format) {
+        for payload in streams(format) {
             let folder = try TemporaryFolder()
             for text in ["640x480", "1280x720", "96x33"] {
                 let bytes = header(format, text) + payload + [1, 2, 3]
@@ -222,6 +161,29 @@ private struct Counter: EventSink {
                     #expect(fast.eventCount == Int64(decoded.events.count))
                     #expect(fast.highestTime == decoded.events.map(\.t).max() ?? 0)
                     #expect(fast.lowestTime == decoded.events.map(\.t).min() ?? 0)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [2, 5, 8, 30, 90]) func indexesOfVectorsAreTheSame(longest: Int) throws {
+        let folder = try TemporaryFolder()
+        for (text, width) in [("640x480", 640), ("1280x720", 1280), ("96x33", 96), ("40x33", 40)] {
+            for oddity in [8, 200, 5000] {
+                for seed in 0..<4 {
+                    let payload = vectorStream(60_000, UInt64(seed), width: width, longest: longest, oddity: oddity)
+                    let recording = try Recording(
+                        path: folder.file("\(text)-\(oddity)-\(seed).raw", header(.evt3, text) + payload))
+                    let decoded = decode(.evt3, payload, recording.geometry)
+                    for layout in [
+                        .standard, TimeIndex.Layout(segmentSize: 1000, segmentLimit: 1 << 18, chunkSize: 777),
+                    ] {
+                        let plain = try with(.plain) { try TimeIndex.build(recording, layout: layout) }
+                        let fast = try with(.best) { try TimeIndex.build(recording, layout: layout) }
+                        #expect(plain == fast)
+                        #expect(fast.eventCount == Int64(decoded.events.count))
+                        #expect(fast.drops == decoded.drops)
+                    }
                 }
             }
         }

@@ -94,7 +94,7 @@ import VirtualTree
         let opened = try tree.open(short.inode, flags: O_RDONLY)
         #expect(opened.contentChanged)
         // Pages that all readers share take the new bytes only.
-        #expect(tree.isCurrent(opened.handle) && !tree.isCurrent(held.handle))
+        #expect(tree.isCurrent(opened.handle, 0..<4096) && !tree.isCurrent(held.handle, 0..<4096))
         #expect(try tree.attributes(short.inode).attributes.size > short.size)
         let frame = 2 * 8 * 16 * 4
         #expect(try tree.bytes(opened.handle).count == before.count + 7 * frame)

@@ -65,12 +65,22 @@ size_t evh5_evt2_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
 
+/// The same as evh5_evt3_count for EVT2.
+size_t evh5_evt2_count(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint8_t *counters);
+
 /// The same as evh5_evt2_cells for DAT, where times are those stored, less the wraps in time_high (its upper half). Only events inside
 /// geometry_width and geometry_height move the time. Stops before a record at which time may wrap: then 0 bytes may be used.
 size_t evh5_dat_cells(
     const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
     uint32_t geometry_height, struct evh5_decoder *state, uint32_t *cells, uint32_t *times, size_t capacity,
     size_t *count);
+
+/// The same as evh5_evt2_count for DAT; stops where evh5_dat_cells does.
+size_t evh5_dat_count(
+    const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
+    uint32_t geometry_height, struct evh5_decoder *state, uint8_t *counters);
 
 /// What a scan found, times in us after the time shift. To be zeroed before.
 struct evh5_scan {

@@ -42,6 +42,8 @@ struct MountFlags: ParsableArguments {
     var maxCacheSize: String?
     @Option(Settings.memoryTarget, valueName: "size")
     var memoryTarget: String?
+    @Option(Settings.sidecars, valueName: "dir")
+    var sidecars: String?
     @Flag(Settings.readOnly)
     var readOnly: Bool?
     @Option(Settings.geometry, valueName: "WxH")
@@ -73,20 +75,25 @@ struct MountFlags: ParsableArguments {
     @Option(
         name: [.customShort("o"), .customLong("options")],
         help: ArgumentHelp(
-            "Options for FUSE, with commas between them; these flags' names are understood too: -o allow_other,memory-target=1G. (EVH5_OPTIONS)",
+            "Options for FUSE, with commas between them; these flags' names are understood too, and those of fstab: -o allow_other,memory-target=1G. (EVH5_OPTIONS)",
             valueName: "a,b=c"))
     var options: [String] = []
 
-    /// The flags that were given, by their settings' names; those in `-o` stand behind flags proper.
-    /// - Throws: exit code `usage`.
-    func given() throws(CommandError) -> [String: RawSetting] {
+    /// Where the settings come from; what `-o` says stands behind flags proper.
+    /// - Throws: exit code `usage` or `configuration`.
+    func layers() throws(CommandError) -> SettingLayers {
         let list = try OptionList(options)
-        var given = list.settings
-        if !list.fuse.isEmpty { given[Settings.options.name] = .list(list.fuse) }
+        return try .standard(
+            flags: list.given.merging(given()) { $1 }, configFile: configFile ?? list.configFile)
+    }
+
+    /// The flags that were given, by their settings' names.
+    private func given() -> [String: RawSetting] {
+        var given: [String: RawSetting] = [:]
         let texts: [(any AnySetting, String?)] = [
             (Settings.source, source), (Settings.mountPoint, mountPoint), (Settings.cache, cache),
             (Settings.maxCacheSize, maxCacheSize), (Settings.memoryTarget, memoryTarget), (Settings.geometry, geometry),
-            (Settings.windows, windows),
+            (Settings.windows, windows), (Settings.sidecars, sidecars),
             (Settings.companionSizeLimit, companionSizeLimit), (Settings.user, user), (Settings.group, group),
             (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode), (Settings.maxThreads, maxThreads),
             (Settings.logLevel, logLevel), (Settings.logDirectory, logDirectory),

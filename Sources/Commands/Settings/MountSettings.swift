@@ -20,7 +20,7 @@ package struct MountSettings {
     package let mount: MountOptions
 
     init(_ flags: MountFlags) throws(CommandError) {
-        try self.init(SettingLayers.standard(flags: flags.given(), configFile: flags.configFile))
+        try self.init(flags.layers())
     }
 
     package init(_ layers: SettingLayers) throws(CommandError) {
@@ -39,6 +39,8 @@ package struct MountSettings {
         var tree = VirtualFileSystem.Options()
         tree.geometryRules = try layers.value(Settings.geometry)
         tree.cacheDirectory = Mounts.absolute(try layers.value(Settings.cache))
+        tree.sidecarDirectory = Mounts.absolute(try layers.value(Settings.sidecars))
+        tree.sidecarHelper = ChildSidecarHelper()
         tree.maxCacheSize = try layers.value(Settings.maxCacheSize)
         tree.memoryTarget = try layers.value(Settings.memoryTarget)
         tree.windows = try layers.value(Settings.windows)
@@ -47,8 +49,10 @@ package struct MountSettings {
         tree.linksMayLeaveSource = !allowOther || followLinks
         tree.user = try layers.value(Settings.user)
         tree.group = try layers.value(Settings.group)
-        tree.fileMode = try layers.value(Settings.fileMode)
-        tree.directoryMode = try layers.value(Settings.directoryMode)
+        tree.readOnly = try layers.value(Settings.readOnly)
+        let mayWrite: UInt32 = tree.readOnly ? ~0o222 : ~0
+        tree.fileMode = try layers.value(Settings.fileMode) & mayWrite
+        tree.directoryMode = try layers.value(Settings.directoryMode) & mayWrite
         tree.mountPoint = Mounts.absolute(mountPoint)
         tree.programVersion = programVersion
         self.tree = tree
@@ -56,8 +60,7 @@ package struct MountSettings {
 
         var mount = MountOptions(mountPoint: tree.mountPoint, source: self.source)
         mount.allowOther = allowOther
-        mount.readOnly = true  // nothing can be written in this version
-        _ = try layers.value(Settings.readOnly)
+        mount.readOnly = tree.readOnly
         mount.maxThreads = try layers.value(Settings.maxThreads)
         mount.pageCache = try layers.value(Settings.pageCache)
         mount.extra = extra
@@ -87,6 +90,15 @@ package struct MountSettings {
             throw CommandError(
                 .mountPointUnusable,
                 "the cache '\(cache)' would lie in the mount '\(mountPoint)' itself; choose another with --cache")
+        }
+        if let sidecars = tree.sidecarDirectory {
+            let real = realPath(sidecars) ?? sidecars
+            if contains(mountPoint, real) || contains(source, real) {
+                throw CommandError(
+                    .mountPointUnusable,
+                    "the sidecars' folder '\(sidecars)' lies in the mount or among the recordings; choose another with --sidecars"
+                )
+            }
         }
     }
 }

@@ -28,7 +28,14 @@ package enum Settings {
         takes: "a size of at least 16M, such as 512M or 1.5G", default: 512 << 20, shown: "512M",
         parse: { $0.text.flatMap { Quantity.bytes($0) }.flatMap { $0 >= 16 << 20 ? $0 : nil } })
     package static let readOnly = Setting(
-        switch: "read-only", "Refuse all writes with EROFS; mounts of this version are read-only anyway.")
+        switch: "read-only", "Refuse all writes with EROFS; what was added to files before is shown.")
+    package static let sidecars = Setting<String>(
+        "sidecars", "Where what users add to files is kept; never in the cache, as it cannot be made again.",
+        takes: "a folder",
+        fallback: { environment in
+            if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/evh5" }
+            return (environment["HOME"] ?? NSHomeDirectory()) + "/.local/state/evh5"
+        }, shown: "$XDG_STATE_HOME/evh5, else ~/.local/state/evh5", parse: path)
     package static let geometry = Setting<[VirtualFileSystem.GeometryRule]>(
         "geometry", "Geometry of recordings whose header has none.",
         takes: "a geometry such as 640x480; in a config file also a mapping of globs to geometries", default: [],
@@ -43,14 +50,14 @@ package enum Settings {
         "gid", "Group of all files.", takes: "a group's name or number", default: getgid(), shown: "yours",
         parse: { $0.text.flatMap(groupNumber) })
     package static let fileMode = Setting<UInt32>(
-        "file-mode", "Permissions of files.", takes: "permission bits in octal, such as 0444", default: 0o444,
-        shown: "0444", parse: permissions)
+        "file-mode", "Permissions of files; --read-only takes away those to write.",
+        takes: "permission bits in octal, such as 0640", default: 0o644, shown: "0644", parse: permissions)
     package static let directoryMode = Setting<UInt32>(
-        "dir-mode", "Permissions of folders.", takes: "permission bits in octal, such as 0555", default: 0o555,
-        shown: "0555", parse: permissions)
+        "dir-mode", "Permissions of folders; --read-only takes away those to write.",
+        takes: "permission bits in octal, such as 0750", default: 0o755, shown: "0755", parse: permissions)
     package static let maxThreads = Setting<Int>(
         "max-threads", "Requests answered at the same time.", takes: "a number from 1 to 1024", default: 64,
-        shown: "16", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
+        shown: "64", parse: { $0.text.flatMap { Int($0) }.flatMap { (1...1024).contains($0) ? $0 : nil } })
     package static let pageCache = Setting(
         switch: "page-cache",
         "Read through the kernel's page cache: slower and twice the memory; for np.memmap on kernels before 6.6.")
@@ -90,7 +97,7 @@ package enum Settings {
 
     /// All of them, in the order of the help.
     package static let all: [any AnySetting] = [
-        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, readOnly, geometry, preprocessings,
+        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, sidecars, readOnly, geometry, preprocessings,
         windows, companionSizeLimit, allowOther, followLinks, user, group, fileMode, directoryMode, maxThreads,
         pageCache, logLevel, logDirectory, options,
     ]

@@ -3,7 +3,7 @@
 /// `<window>[,key=value...]`, parsed and canonical.
 ///
 /// A window is a period such as `250ms`, `0.25s` or `250000` (1 us up to 2^32 - 1 us, as the attribute `delta_t` holds)
-/// or a count such as `10000ev` (1 up to 10^12). Keys are `start_ts=` and `max_duration=`, both times.
+/// or a count such as `10000ev` (1 up to 10^12). Keys are `start_ts=` and `max_duration=`, both times up to 2^50 us (35 years).
 public struct WindowSpec: Sendable {
     public enum Window: Hashable, Sendable {
         /// us.
@@ -72,7 +72,9 @@ public struct WindowSpec: Sendable {
         guard let text = parts.take(key) else { return nil }
         guard let time = TimeText.microseconds(text), time >= lowest else {
             throw TensorError(
-                .invalidWindow, "\(key)=\(text): \(key) is a whole number of us from \(lowest), such as 250ms or 0.25s")
+                .invalidWindow,
+                "\(key)=\(text): \(key) is a whole number of us from \(lowest) to \(TimeText.largest), such as 250ms or 0.25s"
+            )
         }
         return time
     }

@@ -27,6 +27,9 @@ METHOD = """\
   that is asked for and no further. evutils' seek gives events only, no tensor; "with its index" is a second seek of an open reader,
   whose index is in memory. evh5's daemon has just started and finds its index on the disk.
 - A processor second per GB is what the daemon used, divided by the 10^9 bytes that the reader got.
+- Datasets are added by h5py in pieces of 8 MB to a virtual file and to an ordinary one, the store of sidecars being on the same disk. "until all is written" ends
+  before the file is closed. Closing a virtual file verifies it and syncs it to the disk; the ordinary one is closed and then synced by fsync. What the second
+  session writes is the room on the disk of all files that are new in the store or changed.
 """
 
 

@@ -2,7 +2,7 @@
 import pathlib
 import shutil
 
-from . import decoding, reading, seeking
+from . import decoding, reading, seeking, writing
 from .decoding import Bench
 from .mounting import Mounts
 from .recordings import Recordings
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "frame-n": seeking.frame_n,
     "cache-size": reading.cache_size,
     "peak-memory": reading.peak_memory,
+    "adding": writing.adding,
 }
 
 

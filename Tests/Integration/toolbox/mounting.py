@@ -25,16 +25,31 @@ def is_mounted(point):
 
 
 def daemons_of(point):
-    """Ids of the processes that serve this mount point: those with it as an argument of `mount`."""
+    """Ids of the processes that serve this mount point: those with it as an argument of `evh5 mount` or of mount(8)'s helper."""
     found = []
     for folder in pathlib.Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"mount" in words[1:2] and os.fsencode(str(point)) in words and os.path.basename(words[0]) == b"evh5":
+            program = os.path.basename(words[0])
+            mounts_something = program == b"mount.fuse.evh5" or program == b"evh5" and b"mount" in words[1:2]
+            if mounts_something and os.fsencode(str(point)) in words:
                 found.append(int(folder.name))
     return found
+
+
+def gone(pid, seconds=10):
+    """True when the process ended (a zombie has) within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def end_by_force(point):
@@ -70,9 +85,9 @@ class Binary:
         return json.loads(self.run(*arguments, "--json", check=check).stdout)
 
     def start(self, *arguments, prefix=(), **options):
-        """A process that stays, such as a mount in the foreground."""
+        """A process that stays, such as a mount in the foreground. It does not ignore SIGINT, even if these tests were started so (with &)."""
         return subprocess.Popen([*prefix, self.path, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, env=self.environment, **options)
+                                stderr=subprocess.STDOUT, env=self.environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
 
 class Mount:

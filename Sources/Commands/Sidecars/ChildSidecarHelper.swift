@@ -1,0 +1,40 @@
+// The daemon's way of having files checked that users wrote: in a child process, which may crash.
+
+import FUSEAdapter
+import Foundation
+import SidecarStore
+
+/// Runs `evh5 sidecar-helper` for each piece of work. A child that crashes, or meets its limits, found no valid file.
+struct ChildSidecarHelper: SidecarHelper {
+    func verify(folder: String) throws(SidecarError) { _ = try run(.verify, folder) }
+
+    func verify(folder: String, commit: Int) throws(SidecarError) {
+        _ = try run(.verify, folder, ["--commit", "\(commit)"])
+    }
+
+    func carryOver(folder: String) throws(SidecarError) -> String { try run(.carryOver, folder) ?? "" }
+
+    private func run(
+        _ work: SidecarHelperCommand.Work, _ folder: String, _ options: [String] = []
+    ) throws(SidecarError) -> String? {
+        let status: Int32
+        let output: String
+        do throws(MountError) {
+            (status, output) = try Subprocess.runSelf(["sidecar-helper", work.rawValue, folder] + options)
+        } catch {
+            throw SidecarError(.io, errno: EIO, "the check could not be started: \(error.message)", cause: error)
+        }
+        let answer = output.split(separator: "\n").last.flatMap {
+            try? JSONDecoder().decode(SidecarHelperCommand.Answer.self, from: Data($0.utf8))
+        }
+        guard status == 0, let answer else {
+            let how = status > 128 ? "was ended by signal \(status - 128)" : "ended with exit code \(status)"
+            throw SidecarError(
+                .invalidResult, "libhdf5 cannot read what was written: the process that checked it \(how)")
+        }
+        if let code = answer.code.flatMap(SidecarError.Code.init(rawValue:)) {
+            throw SidecarError(code, errno: answer.errno, answer.message ?? "the check failed without a reason")
+        }
+        return answer.note
+    }
+}

@@ -1,0 +1,20 @@
+// Which of its contents a file has: what it shows changes with the recording and with what users add.
+
+import Files
+
+/// The state of the source file, and of what users added to the virtual file.
+struct ContentVersion: Hashable, Sendable {
+    let source: FileStatus
+    /// The commit that added contents are of, and when it was made (ns since 1970): after a reset, numbers begin again. 0 when nothing was added.
+    let commit: Int
+    let committedAt: Int64
+
+    init(source: FileStatus, commit: Int = 0, committedAt: Int64 = 0) {
+        self.source = source
+        self.commit = commit
+        self.committedAt = committedAt
+    }
+
+    /// Whether the tensor's bytes are the same in both.
+    func hasSameTensor(as other: ContentVersion) -> Bool { source == other.source }
+}

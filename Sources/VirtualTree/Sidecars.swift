@@ -1,0 +1,135 @@
+// Virtual files and the store of what users added to them.
+
+import Files
+import Foundation
+import Logging
+import SidecarStore
+import TensorFile
+import Tensors
+
+/// Finds what was added to virtual files, in this mount's terms.
+final class Sidecars: Sendable {
+    /// nil when nothing is kept: then no file can be written.
+    private let store: SidecarStore?
+    private let readOnly: Bool
+    private let programVersion: String
+
+    init(_ options: VirtualFileSystem.Options, _ logger: Logger) {
+        readOnly = options.readOnly
+        programVersion = options.programVersion
+        guard let directory = options.sidecarDirectory, let helper = options.sidecarHelper else {
+            store = nil
+            return
+        }
+        store = SidecarStore(directory: directory, readOnly: options.readOnly, helper: helper) { message in
+            logger.log(level: Sidecars.level(message.level), "sidecars: \(message.text)")
+        }
+    }
+
+    var statistics: SidecarStatistics? { store?.statistics }
+
+    /// The folder of the store; nil when nothing is kept.
+    var directory: String? { store?.directory }
+
+    /// What is known to have been added, found without work.
+    func peek(_ key: SidecarKey, _ recording: RecordingState) -> SidecarLookup {
+        store?.peek(key, recording) ?? .none
+    }
+
+    /// What was added to a file, carried over to the recording as it is now where that changed; nil when nothing was.
+    func snapshot(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarSnapshot? {
+        guard let store else { return nil }
+        do throws(SidecarError) { return try store.snapshot(base(tensor)) } catch {
+            throw Sidecars.explain(error, tensor.sidecarKey)
+        }
+    }
+
+    /// What was added to a file, ready to be read for as long as it is held, whatever is committed meanwhile.
+    func opened(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarSnapshot? {
+        var attempts = 3
+        while true {
+            guard let added = try snapshot(tensor) else { return nil }
+            do throws(SidecarError) {
+                try added.prepareForReading()
+                return added
+            } catch {
+                // It was replaced just now, by another daemon.
+                attempts -= 1
+                guard error.code == .outdated, attempts > 0 else { throw Sidecars.explain(error, tensor.sidecarKey) }
+            }
+        }
+    }
+
+    /// Takes the right to write a file.
+    /// - Throws: EBUSY when somebody else has it, EROFS.
+    func openForWriting(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarWriter {
+        guard let store, !readOnly else { throw refusal("writing into '\(tensor.recording.path)'") }
+        // Another daemon's writer that has just closed the file needs a moment to let go.
+        var attempts = 20
+        while true {
+            do throws(SidecarError) { return try store.openForWriting(base(tensor)) } catch {
+                attempts -= 1
+                guard error.code == .busy, attempts > 0 else { throw Sidecars.explain(error, tensor.sidecarKey) }
+                usleep(10_000)
+            }
+        }
+    }
+
+    /// Removes what was added to a file, to where it can be restored from.
+    func remove(_ tensor: OpenTensor) throws(FileSystemError) {
+        guard let store, !readOnly else { throw refusal("unlink") }
+        do throws(SidecarError) { _ = try store.remove(base(tensor)) } catch {
+            throw Sidecars.explain(error, tensor.sidecarKey)
+        }
+    }
+
+    /// Why a change is refused that no file allows, or this mount does not.
+    func refusal(_ operation: String) -> FileSystemError {
+        if store == nil || readOnly {
+            return FileSystemError(
+                EROFS, "\(operation) refused: this mount is read-only; write somewhere else", level: .notice)
+        }
+        return FileSystemError(
+            EPERM,
+            "\(operation) refused: the names of this mount follow the recordings; only what is in its .h5 files can be added to",
+            level: .notice)
+    }
+
+    /// The room that the store has.
+    func volume() -> Volume? {
+        guard let store, !readOnly else { return nil }
+        var figures = statvfs()
+        // The store is made when something is first added; until then its disk is that of a folder above it.
+        var path = store.directory
+        while statvfs(path, &figures) != 0 {
+            guard errno == ENOENT, path != "/", !path.isEmpty else { return nil }
+            path = (path as NSString).deletingLastPathComponent
+        }
+        let unit = Int64(figures.f_frsize)
+        return Volume(
+            size: Int64(figures.f_blocks) * unit, free: Int64(figures.f_bfree) * unit,
+            available: Int64(figures.f_bavail) * unit)
+    }
+
+    private func base(_ tensor: OpenTensor) -> SidecarBase {
+        SidecarBase(
+            key: tensor.sidecarKey, recording: tensor.recording.sidecarState, layout: tensor.layout,
+            frameShape: [tensor.plan.channels, tensor.plan.height, tensor.plan.width],
+            elementType: tensor.plan.elementType.hdf5, programVersion: programVersion, tensorVersion: tensorVersion)
+    }
+
+    private static func level(_ level: SidecarMessage.Level) -> Logger.Level {
+        switch level {
+        case .debug: .debug
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+
+    /// An error of the store as what the caller of a system call is told.
+    static func explain(_ error: SidecarError, _ key: SidecarKey) -> FileSystemError {
+        FileSystemError(error.errno, "\(key): \(error.message)", level: .warning, cause: error)
+    }
+}

@@ -1,0 +1,164 @@
+// A virtual file that a process writes into: its session, from the first write to the last close.
+
+import Foundation
+import FrameStore
+import SidecarStore
+import Synchronization
+
+/// The one writer of a virtual file, for as many times as its process has opened it.
+final class TensorWriter: Sendable {
+    private struct State {
+        var handles = 1
+        /// Why what is written now cannot be committed; nil when that is not known, as after each write.
+        var failure: SidecarError?
+        /// The process that wrote last was killed and has written nothing since.
+        var isTorn = false
+        /// A descriptor was closed since the last write: the file may be about to be released.
+        var isClosing = false
+    }
+
+    /// The path below the mount, for messages.
+    private let name: String
+    let tensor: OpenTensor
+    let sidecar: SidecarWriter
+    /// The process that opened it; 0 when that is not known.
+    let process: Int32
+    /// Waited for by whoever wants to write next.
+    private let released = DispatchGroup()
+    private let state = Mutex(State())
+
+    init(name: String, tensor: OpenTensor, sidecar: SidecarWriter, process: Int32) {
+        self.name = name
+        self.tensor = tensor
+        self.sidecar = sidecar
+        self.process = process
+        released.enter()
+    }
+
+    /// Counts one more opening by the process that has the file open already; HDF5 opens a file anew to find that it has it.
+    func join(_ process: Int32) -> Bool {
+        state.withLock { state in
+            guard process != 0, process == self.process, state.handles > 0 else { return false }
+            state.handles += 1
+            return true
+        }
+    }
+
+    /// Waits until the file is released, if that is to be expected: close(2) returns before the kernel releases a file.
+    func waitForRelease() -> Bool {
+        guard state.withLock({ $0.isClosing || $0.handles == 0 }) else { return false }
+        return released.wait(timeout: .now() + 2) == .success
+    }
+
+    // MARK: Writing
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileSystemError) {
+        let map = tensor.layout.map
+        let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.count))
+        guard offset >= 0, !overflow else { throw FileSystemError(EFBIG, "no file reaches that far", level: .notice) }
+        guard end <= map.dataOffset || offset >= map.tailOffset || bytes.isEmpty else {
+            sidecar.poison("somebody wrote into the tensor (/data), which is computed and cannot be changed")
+            throw FileSystemError(
+                EPERM,
+                "'\(name)': the tensor (/data) is computed from the recording and cannot be overwritten; this session will not be committed: close the file, open it again and add a dataset of its own",
+                level: .warning)
+        }
+        do throws(SidecarError) {
+            if try changesNothing(bytes, at: offset) { return }
+            try sidecar.write(bytes, at: offset)
+        } catch { throw explain(error) }
+        changed()
+    }
+
+    /// HDF5 writes the superblock of a file that it opened for writing, whether anything was changed or not: that begins no session.
+    private func changesNothing(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SidecarError) -> Bool {
+        guard bytes.count <= 4096, !sidecar.hasUncommitted, offset + Int64(bytes.count) <= sidecar.size else {
+            return false
+        }
+        var failure: SidecarError?
+        let isSame = withUnsafeTemporaryAllocation(byteCount: max(1, bytes.count), alignment: 16) { memory in
+            let present = UnsafeMutableRawBufferPointer(rebasing: memory[..<bytes.count])
+            do throws(SidecarError) { try sidecar.read(into: present, at: offset) } catch { failure = error }
+            return present.elementsEqual(bytes)
+        }
+        if let failure { throw failure }
+        return isSame
+    }
+
+    func setSize(_ size: Int64) throws(FileSystemError) {
+        guard size >= tensor.layout.map.tailOffset else {
+            throw FileSystemError(
+                EPERM,
+                "'\(name)': cutting the file to \(size) bytes would cut the tensor; os.remove takes back what was added",
+                level: .warning)
+        }
+        do throws(SidecarError) { try sidecar.setSize(size) } catch { throw explain(error) }
+        changed()
+    }
+
+    private func changed() {
+        state.withLock { state in
+            state.failure = nil
+            state.isTorn = false
+            state.isClosing = false
+        }
+    }
+
+    // MARK: Committing
+
+    /// fsync: commits what the writer has brought to a consistent state.
+    /// - Returns: whether something was committed.
+    func synchronize() throws(FileSystemError) -> Bool { try commit() }
+
+    /// One descriptor was closed. When its own process did that, commits, so that who opens the file after close(2) finds what was added; a state that is no valid
+    /// file is left alone, as another descriptor may go on with it.
+    func closing(_ how: Closing, by process: Int32) throws(FileSystemError) -> Bool {
+        let isLast = state.withLock { state in
+            state.isClosing = true
+            if process == self.process { state.isTorn = how == .killed }
+            // HDF5 that finds that it has the file open already closes the second opening at once.
+            return state.handles == 1
+        }
+        // A child that inherited the file and ends says nothing about the session.
+        guard isLast, how == .regular, process == self.process else { return false }
+        return try commit()
+    }
+
+    private func commit() throws(FileSystemError) -> Bool {
+        guard sidecar.hasUncommitted else { return false }
+        if let failure = state.withLock({ $0.failure }) { throw explain(failure) }
+        do throws(SidecarError) {
+            return try sidecar.commit(final: false) != nil
+        } catch {
+            state.withLock { $0.failure = error }
+            throw explain(error)
+        }
+    }
+
+    /// One opening ended; with the last one the session does. Whatever cannot be committed is rolled back and kept aside.
+    /// - Returns: whether it was the last one.
+    func release() -> Bool {
+        let (isLast, isTorn, failure) = state.withLock { state in
+            state.handles -= 1
+            return (state.handles == 0, state.isTorn, state.failure)
+        }
+        guard isLast else { return false }
+        if sidecar.hasUncommitted {
+            if isTorn {
+                sidecar.rollBack("the writing process was killed before it closed the file")
+            } else if let failure {
+                sidecar.rollBack(failure.message)
+            } else {
+                // Its own words are in the log.
+                _ = try? sidecar.commit(final: true)
+            }
+        }
+        sidecar.close()
+        released.leave()
+        return true
+    }
+
+    private func explain(_ error: SidecarError) -> FileSystemError {
+        FileSystemError(error.errno, "'\(name)': \(error.message)", level: .warning, cause: error)
+    }
+}

@@ -1,0 +1,107 @@
+// Operations that change files: writing sessions, and taking back what was added.
+
+import Files
+import Foundation
+import Synchronization
+
+extension VirtualFileSystem {
+    /// Opens the virtual file of `node` for writing, or joins the opening that the same process has.
+    func openForWriting(_ node: Node, _ tensor: OpenTensor, by process: Int32) throws(FileSystemError) -> TensorWriter {
+        while let writer = writers.withLock({ $0[node.inode] }) {
+            if writer.join(process) { return writer }
+            guard writer.waitForRelease() else {
+                let who = writer.process == 0 ? "" : " (process \(writer.process))"
+                throw FileSystemError(
+                    EBUSY, "'\(node.key)' is open for writing elsewhere\(who); one process at a time may write a file",
+                    level: .notice)
+            }
+        }
+        let writer = TensorWriter(
+            name: node.key, tensor: tensor, sidecar: try sidecars.openForWriting(tensor), process: process)
+        writers.withLock { $0[node.inode] = writer }
+        // What the kernel holds about the file is shared by all who look at it; from now on it asks each time.
+        notifyContentChanged(node.inode)
+        return writer
+    }
+
+    private func writer(_ handle: Handle) throws(FileSystemError) -> (writer: TensorWriter, inode: Inode) {
+        guard let held = files.withLock({ $0[handle] }), case .writing(let writer, _) = held.file else {
+            throw FileSystemError(EBADF, "handle \(handle) is not open for writing", level: .notice)
+        }
+        return (writer, held.inode)
+    }
+
+    public func write(_ handle: Handle, offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileSystemError) {
+        try writer(handle).writer.write(bytes, at: offset)
+    }
+
+    public func setSize(_ inode: Inode, of handle: Handle?, to size: Int64) throws(FileSystemError) -> Entry {
+        guard let handle else {
+            let node = try node(inode)
+            throw sidecars.refusal("truncating '\(node.key)' by its name")
+        }
+        try writer(handle).writer.setSize(size)
+        return try attributes(inode, of: handle, by: { 0 })
+    }
+
+    public func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError) {
+        let map = try writer(handle).writer.tensor.layout.map
+        let isTensor = range.lowerBound < map.tailOffset && range.upperBound > map.dataOffset
+        throw FileSystemError(
+            isTensor ? EPERM : EOPNOTSUPP,
+            isTensor
+                ? "the tensor's bytes are computed: nothing can be reserved there" : "there is no reserving of space",
+            level: .debug)
+    }
+
+    public func synchronize(_ handle: Handle) throws(FileSystemError) {
+        guard case .writing(let writer, _) = files.withLock({ $0[handle]?.file }) else { return }
+        if try writer.synchronize() { committed(handle) }
+    }
+
+    public func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError) {
+        guard case .writing(let writer, _) = files.withLock({ $0[handle]?.file }) else { return }
+        if try writer.closing(how, by: process) { committed(handle) }
+    }
+
+    /// The writer itself has seen what it committed: its opening is of the new content.
+    private func committed(_ handle: Handle) {
+        guard let inode = files.withLock({ $0[handle]?.inode }) else { return }
+        notifyContentChanged(inode)
+    }
+
+    /// Ends one opening for writing.
+    func release(_ writer: TensorWriter, _ inode: Inode) {
+        guard writer.release() else { return }
+        writers.withLock { if $0[inode] === writer { $0[inode] = nil } }
+        // Whether it was committed or rolled back: the size that the kernel saw growing may not be the file's.
+        notifyContentChanged(inode)
+    }
+
+    public func remove(_ parent: Inode, _ name: String) throws(FileSystemError) {
+        let parent = try node(parent)
+        let place = try place(of: name, in: parent)
+        let key = join(parent.key, name)
+        guard case .tensor(let spec, let path, let part) = place else {
+            throw sidecars.refusal("unlink '\(key)'")
+        }
+        let inode = nodes.withLock { $0.inode(of: key) }
+        if let writer = writers.withLock({ $0[inode] }), !writer.waitForRelease() {
+            throw FileSystemError(
+                EBUSY, "'\(key)' is open for writing; close it before it is reset", level: .notice)
+        }
+        try sidecars.remove(library.open(key, spec, path: path, part: part))
+        logger.notice("'\(key)' was reset: what was added to it can be restored by `evh5 sidecar restore`")
+        notifyContentChanged(inode)
+    }
+
+    public func refusal(_ operation: String) -> FileSystemError { sidecars.refusal(operation) }
+
+    public func volume() -> Volume? { sidecars.volume() }
+
+    public func observe(_ contentChanged: @escaping @Sendable (Inode) -> Void) {
+        observer.withLock { $0 = contentChanged }
+    }
+
+    private func notifyContentChanged(_ inode: Inode) { observer.withLock { $0 }?(inode) }
+}
