@@ -58,7 +58,7 @@ let package = Package(
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",
-            dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files"],
+            dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files", "CXXHash"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .target(
             name: "SidecarFixture", dependencies: ["SidecarStore", "TensorFile", "Files"], path: "Tests/SidecarFixture",

@@ -58,6 +58,8 @@ final class FolderLock: Sendable {
     ) throws(SidecarError) -> FolderLock {
         let path = SidecarPaths(folder: folder).lock
         let deadline = StoreTime.now() + Int64(patience * 1e9)
+        // Who only looks whether somebody has the lock, or just left, has it for a moment.
+        var looks = 5
         while true {
             let file: StorageFile
             do throws(SidecarError) { file = try StorageFile(path, O_RDWR | O_CREAT, calls) } catch {
@@ -75,8 +77,11 @@ final class FolderLock: Sendable {
                 return lock
             }
             let holder = Holder.read(path)
-            guard holder?.purpose == .maintenance, StoreTime.now() < deadline else { throw busy(what, holder) }
-            usleep(20_000)
+            looks -= 1
+            guard looks > 0 || (holder?.purpose == .maintenance && StoreTime.now() < deadline) else {
+                throw busy(what, holder)
+            }
+            usleep(looks > 0 ? 2000 : 20_000)
         }
     }
 
