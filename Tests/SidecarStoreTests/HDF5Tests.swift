@@ -94,11 +94,10 @@ private final class SessionFile: RandomAccessFile {
         var writer = try store.openForWriting(base)
         try addDataset(writer, base)
         _ = try writer.commit(final: true)
-        // The group's symbol table becomes nonsense.
-        var head = [UInt8](repeating: 0, count: 4096)
-        try head.withUnsafeMutableBytes { try writer.read(into: $0, at: 0) }
-        let heap = try #require(head.firstRange(of: Array("TREE".utf8)) ?? head.firstRange(of: Array("OHDR".utf8)))
-        try writer.apply([.write(Int64(heap.lowerBound), pattern(40, 1))])
+        // The root group's header, whose address is in the superblock, becomes nonsense.
+        var address: Int64 = 0
+        try withUnsafeMutableBytes(of: &address) { try writer.read(into: $0, at: 64) }
+        try writer.apply([.write(address, pattern(40, 1))])
         let error = try #require(try failure { _ = try writer.commit(final: true) })
         #expect(error.code == .invalidResult || error.code == .tensorChanged)
         writer.close()
