@@ -109,7 +109,7 @@ package struct ExtentMap: Sendable {
     }
 
     /// Calls `body` with the extents in `range`, in order and cut to it.
-    package func forEach<E: Error>(in range: Range<Int64>, _ body: (Extent) throws(E) -> Void) throws(E) {
+    package func visit<E: Error>(in range: Range<Int64>, _ body: (Extent) throws(E) -> Void) throws(E) {
         var position = position(after: range.lowerBound)
         while position.block < blocks.count {
             let extent = blocks[position.block][position.index]
@@ -120,7 +120,7 @@ package struct ExtentMap: Sendable {
     }
 
     /// Calls `body` with all extents, in order.
-    package func forEach<E: Error>(_ body: (Extent) throws(E) -> Void) throws(E) {
+    package func visit<E: Error>(_ body: (Extent) throws(E) -> Void) throws(E) {
         for block in blocks { for extent in block { try body(extent) } }
     }
 
@@ -139,7 +139,7 @@ package struct ExtentMap: Sendable {
     /// Bytes that extents have in each data file.
     package func bytesByFile() -> [Int64: Int64] {
         var bytes: [Int64: Int64] = [:]
-        forEach { bytes[$0.file, default: 0] += $0.length }
+        visit { bytes[$0.file, default: 0] += $0.length }
         return bytes
     }
 

@@ -28,7 +28,7 @@ extension Session {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
         defer { buffer.deallocate() }
         var extents: [Extent] = []
-        view.forEach { if chosen.contains($0.file) { extents.append($0) } }
+        view.visit { if chosen.contains($0.file) { extents.append($0) } }
         for extent in extents { try absorb(extent, buffer) }
     }
 }

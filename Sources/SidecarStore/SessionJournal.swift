@@ -20,7 +20,10 @@ enum SessionJournal {
     /// Offsets and sizes from here on do not fit a record.
     static let limit: Int64 = 1 << 56
 
-    enum Kind: UInt64 { case run = 1, size = 2 }
+    enum Kind: UInt64 {
+        case run = 1
+        case size = 2
+    }
 
     static var header: [UInt8] {
         var bytes = magic

@@ -104,7 +104,7 @@ final class CommittedState: Sendable {
     ) throws(SidecarError) -> (state: CommittedState, bytes: [UInt8]) {
         var table: [UInt8] = []
         table.reserveCapacity(extents.count * SidecarFormat.extentBytes)
-        extents.forEach { extent in
+        extents.visit { extent in
             table.append(number: extent.start)
             table.append(number: extent.length)
             table.append(number: extent.file)
@@ -156,7 +156,7 @@ final class CommittedState: Sendable {
         guard let extents else { throw SidecarFormat.damaged(path, "its extents overlap") }
         let lengths = Dictionary(head.files.map { ($0.number, $0.length) }, uniquingKeysWith: max)
         var inside = extents.end <= head.size
-        extents.forEach { inside = inside && $0.offset + $0.length <= lengths[$0.file] ?? 0 }
+        extents.visit { inside = inside && $0.offset + $0.length <= lengths[$0.file] ?? 0 }
         guard inside else { throw SidecarFormat.damaged(path, "its extents leave their files") }
         return CommittedState(head: head, extents: extents)
     }

@@ -64,7 +64,7 @@ extension ExtentMap {
             UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end]).initializeMemory(as: UInt8.self, repeating: 0)
         }
         let (end, overflow) = offset.addingReportingOverflow(Int64(buffer.count))
-        try forEach(in: offset..<(overflow ? Int64.max : end)) { extent throws(SidecarError) in
+        try visit(in: offset..<(overflow ? Int64.max : end)) { extent throws(SidecarError) in
             let start = Int(extent.start - offset)
             zeros(to: start)
             done = start + Int(extent.length)

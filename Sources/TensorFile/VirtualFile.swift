@@ -86,7 +86,8 @@ final class VirtualFile {
     /// Runs `body`, whose errors are those of a `RandomAccessFile`.
     static func calling<R>(_ body: () throws -> R) throws(TensorFileError) -> R {
         do { return try body() } catch {
-            throw TensorFileError(.fileUnreadable, "the file's bytes could not be read or written: \(error)", cause: error)
+            throw TensorFileError(
+                .fileUnreadable, "the file's bytes could not be read or written: \(error)", cause: error)
         }
     }
 

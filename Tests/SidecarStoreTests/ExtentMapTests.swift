@@ -17,7 +17,7 @@ import Testing
         init() {}
 
         init(_ map: ExtentMap) {
-            map.forEach { insert($0) }
+            map.visit { insert($0) }
         }
     }
 
@@ -66,7 +66,7 @@ import Testing
     private func check(_ map: ExtentMap, _ random: inout Random, _ bytes: Bytes) {
         var count = 0
         var last: Extent?
-        map.forEach { extent in
+        map.visit { extent in
             #expect(extent.length > 0 && extent.start >= last?.end ?? 0)
             if let last {
                 #expect(
@@ -81,7 +81,7 @@ import Testing
             let start = random.below(4000)
             let range = start..<start + 1 + random.below(90)
             var part = Bytes()
-            map.forEach(in: range) { part.insert($0) }
+            map.visit(in: range) { part.insert($0) }
             var expected = bytes
             expected.remove(0..<range.lowerBound)
             expected.remove(range.upperBound..<4096)
@@ -115,7 +115,7 @@ import Testing
         }
         #expect(map.count == Int(count))
         var last: Int64 = -1000
-        map.forEach { extent in
+        map.visit { extent in
             #expect(extent.start == last + 1000)
             last = extent.start
         }
