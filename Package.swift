@@ -62,8 +62,8 @@ let package = Package(
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",
-            dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files"],
-            swiftSettings: strict),
+            dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files", "CXXHash"],
+            exclude: ["Fixtures"], swiftSettings: strict),
         .target(
             name: "SidecarFixture", dependencies: ["SidecarStore", "TensorFile", "Files"], path: "Tests/SidecarFixture",
             swiftSettings: strict),

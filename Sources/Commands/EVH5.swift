@@ -17,8 +17,8 @@ public struct EVH5: ParsableCommand {
             """,
         version: programVersion,
         subcommands: [
-            MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Warm.self, Cache.self, Synth.self,
-            SidecarHelperCommand.self,
+            MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Warm.self, Cache.self, Sidecar.self,
+            Synth.self, SidecarHelperCommand.self,
         ])
 
     public init() {}

@@ -22,6 +22,8 @@ public enum CommandExit: Int32, Sendable, CaseIterable {
     case mountFailed = 9
     /// What a command should write cannot be written.
     case outputUnwritable = 10
+    /// There is no such sidecar or state, several fit, or it is damaged.
+    case sidecarUnusable = 11
     /// The command line is wrong (EX_USAGE of sysexits.h).
     case usage = 64
     /// The environment or the config file is wrong (EX_CONFIG of sysexits.h).
@@ -40,6 +42,7 @@ public enum CommandExit: Int32, Sendable, CaseIterable {
         case .busy: "busy"
         case .mountFailed: "mount-failed"
         case .outputUnwritable: "output-unwritable"
+        case .sidecarUnusable: "sidecar-unusable"
         case .usage: "usage"
         case .configuration: "configuration"
         }

@@ -22,11 +22,7 @@ struct RecordingFlags: ParsableArguments {
         var flags: [String: RawSetting] = [:]
         if let cache { flags[Settings.cache.name] = .text(cache) }
         if let geometry { flags[Settings.geometry.name] = .text(geometry) }
-        let layers = try SettingLayers.standard(flags: flags, configFile: configFile)
-        let source = try layers.value(Settings.source)
-        return RecordingAccess(
-            store: IndexStore(directory: try layers.value(Settings.cache)), rules: try layers.value(Settings.geometry),
-            source: source.flatMap(realPath))
+        return try RecordingAccess(SettingLayers.standard(flags: flags, configFile: configFile))
     }
 }
 
@@ -36,6 +32,12 @@ struct RecordingAccess {
     let rules: [VirtualFileSystem.GeometryRule]
     /// The folder that globs are relative to, without symbolic links; nil when no config file names one.
     let source: String?
+
+    init(_ layers: SettingLayers) throws(CommandError) {
+        store = IndexStore(directory: try layers.value(Settings.cache))
+        rules = try layers.value(Settings.geometry)
+        source = try layers.value(Settings.source).flatMap(realPath)
+    }
 
     func open(_ path: String) throws(RecordingError) -> Recording {
         try Recording(path: path, geometry: geometry(of: path))

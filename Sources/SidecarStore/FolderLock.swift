@@ -28,16 +28,26 @@ final class FolderLock: Sendable {
         }
     }
 
-    let folder: String
-    private let file: StorageFile
+    /// The lock itself.
+    private final class Held: Sendable {
+        let file: StorageFile
 
-    private init(_ folder: String, _ file: StorageFile) {
+        init(_ file: StorageFile) { self.file = file }
+
+        /// Closing alone would not do: a child that is being started has a copy of the descriptor until it runs its program.
+        deinit { flock(file.descriptor, LOCK_UN) }
+    }
+
+    let folder: String
+    private let held: Held
+
+    private init(_ folder: String, _ held: Held) {
         self.folder = folder
-        self.file = file
+        self.held = held
     }
 
     /// The same lock after the folder was renamed.
-    func moved(to folder: String) -> FolderLock { FolderLock(folder, file) }
+    func moved(to folder: String) -> FolderLock { FolderLock(folder, held) }
 
     /// Takes the lock of the folder, which is there.
     ///
@@ -48,6 +58,8 @@ final class FolderLock: Sendable {
     ) throws(SidecarError) -> FolderLock {
         let path = SidecarPaths(folder: folder).lock
         let deadline = StoreTime.now() + Int64(patience * 1e9)
+        // Who only looks whether somebody has the lock, or just left, has it for a moment.
+        var looks = 5
         while true {
             let file: StorageFile
             do throws(SidecarError) { file = try StorageFile(path, O_RDWR | O_CREAT, calls) } catch {
@@ -56,16 +68,20 @@ final class FolderLock: Sendable {
             }
             if try file.lock() {
                 // The file may have been removed, or have moved along with its folder, before the lock was taken.
-                guard let here = Host.status(path), let held = file.status, here.inode == held.inode,
-                    here.device == held.device
+                let held = Held(file)
+                guard let here = Host.status(path), let status = file.status, here.inode == status.inode,
+                    here.device == status.device
                 else { continue }
-                let lock = FolderLock(folder, file)
+                let lock = FolderLock(folder, held)
                 lock.sign(purpose)
                 return lock
             }
             let holder = Holder.read(path)
-            guard holder?.purpose == .maintenance, StoreTime.now() < deadline else { throw busy(what, holder) }
-            usleep(20_000)
+            looks -= 1
+            guard looks > 0 || (holder?.purpose == .maintenance && StoreTime.now() < deadline) else {
+                throw busy(what, holder)
+            }
+            usleep(looks > 0 ? 2000 : 20_000)
         }
     }
 
@@ -81,8 +97,8 @@ final class FolderLock: Sendable {
             host: FolderLock.host, process: getpid(), since: StoreTime.text(StoreTime.now()), purpose: purpose)
         do throws(SidecarError) {
             let bytes = Array((try JSONText.encode(holder, pretty: false) + "\n").utf8)
-            try file.truncate(to: 0)
-            try file.write(bytes)
+            try held.file.truncate(to: 0)
+            try held.file.write(bytes)
         } catch { return }
     }
 

@@ -21,12 +21,12 @@ extension LockedFolder {
             }
             // Or within it: the commit did not count.
             if header.commit > number {
-                try takeBackData(header, session)
                 try calls.removeIfThere(paths.newCurrent)
                 try calls.removeIfThere(paths.commit(header.commit))
             }
         }
         if header?.carriesOver == true {
+            if let header { try takeBackData(header, session) }
             removeSession(session)
             return false
         }
@@ -41,8 +41,9 @@ extension LockedFolder {
         return try Host.statusIfThere(paths.data(Int64(header.commit)))?.size == left.size
     }
 
-    /// Renames the data file of a commit that did not count back into its session.
+    /// Renames the data file of a commit that did not count back into its session, where that is not done yet.
     private func takeBackData(_ header: SessionHeader, _ session: SessionPaths) throws(SidecarError) {
+        guard header.commit > (try CommittedState.readHead(paths.current))?.number ?? 0 else { return }
         let moved = paths.data(Int64(header.commit))
         guard try Host.statusIfThere(session.data) == nil, try Host.statusIfThere(moved) != nil else { return }
         try calls.move(moved, to: session.data)
@@ -55,6 +56,7 @@ extension LockedFolder {
     func setAside(
         _ session: SessionPaths, _ header: SessionHeader?, _ reason: String
     ) throws(SidecarError) -> Bool {
+        if let header { try takeBackData(header, session) }
         let bytes = Host.status(session.data)?.size ?? 0
         let journal = Host.status(session.map)?.size ?? 0
         let records = journal - SessionJournal.headerBytes

@@ -6,12 +6,15 @@ import TensorFile
 /// The bytes of a virtual file, the tensor's being zeros.
 public final class SidecarFile: RandomAccessFile {
     public let layout: SidecarLayout
+    /// What the recording was when this was written.
+    public let recording: RecordingState
     private let snapshot: SidecarSnapshot?
     private var session: Session?
 
     /// A committed state.
     public init(_ snapshot: SidecarSnapshot) {
         layout = snapshot.layout
+        recording = snapshot.state.info.recording
         self.snapshot = snapshot
     }
 
@@ -29,6 +32,7 @@ public final class SidecarFile: RandomAccessFile {
     init(session folder: String, of sidecar: String, writable: Bool = false) throws(SidecarError) {
         let session = try Session.open(folder, of: sidecar, writable: writable, SystemCalls())
         layout = session.header.info.layout
+        recording = session.header.info.recording
         self.session = session
         snapshot = nil
     }

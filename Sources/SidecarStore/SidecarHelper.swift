@@ -40,9 +40,12 @@ public struct InProcessSidecarHelper: SidecarHelper {
     public func carryOver(folder: String) throws(SidecarError) -> String {
         let old = try SidecarFile.current(in: folder)
         let new = try SidecarFile.session(in: folder, writable: true)
+        let report: CarryOverReport
         do throws(TensorFileError) {
-            return try AddedContents.carryOver(from: old, old.layout, into: new, new.layout).note
+            report = try AddedContents.carryOver(from: old, old.layout, into: new, new.layout)
         } catch { throw SidecarError(error) }
+        try new.seal()
+        return report.note
     }
 }
 

@@ -46,7 +46,7 @@ public struct RecordingState: Hashable, Codable, Sendable {
     }
 
     /// Whether both are states with the same content, wherever the file lies.
-    func isSameContent(as other: RecordingState) -> Bool {
+    public func isSameContent(as other: RecordingState) -> Bool {
         size == other.size && modified == other.modified && headerDigest == other.headerDigest
     }
 }

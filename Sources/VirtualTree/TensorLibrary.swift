@@ -199,7 +199,7 @@ final class TensorLibrary: Sendable {
 
 extension Recording {
     /// What a sidecar remembers of its recording.
-    var sidecarState: RecordingState {
+    package var sidecarState: RecordingState {
         RecordingState(
             device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
             headerDigest: UInt64(identity.headerDigest))
@@ -207,7 +207,7 @@ extension Recording {
 }
 
 extension ElementType {
-    var hdf5: ElementKind {
+    package var hdf5: ElementKind {
         switch self {
         case .float32: .float32
         case .uint8: .uint8

@@ -9,6 +9,7 @@ struct ExitTests {
         let promised: [(CommandExit, Int32)] = [
             (.ok, 0), (.failed, 1), (.recordingUnusable, 3), (.sourceUnusable, 4), (.mountPointUnusable, 5),
             (.fuseUnavailable, 6), (.notMounted, 7), (.busy, 8), (.mountFailed, 9), (.outputUnwritable, 10),
+            (.sidecarUnusable, 11),
             (.usage, 64),
             (.configuration, 78),
         ]
@@ -46,6 +47,10 @@ struct ExitTests {
         Case(arguments: ["synth", "text.raw"], status: .outputUnwritable, said: "--force"),
         Case(
             arguments: ["synth", "no/such/folder.raw", "--duration", "1ms"], status: .outputUnwritable, said: "no/such"),
+        Case(
+            arguments: ["sidecar", "export", "a.h5", "-o", "x.h5", "--sidecars", "empty"], status: .sidecarUnusable,
+            said: "nothing was added"),
+        Case(arguments: ["sidecar", "remove", "a.h5", "--sidecars", "empty"], status: .sidecarUnusable, said: "a.h5"),
         Case(arguments: ["mount", "--sidecar", "s", "a", "b"], status: .usage, said: "sidecar"),
         Case(arguments: ["mount", "a"], status: .usage, said: "SOURCE MOUNTPOINT"),
         Case(arguments: ["mount", "--memory-target", "lots", "a", "b"], status: .usage, said: "--memory-target takes"),

@@ -18,6 +18,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     /// Sessions that were committed before.
     var before = 0
     var frames = 3
+    var isRemovedBefore = false
     /// What is done before, undisturbed, besides these sessions.
     var prepare: @Sendable (Place) throws -> Void = { _ in }
     let run: @Sendable (Place, SidecarStore, any StorageCalls, Reached) throws -> Void
@@ -62,7 +63,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
             reached(nil, true)
         },
         Scenario(
-            testDescription: "restore what was removed", before: 2,
+            testDescription: "restore what was removed", before: 2, isRemovedBefore: true,
             prepare: { place in _ = try place.store().remove(place.base()) }
         ) { place, _, calls, reached in
             let maintenance = SidecarMaintenance(directory: place.directory, helper: place.helper, calls: calls)
@@ -124,18 +125,25 @@ struct FaultTests {
         }
     }
 
-    /// The place that a scenario begins with; copied for each run.
-    final class Template: Sendable {
+    /// The place that a scenario begins with; its store is put back for each run.
+    private struct Template {
         let place: Place
+        /// A copy of the store; nothing there when there is none yet.
+        let saved: String
+        /// What is committed.
+        let old: FileModel?
 
         init(_ scenario: Scenario) throws {
             place = try Place()
+            saved = place.path + "/saved"
             let store = place.store()
             var model = FileModel(try place.base().layout)
             for number in 0..<scenario.before {
                 try store.session(place.base(), SessionSeries.edits(number, &model))
             }
             try scenario.prepare(place)
+            old = scenario.before == 0 || scenario.isRemovedBefore ? nil : model
+            if exists(place.directory) { try FileManager.default.copyItem(atPath: place.directory, toPath: saved) }
         }
     }
 
@@ -145,14 +153,10 @@ struct FaultTests {
     ) throws -> Bool {
         let place = template.place
         let directory = place.directory
-        let saved = place.path + "/saved"
-        if !exists(saved) {
-            if exists(directory) { try copy(directory, saved) } else { mkdir(saved, 0o700) }
-        }
         try? FileManager.default.removeItem(atPath: directory)
-        if !names(saved).isEmpty { try copy(saved, directory) }
+        if exists(template.saved) { try FileManager.default.copyItem(atPath: template.saved, toPath: directory) }
 
-        let old = names(saved).isEmpty ? nil : try base(place, scenario, before: true)
+        let old = template.old
         var possible: [FileModel?] = [old]
         let calls = FaultyCalls(fault, at: number)
         do {
@@ -161,45 +165,36 @@ struct FaultTests {
                 if isThere { possible = [model] } else { possible.append(model) }
             }
         } catch is SidecarError {}
-        if scenario.testDescription.hasPrefix("carry over") {
-            // Either is as good: the next look carries over.
-            var model = FileModel(try place.base(frames: 5).layout)
-            let old = SessionSeries.state(before: 2, try place.base().layout)
-            model.apply([.write(Int64(model.tailOffset), Array(old.bytes[old.tailOffset...]))])
-            model.apply([.size(Int64(model.tailOffset + old.bytes.count - old.tailOffset))])
+        if scenario.frames != 3 {
+            // Whether it was carried over or not: the next look does that.
+            let old = try #require(template.old)
+            var model = FileModel(try place.base(frames: scenario.frames).layout)
+            let tail = Array(old.bytes[old.tailOffset...])
+            model.apply([.write(Int64(model.tailOffset), tail), .size(Int64(model.tailOffset + tail.count))])
             model.apply([model.finish])
             possible = [model]
         }
-        let where_ = "\(name) at call \(number), \(calls.log.indices.contains(number - 1) ? calls.log[number - 1] : "")"
+        let moment = "\(name) at call \(number), \(calls.log.indices.contains(number - 1) ? calls.log[number - 1] : "")"
 
         // Another process, and all is well again.
         let store = place.store()
-        let path = scenario.testDescription.hasPrefix("follow") ? place.recording + ".moved" : place.recording
+        let path = exists(place.recording) ? place.recording : place.recording + ".moved"
         let base = try SidecarFixture.base(path, frames: scenario.frames)
         let found = try store.model(base)
-        #expect(possible.contains(found), "\(where_)")
+        #expect(possible.contains(found), "\(moment)")
         for entry in try place.maintenance.list() {
-            #expect(entry.problem == nil, "\(where_)")
-            #expect(place.maintenance.verify(entry).problems == [], "\(where_)")
+            #expect(entry.problem == nil, "\(moment)")
+            #expect(place.maintenance.verify(entry).problems == [], "\(moment)")
         }
-        if scenario.testDescription == "remove", found == nil {
-            let entry = try #require(try place.maintenance.list().first { $0.removed != nil }, "\(where_)")
-            #expect(try FileModel(place.maintenance.open(entry, .current)) == old, "\(where_)")
+        if found == nil, let old {
+            // Removed: it can be restored.
+            let entry = try #require(try place.maintenance.list().first { $0.removed != nil }, "\(moment)")
+            #expect(try FileModel(place.maintenance.open(entry, .current)) == old, "\(moment)")
         }
         // It can be written to as before.
         var model = found ?? FileModel(base.layout)
         try store.session(base, model.change([.write(Int64(model.bytes.count), pattern(700, 99))]))
-        #expect(try place.store().model(base) == model, "\(where_)")
+        #expect(try place.store().model(base) == model, "\(moment)")
         return number <= calls.count
-    }
-
-    /// What is committed before a scenario.
-    private func base(_ place: Place, _ scenario: Scenario, before: Bool) throws -> FileModel? {
-        scenario.testDescription == "restore what was removed"
-            ? nil : SessionSeries.state(before: scenario.before, try layout())
-    }
-
-    private func copy(_ from: String, _ to: String) throws {
-        try FileManager.default.copyItem(atPath: from, toPath: to)
     }
 }
