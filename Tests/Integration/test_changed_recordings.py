@@ -17,11 +17,6 @@ SPEC = "timesurface/20ms"
 
 
 @pytest.fixture
-def store(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def longer():
     return scenes.scene(duration=700_000, count=33_000, seed=11)
 
