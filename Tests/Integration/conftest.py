@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -129,6 +130,18 @@ def source(tmp_path):
     folder = tmp_path / "recordings"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Where a store of sidecars can be made: in memory if there is such a folder, as commits wait for the disk's syncs. Tests that are about
+    the disk use tmp_path."""
+    memory = pathlib.Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path / "store"
+        return
+    with tempfile.TemporaryDirectory(prefix="evh5-test-", dir=memory, ignore_cleanup_errors=True) as folder:
+        yield pathlib.Path(folder) / "store"
 
 
 @pytest.fixture(scope="session")

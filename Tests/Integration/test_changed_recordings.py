@@ -17,11 +17,6 @@ SPEC = "timesurface/20ms"
 
 
 @pytest.fixture
-def store(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def longer():
     return scenes.scene(duration=700_000, count=33_000, seed=11)
 
@@ -384,6 +379,48 @@ def test_an_open_writer_while_it_changes(enriched, longer):
             assert np.array_equal(file["new"][:], np.arange(1000))
             del file["new"], file["newer"]
     enriched.check(enriched.path, longer)
+
+
+def test_several_mounts_look_at_once(enriched, mount, small, longer):
+    """One of them carries over, the others wait for it; nobody is told EBUSY for reading."""
+    paths = [mount(enriched.source, "--sidecars", enriched.store) / SPEC / "a.h5" for _ in range(3)] + [enriched.path]
+    programs = [Program(locks=False, path=str(path)) for path in paths]
+    try:
+        for program in programs:
+            program.do("from toolbox.contents import contents\ncontents(path)")
+        for events in (longer, small, longer):
+            write(enriched.recording, events)
+            time.sleep(1.2)
+            for program in programs:
+                program.begin("found = contents(path)")
+            for program in programs:
+                program.end()
+            assert len({len(program.do("found")) for program in programs}) == 1
+    finally:
+        for program in programs:
+            program.__exit__()
+    for path in paths:
+        tensor_is(path, longer)
+    enriched.check(enriched.path, longer)
+
+
+def test_readers_beside_a_writer_while_it_changes(enriched, mount, longer):
+    """Nothing can be carried over before the writer closes: until then others can list and read the file all the same, on this mount and
+    on another, and the log says so when they see it without its additions."""
+    other = mount(enriched.source, "--sidecars", enriched.store)
+    with Program(locks=False) as writer:
+        writer.do("file = h5py.File(path, 'r+')\nfile['new'] = np.arange(1000)\nfile.flush()", path=str(enriched.path))
+        write(enriched.recording, longer)
+        time.sleep(1.2)
+        for where in (enriched.where, other):
+            assert (where / SPEC / "a.h5").stat().st_size > 0
+            found = contents(where / SPEC / "a.h5")
+            assert "/new" not in found
+            if "/confidence" not in found:
+                where.wait_for_log("a.raw", "open for writing")
+        writer.do("file.close()")
+    for where in (enriched.where, other):
+        assert frames(where / SPEC / "a.h5") == 35 and "/new" in contents(where / SPEC / "a.h5")
 
 
 def test_a_reading_mount_while_it_changes(enriched, mount, longer):

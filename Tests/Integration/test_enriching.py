@@ -13,6 +13,7 @@ import pytest
 
 from toolbox import edits, stores, tensors
 from toolbox.contents import contents, same
+from toolbox.programs import Program
 
 SPEC = "timesurface/50ms"
 
@@ -59,7 +60,7 @@ def run(script, *arguments):
 
 @pytest.fixture
 def store(tmp_path):
-    return tmp_path / "store"
+    return tmp_path / "store"  # on a disk
 
 
 @pytest.fixture
@@ -236,6 +237,29 @@ def test_the_store_can_be_copied_elsewhere(mount, library, store, tmp_path):
     subprocess.run(["cp", "-r", store, tmp_path / "copy"], check=True)  # -r makes two files of two hard links
     after = contents(mount(library, "--sidecars", tmp_path / "copy") / SPEC / "evt3.h5")
     same(after, before)
+
+
+def test_a_backup_while_somebody_writes(mount, library, store, tmp_path):
+    """Copies made at any moment hold a committed state."""
+    path = mount(library, "--sidecars", store) / SPEC / "evt3.h5"
+    with h5py.File(path, "r+") as file:
+        file["values"], file.attrs["number"] = np.zeros(50_000, "i8"), 0
+    copies = []
+    with Program(locks=False) as writer:
+        writer.begin("""
+for k in range(1, 15):
+    with h5py.File(path, 'r+') as file:
+        del file['values']
+        file['values'], file.attrs['number'] = np.full(50_000, k), k
+""", dict(path=str(path)))
+        for number in range(5):
+            copies.append(tmp_path / f"copy{number}")
+            subprocess.run(["cp", "-r", store, copies[-1]], capture_output=True)  # files that go meanwhile are no matter
+            time.sleep(0.15)
+        writer.end()
+    for copy in copies:
+        with h5py.File(mount(library, "--sidecars", copy) / SPEC / "evt3.h5") as file:
+            assert np.all(file["values"][:] == file.attrs["number"]) and len(file["values"]) == 50_000
 
 
 def test_recordings_of_any_name(mount, source, store, small):

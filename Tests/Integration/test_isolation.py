@@ -29,11 +29,6 @@ file.flush()
 
 
 @pytest.fixture
-def store(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def where(request, mount, library, store):
     return mount(library, "--sidecars", store, *getattr(request, "param", ()))
 

@@ -20,11 +20,6 @@ SPEC = "histo/50ms"
 
 
 @pytest.fixture
-def store(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def where(mount, library, store):
     return mount(library, "--sidecars", store, "--log-level", "info")
 

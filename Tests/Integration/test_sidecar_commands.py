@@ -14,11 +14,6 @@ FILE = "timesurface/50ms/evt3.h5"
 
 
 @pytest.fixture
-def store(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def where(mount, library, store):
     return mount(library, "--sidecars", store)
 
@@ -87,10 +82,10 @@ def test_list_selects(where, sidecar, library):
     sidecar("list", "histo/50ms/evt4.h5", check=11)
 
 
-def test_an_empty_store(sidecar, store):
+def test_an_empty_store(sidecar, store, tmp_path):
     assert sidecar.json("list") == [] and sidecar.json("verify") == []
     assert not store.exists()
-    sidecar("export", FILE, "-o", store.parent / "x.h5", check=11)
+    sidecar("export", FILE, "-o", tmp_path / "x.h5", check=11)
 
 
 def test_a_writer_is_shown(where, path, sidecar):
