@@ -100,8 +100,8 @@ extension ContentsCopy {
     ) throws(TensorFileError) -> Bool {
         // A reference to a dataset that was deleted fails here; that is its owner's right.
         let (dataset, region) = (
-            H5Rdereference2(source, CHDF5_default(), H5R_DATASET_REGION, reference),
-            H5Rget_region(source, H5R_DATASET_REGION, reference)
+            H5Rdereference2(source, CHDF5_default(), CHDF5_region(), reference),
+            H5Rget_region(source, CHDF5_region(), reference)
         )
         defer {
             if dataset >= 0 { _ = H5Oclose(dataset) }
@@ -125,7 +125,7 @@ extension ContentsCopy {
             zip(last, extent).allSatisfy({ $0 < $1 })
         else { return false }
         try HDF5.check(
-            H5Rcreate(&result, object.id, ".", H5R_DATASET_REGION, region), "refer to a part of a dataset")
+            H5Rcreate(&result, object.id, ".", CHDF5_region(), region), "refer to a part of a dataset")
         return true
     }
 }

@@ -95,7 +95,8 @@ import Testing
         defer { writer.close() }
         try grow(writer)
         // Where /data is said to be.
-        let place = try #require((96..<4088).first { Array(file.layout.head[$0..<($0 + 8)]) == [0, 16, 0, 0, 0, 0, 0, 0] })
+        let place = try #require(
+            (96..<4088).first { Array(file.layout.head[$0..<($0 + 8)]) == [0, 16, 0, 0, 0, 0, 0, 0] })
         try write(Int64(4096 + 8), at: Int64(place), to: writer)
         let error = #expect(throws: SidecarError.self) { _ = try writer.commit(final: true) }
         #expect(error?.code == .tensorChanged)

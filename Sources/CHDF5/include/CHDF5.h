@@ -38,6 +38,7 @@ static inline unsigned CHDF5_newFile(void) { return H5F_ACC_EXCL; }
 static inline unsigned CHDF5_readOnly(void) { return H5F_ACC_RDONLY; }
 static inline unsigned CHDF5_readWrite(void) { return H5F_ACC_RDWR; }
 static inline H5F_libver_t CHDF5_latestVersion(void) { return H5F_LIBVER_LATEST; }
+static inline H5R_type_t CHDF5_region(void) { return H5R_DATASET_REGION; }
 static inline hid_t CHDF5_objectReference(void) { return H5T_STD_REF_OBJ; }
 static inline hid_t CHDF5_regionReference(void) { return H5T_STD_REF_DSETREG; }
 static inline unsigned CHDF5_creationOrder(void) { return H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED; }
