@@ -135,7 +135,10 @@ import Testing
             records.append([word >> 56, word & (1 << 56 - 1), file.number(UInt64.self)])
         }
         let tailPlace = UInt64(end)
-        #expect(records == [[1, tailPlace, 0], [1, tailPlace + 100, 40], [2, tailPlace + 50, 47], [1, tailPlace + 50, 47]])
+        #expect(
+            records == [
+                [1, tailPlace, 0], [1, tailPlace + 100, 40], [2, tailPlace + 50, 47], [1, tailPlace + 50, 47],
+            ])
         var expected = pattern(30, 1) + pattern(10, 2)
         expected.replaceSubrange(5..<15, with: pattern(10, 3))
         #expect(try contents(torn + "/data") == expected + pattern(7, 4) + pattern(3, 5))
