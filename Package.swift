@@ -52,9 +52,13 @@ let package = Package(
         .testTarget(name: "RecordingsTests", dependencies: ["Recordings", "Files", "CZlib"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Recordings"], swiftSettings: strict),
         .testTarget(
-            name: "TensorFileTests", dependencies: ["TensorFile", "ContentsFixture"], swiftSettings: strict),
+            name: "TensorFileTests", dependencies: ["TensorFile", "ContentsFixture", "contents-check"],
+            swiftSettings: strict),
         .target(
             name: "ContentsFixture", dependencies: ["TensorFile"], path: "Tests/ContentsFixture", swiftSettings: strict),
+        .executableTarget(
+            name: "contents-check", dependencies: ["ContentsFixture", "TensorFile"], path: "Tests/ContentsCheckTool",
+            swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",
@@ -78,7 +82,8 @@ let package = Package(
         .executableTarget(
             name: "fuse-fixture", dependencies: ["FUSEFixture", "FUSEAdapter", log], path: "Tests/FUSEFixtureTool",
             swiftSettings: strict),
-        .testTarget(name: "CommandsTests", dependencies: ["Commands"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandsTests", dependencies: ["Commands", "SidecarStore", "TensorFile"], swiftSettings: strict),
         .executableTarget(
             name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",
             swiftSettings: strict),

@@ -24,5 +24,6 @@ int evh5_spawn_new_session(posix_spawnattr_t *attributes)
     int result = posix_spawnattr_setsigmask(attributes, &none);
     if (result == 0)
         result = posix_spawnattr_setsigdefault(attributes, &ending);
-    return result != 0 ? result : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    const short flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    return result != 0 ? result : posix_spawnattr_setflags(attributes, flags);
 }

@@ -3,17 +3,21 @@
 #include "Counting.h"
 #include "Variant.h"
 
+/// How many cells ahead to ask for their memory: planes are larger than the second level cache. Past the last cell this asks for any
+/// memory, which does no harm.
+enum { AHEAD = 24 };
+
 void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters) {
 #pragma clang loop unroll_count(4)
-    for (size_t i = 0; i < count; i++) count_up(counters + cells[i]);
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(counters + cells[i + AHEAD], 1);
+        count_up(counters + cells[i]);
+    }
 }
-
-/// How many cells ahead to ask for their memory: planes are larger than the second level cache.
-enum { AHEAD = 24 };
 
 void evh5_set_cells(const uint32_t *cells, const float *elements, size_t count, float *values) {
     for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(values + cells[i + AHEAD < count ? i + AHEAD : i], 1);
+        __builtin_prefetch(values + cells[i + AHEAD], 1);
         values[cells[i]] = elements[i];
     }
 }

@@ -19,18 +19,25 @@ EVH5_INLINE void count_up(uint8_t *counter) {
 }
 
 enum {
+    /// How many are counted at once: as many as are decoded at once, or fewer.
+    EVH5_AT_ONCE = 16,
     /// Cells that wait before the first of them are counted: none is read while its store is under way.
     EVH5_WAITING = 64,
+    /// How many cells ahead to ask for their counters, which the second level cache may not hold.
+    EVH5_AHEAD = 32,
     /// Cells that are decoded until all are counted: few enough to leave the first level cache to the counters.
     EVH5_COUNTED = 1024,
 };
 
-/// Counts 16 of the cells from `counted` to `written` when enough wait; returns up to where cells are counted now.
+/// Counts some of the cells from `counted` to `written` when enough wait; returns up to where they are counted.
 EVH5_INLINE size_t count_some(const uint32_t *cells, size_t counted, size_t written, uint8_t *counters) {
     if (written < counted + EVH5_WAITING) return counted;
 #pragma clang loop unroll(full)
-    for (size_t i = 0; i < 16; i++) count_up(counters + cells[counted + i]);
-    return counted + 16;
+    for (size_t i = counted; i < counted + EVH5_AT_ONCE; i++) {
+        __builtin_prefetch(counters + cells[i + EVH5_AHEAD], 1);
+        count_up(counters + cells[i]);
+    }
+    return counted + EVH5_AT_ONCE;
 }
 
 #endif

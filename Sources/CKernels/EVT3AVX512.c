@@ -1,43 +1,14 @@
 // EVT3 words to cells, 16 words at a time: each type of word is a mask, and what stays until it is set again (row, low time,
 // vector base) is spread over the lanes after it by a permutation.
 #include "EVT3.h"
+#include "EVT3Lanes.h"
 #include "EVT3Time.h"
 
 #if EVH5_HAS_AVX512
 
-/// For every lane the value of the last lane at or before it that is in `set`, else `carry`.
-EVH5_AVX512 EVH5_INLINE __m512i spread(__mmask16 set, __m512i values, __m512i carry) {
-    const __m512i to_here = _mm512_setr_epi32(
-        0x1, 0x3, 0x7, 0xF, 0x1F, 0x3F, 0x7F, 0xFF, 0x1FF, 0x3FF, 0x7FF, 0xFFF, 0x1FFF, 0x3FFF, 0x7FFF, 0xFFFF);
-    const __m512i seen = _mm512_and_si512(_mm512_set1_epi32(set), to_here);
-    const __mmask16 any = _mm512_test_epi32_mask(seen, seen);
-    const __m512i last = _mm512_xor_si512(_mm512_lzcnt_epi32(seen), _mm512_set1_epi32(31));
-    return _mm512_mask_permutexvar_epi32(carry, any, last, values);
-}
-
-EVH5_AVX512 EVH5_INLINE __m512i last_lane(__m512i v) {
-    return _mm512_permutexvar_epi32(_mm512_set1_epi32(15), v);
-}
-
-EVH5_AVX512 EVH5_INLINE size_t last_of(__mmask16 set) { return 31 - (size_t)__builtin_clz(set); }
-
-/// Sums over the lanes up to each, itself included.
-EVH5_AVX512 EVH5_INLINE __m512i running_sum(__m512i v) {
-    const __m512i zero = _mm512_setzero_si512();
-    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 15));
-    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 14));
-    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 12));
-    return _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
-}
-
-/// What becomes of the events.
-enum target { CELLS, TIMED_CELLS, COUNTS };
-
 EVH5_AVX512 EVH5_INLINE size_t decode(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count, uint32_t *places, uint32_t *masks,
-    size_t *vector_count, const enum target target) {
-    const int timed = target == TIMED_CELLS;
+    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count, const int timed) {
     const __m512i width = _mm512_set1_epi32((int)placement->width), height = _mm512_set1_epi32((int)placement->height);
     const __m512i columns = _mm512_set1_epi32((int)placement->columns), on = _mm512_set1_epi32((int)placement->on);
     const __m512i eleven = _mm512_set1_epi32(0x7FF), twelve = _mm512_set1_epi32(0xFFF);
@@ -56,13 +27,13 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     __m512i t = _mm512_set1_epi32((int)low);
     __m512i delta = zero;
     __m512i high_word = _mm512_set1_epi32(0x8000 | (int)(high >> 12 & 0xFFF));
-    size_t i = 0, n = 0, many = 0;
+    size_t i = 0, n = 0;
     // Where the low time was last set; `unset` when that was before these words.
     const size_t unset = SIZE_MAX;
     size_t low_at = unset;
     uint32_t starts[16] __attribute__((aligned(64))), rows[16] __attribute__((aligned(64)));
     uint32_t bits_of[16] __attribute__((aligned(64))), times_of[16] __attribute__((aligned(64)));
-    while (i < length && n <= limit && many <= limit) {
+    while (i < length && n <= limit) {
         const size_t rest = length - i;
         __mmask16 active = rest >= 16 ? 0xFFFF : (__mmask16)((1u << rest) - 1);
         const __m512i w = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(active, words + 2 * i));
@@ -130,13 +101,6 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
                 (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(last_lane(_mm512_add_epi32(origin, sums))));
             if (bases || base != NO_BASE) base = end < BASE_LIMIT ? end : BASE_LIMIT;
             plane_carry = last_lane(plane);
-            if (target == COUNTS) {
-                const __m512i place = _mm512_add_epi32(_mm512_add_epi32(row, plane), start);
-                _mm512_storeu_si512(places + many, _mm512_maskz_compress_epi32(found, place));
-                _mm512_storeu_si512(masks + many, _mm512_maskz_compress_epi32(found, bits));
-                many += (size_t)__builtin_popcount(found);
-                found = 0;
-            }
             _mm512_store_si512(bits_of, bits);
             _mm512_store_si512(rows, _mm512_add_epi32(row, plane));
             _mm512_store_si512(starts, start);
@@ -187,51 +151,14 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     state->base_x = (uint16_t)base;
     state->vector_polarity = _mm_cvtsi128_si32(_mm512_castsi512_si128(plane_carry)) != 0;
     *count = n;
-    *vector_count = many;
     return 2 * i;
 }
 
 EVH5_AVX512 size_t evh5_evt3_cells_avx512(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
-    size_t none;
-    return times ? decode(words, size, placement, state, cells, times, capacity, count, NULL, NULL, &none, TIMED_CELLS)
-                 : decode(words, size, placement, state, cells, NULL, capacity, count, NULL, NULL, &none, CELLS);
-}
-
-/// Adds 1 to the counters from each place on whose bit is set, up to 255.
-EVH5_AVX512 EVH5_INLINE void count_vectors(
-    const uint32_t *places, const uint32_t *masks, size_t count, uint8_t *counters, size_t counter_count) {
-    // A whole vector must not reach past the counters.
-    const size_t safe = counter_count - 32;
-    for (size_t i = 0; i < count; i++) {
-        const __mmask32 mask = masks[i];
-        const __m256i add = _mm256_maskz_set1_epi8(mask, 1);
-        uint8_t *const counter = counters + places[i];
-        if (__builtin_expect(places[i] <= safe, 1)) {
-            const __m256i old = _mm256_loadu_si256((const __m256i *)counter);
-            _mm256_storeu_si256((__m256i *)counter, _mm256_adds_epu8(old, add));
-        } else {
-            const __m256i old = _mm256_maskz_loadu_epi8(mask, counter);
-            _mm256_mask_storeu_epi8(counter, mask, _mm256_adds_epu8(old, add));
-        }
-    }
-}
-
-EVH5_AVX512 size_t evh5_evt3_count_avx512(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint8_t *counters, size_t counter_count) {
-    enum { CAPACITY = 1024 };
-    uint32_t cells[CAPACITY + EVH5_CELLS_SLACK], places[CAPACITY + EVH5_CELLS_SLACK], masks[CAPACITY + EVH5_CELLS_SLACK];
-    size_t used = 0;
-    while (used + 1 < size) {
-        size_t count, vectors;
-        used += decode(
-            words + used, size - used, placement, state, cells, NULL, CAPACITY, &count, places, masks, &vectors, COUNTS);
-        evh5_count_cells(cells, count, counters);
-        count_vectors(places, masks, vectors, counters, counter_count);
-    }
-    return used;
+    return times ? decode(words, size, placement, state, cells, times, capacity, count, 1)
+                 : decode(words, size, placement, state, cells, NULL, capacity, count, 0);
 }
 
 #endif

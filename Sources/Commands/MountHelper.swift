@@ -38,10 +38,12 @@ struct MountHelper: ParsableCommand {
 
     func run() throws {
         let list = try OptionList(options)
-        let places = [Settings.source.name: RawSetting.text(source), Settings.mountPoint.name: .text(mountPoint)]
-        let layers = try SettingLayers.standard(
-            flags: list.given.merging(places) { $1 }, configFile: list.configFile)
-        let settings = try MountSettings(layers)
+        var given = list.given
+        given[Settings.source.name] = .text(source)
+        given[Settings.mountPoint.name] = .text(mountPoint)
+        // mount(8) waits for the end of its helper, whatever a config file that is made for people says.
+        given[Settings.foreground.name] = .text("false")
+        let settings = try MountSettings(SettingLayers.standard(flags: given, configFile: list.configFile))
         if !fake { try MountCommand.mount(settings) }
     }
 

@@ -22,18 +22,24 @@ package enum Subprocess {
         return (status, text.split(separator: "\n").joined(separator: "; "))
     }
 
-    /// Runs this program anew, with `arguments` (without the program's name), no terminal and no signal blocked, to its end; returns its
-    /// exit code (128 + n after signal n) and all that it said.
-    package static func runSelf(_ arguments: [String]) throws(MountError) -> (status: Int32, output: String) {
+    /// Runs this program anew, with `arguments` (without the program's name), no terminal and no signal blocked, to its end or until
+    /// that much time has passed; returns its exit code (128 + n after signal n) and all that it said.
+    package static func runSelf(
+        _ arguments: [String], killedAfter patience: Duration
+    ) throws(MountError) -> (status: Int32, output: String) {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         evh5_spawn_new_session(&attributes)
-        return try run(Daemon.executable, ["evh5"] + arguments, attributes: &attributes)
+        // A crash is an answer; its stack is nobody's concern and takes seconds to print.
+        let environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+        return try run(
+            Daemon.executable, ["evh5"] + arguments, attributes: &attributes, environment: environment, patience)
     }
 
     private static func run(
-        _ program: String, _ arguments: [String], attributes: UnsafePointer<posix_spawnattr_t>?
+        _ program: String, _ arguments: [String], attributes: UnsafePointer<posix_spawnattr_t>?,
+        environment: [String: String] = ProcessInfo.processInfo.environment, _ patience: Duration? = nil
     ) throws(MountError) -> (status: Int32, output: String) {
         var ends: [Int32] = [-1, -1]
         guard evh5_pipe(&ends, 0) == 0 else { throw failure("make a pipe", errno) }
@@ -46,14 +52,33 @@ package enum Subprocess {
         // Nothing of ours stays open there: a lock that it held would outlive us.
         evh5_spawn_close_from(&actions, 3)
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
+        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
+        defer { for word in words + variables { free(word) } }
         var process: pid_t = 0
-        let result = posix_spawn(&process, program, &actions, attributes, &words, environ)
+        let result = posix_spawn(&process, program, &actions, attributes, &words, &variables)
         close(ends[1])
         defer { close(ends[0]) }
         guard result == 0 else { throw failure("start \(program)", result) }
-        let text = String(decoding: readAll(ends[0]), as: UTF8.self)
-        return (wait(process), text)
+        var text: [UInt8] = []
+        if let patience, !closes(ends[0], &text, within: patience) { kill(process, SIGKILL) }
+        text += readAll(ends[0])
+        return (wait(process), String(decoding: text, as: UTF8.self))
+    }
+
+    /// Whether the other end is closed within that time; `text` gets what comes until then.
+    private static func closes(_ descriptor: Int32, _ text: inout [UInt8], within patience: Duration) -> Bool {
+        let clock = ContinuousClock()
+        let end = clock.now + patience
+        var part = [UInt8](repeating: 0, count: 4096)
+        while clock.now < end {
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let left = (end - clock.now).components.seconds + 1
+            guard poll(&waiting, 1, Int32(clamping: left * 1000)) > 0 else { continue }
+            let n = read(descriptor, &part, part.count)
+            if n == 0 { return true }
+            if n > 0 { text.append(contentsOf: part.prefix(n)) }
+        }
+        return false
     }
 
     /// Everything that comes until the other end is closed.

@@ -62,4 +62,15 @@ public struct CountingTally: DropTally, Hashable, Sendable {
     public mutating func withoutAddress(_ events: Int) { drops.withoutAddress &+= Int64(events) }
     public mutating func unknownWord() { drops.unknownWords &+= 1 }
     public mutating func otherWord() { otherWords &+= 1 }
+
+    static func + (a: CountingTally, b: CountingTally) -> CountingTally {
+        var sum = a
+        sum.drops.outsideGeometry += b.drops.outsideGeometry
+        sum.drops.beforeTimeHigh += b.drops.beforeTimeHigh
+        sum.drops.withoutAddress += b.drops.withoutAddress
+        sum.drops.unknownWords += b.drops.unknownWords
+        sum.drops.truncatedBytes += b.drops.truncatedBytes
+        sum.otherWords += b.otherWords
+        return sum
+    }
 }

@@ -11,26 +11,35 @@ extension TimeIndex {
         public var segmentLimit: Int
         /// Bytes read at a time.
         public var chunkSize: Int
+        /// Segments of a piece that a thread scans, where several do.
+        public var pieceLength: Int
+        /// Segments that a thread decodes before a piece, to guess the decoder's state there.
+        public var leadLength: Int
 
-        /// 64 KiB segments, at most 2^18 of them; chunks that stay in the processor's second level cache.
-        public static let standard = Layout(segmentSize: 65536, segmentLimit: 1 << 18, chunkSize: 1 << 18)
+        /// 64 KiB segments, at most 2^18 of them; chunks that stay in the processor's second level cache; pieces of 16 MiB.
+        public static let standard = Layout(segmentSize: 65536, segmentLimit: 1 << 18, chunkSize: 1 << 19)
 
-        public init(segmentSize: Int64, segmentLimit: Int, chunkSize: Int) {
+        public init(
+            segmentSize: Int64, segmentLimit: Int, chunkSize: Int, pieceLength: Int = 256, leadLength: Int = 4
+        ) {
             self.segmentSize = max(8, segmentSize & ~7)
             self.segmentLimit = max(2, segmentLimit & ~1)
             self.chunkSize = max(16, chunkSize)
+            self.pieceLength = max(1, pieceLength)
+            self.leadLength = max(1, leadLength)
         }
     }
 
-    /// Scans the recording as it was when it was opened. `progress` is told how many bytes are done, from the scanning thread.
+    /// Scans the recording as it was when it was opened. `progress` is told how many bytes are done, from the calling thread.
     ///
+    /// - Parameter threads: how many scan a long recording, the calling one included; the index is the same for any number.
     /// - Throws: `.changed`, `.unreadable`.
     public static func build(
-        _ recording: Recording, layout: Layout = .standard, progress: ((Int64) -> Void)? = nil
+        _ recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: ((Int64) -> Void)? = nil
     ) throws(RecordingError) -> TimeIndex {
         let start = ScanProgress(offset: recording.header.payloadOffset)
         var scan = IndexScan(recording, layout, segments: [], segmentSize: layout.segmentSize, from: start)
-        return try scan.run(progress)
+        return try scan.run(threads, progress)
     }
 
     /// The index of `recording`, which is the one of this index grown longer: scanned only from the last whole segment on.
@@ -38,7 +47,7 @@ extension TimeIndex {
     /// - Returns: nil when it is not a continuation (another file, another header, not longer, or other bytes where this one ended).
     /// - Throws: `.changed`, `.unreadable`.
     public func extended(
-        to recording: Recording, layout: Layout = .standard, progress: ((Int64) -> Void)? = nil
+        to recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: ((Int64) -> Void)? = nil
     ) throws(RecordingError) -> TimeIndex? {
         let new = recording.identity
         guard new.device == identity.device, new.inode == identity.inode, new.headerDigest == identity.headerDigest,
@@ -47,7 +56,7 @@ extension TimeIndex {
         guard try Self.tailDigest(of: recording, size: identity.size) == tailDigest else { return nil }
         let whole = segments.prefix { $0.offset < resume.offset }
         var scan = IndexScan(recording, layout, segments: Array(whole), segmentSize: segmentSize, from: resume)
-        return try scan.run(progress)
+        return try scan.run(threads, progress)
     }
 
     /// Whether the file of `recording` still begins with the bytes this index is of: one that grew does, one that was
@@ -108,24 +117,27 @@ struct IndexSink: EventSink {
 
 /// One scan, from the start of a recording or from the end of a whole segment.
 struct IndexScan {
-    private let recording: Recording
-    private let layout: TimeIndex.Layout
-    private var segments: [Segment]
-    private var segmentSize: Int64
+    let recording: Recording
+    let layout: TimeIndex.Layout
+    /// Where the first segment begins.
+    let origin: Int64
+    var segments: [Segment]
+    var segmentSize: Int64
     /// At the end of the last whole segment.
-    private var whole: ScanProgress
+    var whole: ScanProgress
     /// Within the segment that is being scanned.
-    private var position: Int64
-    private var state: DecoderState
-    private var tally: CountingTally
+    var position: Int64
+    var state: DecoderState
+    var tally: CountingTally
     private var sink = IndexSink()
 
     init(
-        _ recording: Recording, _ layout: TimeIndex.Layout, segments: [Segment], segmentSize: Int64,
-        from start: ScanProgress
+        _ recording: Recording, _ layout: TimeIndex.Layout, origin: Int64? = nil, segments: [Segment],
+        segmentSize: Int64, from start: ScanProgress
     ) {
         self.recording = recording
         self.layout = layout
+        self.origin = origin ?? recording.header.payloadOffset
         self.segments = segments
         self.segmentSize = segmentSize
         whole = start
@@ -134,24 +146,12 @@ struct IndexScan {
         tally = start.tally
     }
 
-    mutating func run(_ progress: ((Int64) -> Void)?) throws(RecordingError) -> TimeIndex {
+    mutating func run(_ threads: Int, _ progress: ((Int64) -> Void)?) throws(RecordingError) -> TimeIndex {
         let fileEnd = recording.identity.size
-        // No more than is needed: large pieces of memory between what small recordings keep would leave the heap full of holes.
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(16, Int(min(Int64(layout.chunkSize), fileEnd - position))), alignment: 64)
-        defer { buffer.deallocate() }
         // Taken before and compared after: a recording rewritten meanwhile must not give an index of both.
         let tail = try TimeIndex.tailDigest(of: recording, size: fileEnd)
-        while position < fileEnd {
-            let before = position
-            let chunk = UnsafeMutableRawBufferPointer(
-                rebasing: buffer[..<Int(min(Int64(buffer.count), fileEnd - position))])
-            try recording.read(chunk, at: position)
-            scan(UnsafeRawBufferPointer(chunk))
-            progress?(position)
-            // What is left is no whole word.
-            if position == before { break }
-        }
+        if threads > 1 { try readPieces(threads, progress) }
+        try read(to: fileEnd, progress)
         var end = whole
         if position > whole.offset {
             segments.append(openSegment)
@@ -164,6 +164,25 @@ struct IndexScan {
             end: end, tailDigest: tail)
         _ = try index.checkUnchanged(in: recording)
         return index
+    }
+
+    /// Goes on up to byte `end`, as far as there are whole words.
+    mutating func read(to end: Int64, _ progress: ((Int64) -> Void)? = nil) throws(RecordingError) {
+        guard position < end else { return }
+        // No more than is needed: large pieces of memory between what small recordings keep would leave the heap full of holes.
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(16, Int(min(Int64(layout.chunkSize), end - position))), alignment: 64)
+        defer { buffer.deallocate() }
+        while position < end {
+            let before = position
+            let chunk = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[..<Int(min(Int64(buffer.count), end - position))])
+            try recording.read(chunk, at: position)
+            scan(UnsafeRawBufferPointer(chunk))
+            progress?(position)
+            // What is left is no whole word.
+            if position == before { break }
+        }
     }
 
     /// The segment from the last whole one to here.
@@ -188,7 +207,7 @@ struct IndexScan {
         let chunkEnd = start + Int64(chunk.count)
         while position < chunkEnd {
             // An EVT4 vector at the end of a segment takes its mask along, into what would be the next one.
-            let segmentEnd = recording.header.payloadOffset + Int64(segments.count + 1) * segmentSize
+            let segmentEnd = origin + Int64(segments.count + 1) * segmentSize
             var used = decode(chunk, from: start, to: min(segmentEnd, chunkEnd))
             if used == 0, segmentEnd < chunkEnd { used = decode(chunk, from: start, to: min(position + 8, chunkEnd)) }
             if used == 0 { break }
@@ -209,9 +228,15 @@ struct IndexScan {
     }
 
     private mutating func closeSegment() {
-        segments.append(openSegment)
+        let segment = openSegment
         whole = now
         sink = IndexSink()
+        append(segment)
+    }
+
+    /// Adds a segment of the size that segments have.
+    mutating func append(_ segment: Segment) {
+        segments.append(segment)
         if segments.count >= layout.segmentLimit { mergeSegments() }
     }
 

@@ -1,6 +1,7 @@
 // Time indexes that were made once: in memory and on disk, one scan per recording however many ask.
 
 import Files
+import Foundation
 import Synchronization
 
 /// Keeps time indexes in a folder and in memory. Safe to use from many threads, and the folder by many processes.
@@ -12,6 +13,8 @@ public final class IndexStore: Sendable {
     private let memoryLimit: Int
     private let onProblem: @Sendable (String) -> Void
     private let state = Mutex(State())
+    /// That scan a recording: memory is as fast as a few of them.
+    private static let threads = min(4, ProcessInfo.processInfo.activeProcessorCount)
 
     private struct State {
         /// By file, the index last used, and when that was.
@@ -114,13 +117,13 @@ public final class IndexStore: Sendable {
             // The longer of the two older ones saves more.
             let candidates = [older, stored].compactMap { $0 }.sorted { $0.identity.size > $1.identity.size }
             for candidate in candidates where index == nil {
-                index = try candidate.extended(to: recording, layout: layout, progress: progress)
+                index = try candidate.extended(to: recording, layout: layout, threads: Self.threads, progress: progress)
             }
             let made: TimeIndex
             if let index {
                 made = index
             } else {
-                made = try TimeIndex.build(recording, layout: layout, progress: progress)
+                made = try TimeIndex.build(recording, layout: layout, threads: Self.threads, progress: progress)
             }
             remember(made)
             save(made)

@@ -16,8 +16,8 @@ struct ContentsCheck {
     private static let lookupsPerDataset = 100
     /// Bytes that may still be read for the sake of variable-length values.
     private var variableBytes: Int64 = 256 << 20
-    /// The most that a block of elements may take.
-    private static let blockLimit: Int64 = 64 << 20
+    /// The most that a block of elements may take to be read.
+    private static let blockLimit: UInt64 = 256 << 20
 
     init(_ file: hid_t, _ virtual: VirtualFile, _ expected: TensorFileExpectation, size: Int64) {
         self.file = file
@@ -61,7 +61,6 @@ struct ContentsCheck {
                 offset: expected.timestampsOffset)
         }
         let storage = StorageBounds(size: size, tensor: expected.tensorRange)
-        virtual.inspect = { block throws(TensorFileError) in try ChunkIndexNode(block)?.check(storage) }
         var walk = ObjectWalk()
         try walk.run(file) { (object, path, _) throws(TensorFileError) in
             try readAttributes(of: object, path)
@@ -133,19 +132,21 @@ struct ContentsCheck {
         case H5D_CHUNKED: try checkChunks(of: dataset, storage)
         default: break
         }
-        guard shape.isVariable, try dataset.isReadable() else { return }
+        guard shape.isVariable, try dataset.isReadable(), let grid = try dataset.grid(),
+            grid.blockBytes <= ContentsCheck.blockLimit
+        else { return }
         // Blocks that were never written cost no bytes, only time.
         var blocks = 100_000
         let start = virtual.bytesRead
         let allowed = variableBytes
-        try dataset.forEachBlock(shape, limit: ContentsCheck.blockLimit) { (_, _, _) throws(TensorFileError) in
+        try dataset.forEachBlock(of: grid, shape) { (_, _, _) throws(TensorFileError) in
             blocks -= 1
             return blocks > 0 && virtual.bytesRead - start < allowed
         }
         variableBytes -= min(variableBytes, virtual.bytesRead - start)
     }
 
-    /// Walks over the chunk index. Those of old formats are checked as their blocks come by; newer ones have checksums.
+    /// Walks over the chunk index. `BlockInspector` checks all addresses in those of the old format; newer ones have checksums.
     private mutating func checkChunks(
         of dataset: borrowing DatasetStorage, _ storage: StorageBounds
     ) throws(TensorFileError) {

@@ -181,9 +181,9 @@ struct ContentsCopy {
     }
 
     /// A list made of values: the one that libhdf5 gives for a group also holds where the group keeps its links.
-    private func groupProperties(
-        like group: borrowing OpenObject, _ path: String
-    ) throws(TensorFileError) -> HDF5Identifier {
+    private func groupProperties(like group: borrowing OpenObject, _ path: String) throws(TensorFileError)
+        -> HDF5Identifier
+    {
         let old = try HDF5Identifier(H5Gget_create_plist(group.id), H5Pclose, "look at '\(path)'")
         let new = try HDF5Identifier(H5Pcreate(CHDF5_groupCreateClass()), H5Pclose, "make a group's properties")
         var (linkOrder, attributeOrder, tracksTimes): (UInt32, UInt32, hbool_t) = (0, 0, hbool_t(true))

@@ -77,14 +77,19 @@ struct DatasetStorage: ~Copyable {
         return try canBeDecoded()
     }
 
-    /// Reads all elements that are stored, some at a time, as their own datatype; `body` gets them and the dataspace that
-    /// selects them in the file, and returns false to stop. `limit` is the most bytes that one block may take.
+    /// The blocks that its elements are read in; nil for a null dataspace.
+    func grid() throws(TensorFileError) -> BlockGrid? {
+        guard let shape = try shape() else { return nil }
+        return BlockGrid(shape: shape, chunk: try chunkShape(rank: shape.count), stride: H5Tget_size(type.id))
+    }
+
+    /// Reads all elements that are stored, a block at a time, as their own datatype; `body` gets them and the dataspace
+    /// that selects them in the file, and returns false to stop.
     func forEachBlock(
-        _ shape: ElementShape, limit: Int64,
+        of grid: BlockGrid, _ shape: ElementShape,
         _ body: (borrowing ElementBuffer, _ memory: hid_t, _ file: hid_t) throws(TensorFileError) -> Bool
     ) throws(TensorFileError) {
-        guard let extent = try self.shape() else { return }
-        let grid = BlockGrid(shape: extent, chunk: try chunkShape(rank: extent.count))
+        let extent = grid.shape
         var chunks: hsize_t?
         if layout == H5D_CHUNKED {
             var count: hsize_t = 0
@@ -109,7 +114,7 @@ struct DatasetStorage: ~Copyable {
                     H5Sselect_hyperslab(file.id, H5S_SELECT_SET, start, nil, block, nil),
                     "select elements of '\(path)'")
             }
-            let buffer = try ElementBuffer(type.id, memory.id, shape, limit: limit)
+            let buffer = try ElementBuffer(type.id, memory.id, shape, limit: .max)
             try HDF5.check(
                 H5Dread(id, type.id, memory.id, file.id, CHDF5_default(), buffer.start), "read '\(path)'")
             guard try body(buffer, memory.id, file.id) else { return }

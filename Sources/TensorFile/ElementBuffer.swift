@@ -41,23 +41,31 @@ struct BlockGrid {
     let shape: [hsize_t]
     /// A block's shape.
     let block: [hsize_t]
+    /// What a block's elements take in memory, without what they point to.
+    let blockBytes: UInt64
     /// How many blocks there are.
     let count: UInt64
 
-    /// Blocks of whole chunks where there are chunks, else of rows; each has `limit` elements or fewer, if possible.
-    init(shape: [hsize_t], chunk: [hsize_t]?, limit: hsize_t = 1 << 16) {
+    /// Blocks of whole chunks where there are chunks, else of as many rows, or parts of one, as have `bytes`, if elements
+    /// of `stride` bytes are not larger themselves.
+    init(shape: [hsize_t], chunk: [hsize_t]?, stride: Int, bytes: Int = 1 << 20) {
         self.shape = shape
         if let chunk {
             block = zip(shape, chunk).map { min($0, $1) }
         } else {
             var block = shape.map { _ in hsize_t(1) }
-            var room = limit
+            var room = hsize_t(bytes / max(1, stride))
             for dimension in shape.indices.reversed() where room > 1 {
-                block[dimension] = max(1, min(shape[dimension], room))
+                block[dimension] = min(shape[dimension], room)
                 room = block[dimension] == shape[dimension] ? room / max(1, block[dimension]) : 1
             }
             self.block = block
         }
+        let blockSize = block.reduce((UInt64(max(1, stride)), false)) {
+            let product = $0.0.multipliedReportingOverflow(by: UInt64($1))
+            return (product.partialValue, $0.1 || product.overflow)
+        }
+        blockBytes = blockSize.1 ? .max : blockSize.0
         var count: UInt64 = 1
         for (size, block) in zip(shape, block) {
             let product = count.multipliedReportingOverflow(by: block == 0 ? 0 : (size - 1) / block + 1)

@@ -36,10 +36,10 @@ extension ContentsCopy {
         let source = try OpenObject(source, at: from, path: path)
         let dataset = try DatasetStorage(source, path)
         // What was never written is not written here either.
-        guard H5Dget_storage_size(source.id) > 0 else { return }
+        guard H5Dget_storage_size(source.id) > 0, let grid = try dataset.grid() else { return }
         let shape = try ElementShape(dataset.type.id)
         let target = try OpenObject(target, at: to, path: path)
-        try dataset.forEachBlock(shape, limit: .max) { (buffer, memory, file) throws(TensorFileError) in
+        try dataset.forEachBlock(of: grid, shape) { (buffer, memory, file) throws(TensorFileError) in
             try redirect(buffer, shape)
             try HDF5.check(
                 H5Dwrite(target.id, dataset.type.id, memory, file, CHDF5_default(), buffer.start),

@@ -4,23 +4,16 @@ import CHDF5
 
 /// An HDF5 file whose bytes come from a `RandomAccessFile`. To be used within `HDF5.serially`.
 final class VirtualFile {
-    /// A piece of metadata that libhdf5 has read.
-    struct Block {
-        let type: H5FD_mem_t
-        let offset: Int64
-        let bytes: UnsafeRawBufferPointer
-    }
-
     private let bytes: any RandomAccessFile
     /// Bytes that are not to be read or written: they are computed.
     let computed: Range<Int64>
-    /// Looks at each block that was read; what it throws fails the read.
-    var inspect: ((Block) throws -> Void)?
+    /// Looks at what is read from a file that is not written to.
+    private var inspector: BlockInspector?
     /// Bytes read so far.
     private(set) var bytesRead: Int64 = 0
     /// What a callback threw first; libhdf5 itself only passes on that one failed.
     private var failure: (any Error)?
-    /// Whether writes go nowhere: the file is given up, and libhdf5 must be able to close it.
+    /// Whether writes go nowhere: the file is given up, and libhdf5 must still be able to close it.
     private var isAbandoned = false
 
     private init(_ bytes: any RandomAccessFile, computed: Range<Int64>) {
@@ -38,6 +31,10 @@ final class VirtualFile {
         let file = VirtualFile(bytes, computed: computed)
         return try withExtendedLifetime(file) { () throws(TensorFileError) -> R in
             do throws(TensorFileError) {
+                if !writable {
+                    let size = try VirtualFile.calling { try bytes.size() }
+                    file.inspector = BlockInspector(bounds: StorageBounds(size: size, tensor: computed))
+                }
                 let id = try file.open(writable: writable)
                 do throws(TensorFileError) {
                     let result = try body(id, file)
@@ -129,13 +126,12 @@ final class VirtualFile {
                 UnsafeMutableRawBufferPointer(rebasing: buffer[there...]).initializeMemory(as: UInt8.self, repeating: 0)
             }
             bytesRead += Int64(count)
-            try inspect?(Block(type: type, offset: offset, bytes: UnsafeRawBufferPointer(buffer)))
+            try inspector?.check(UnsafeRawBufferPointer(buffer), type, at: offset, of: bytes)
         }
     }
 
     private func write(_ at: UInt64, _ source: UnsafeRawPointer?, _ count: Int) -> Int32 {
-        guard !isAbandoned else { return 0 }
-        return attempt {
+        change {
             guard count > 0 else { return }
             let offset = try check(at, count, "write")
             try bytes.write(UnsafeRawBufferPointer(start: source, count: count), at: offset)
@@ -143,8 +139,15 @@ final class VirtualFile {
     }
 
     private func setSize(_ size: UInt64) -> Int32 {
+        change { try bytes.setSize(Int64(check(size, 0, "end the file"))) }
+    }
+
+    /// 0, also when `body` throws: libhdf5 tends to crash when it cannot write. The file is given up then, which its caller
+    /// is told when libhdf5 has finished.
+    private func change(_ body: () throws -> Void) -> Int32 {
         guard !isAbandoned else { return 0 }
-        return attempt { try bytes.setSize(Int64(check(size, 0, "end the file"))) }
+        if attempt(body) < 0 { isAbandoned = true }
+        return 0
     }
 
     /// The offset of `count` bytes from `at` on, when they are no computed ones.

@@ -20,6 +20,8 @@ public struct TensorPlan: Sendable {
     public var width: Int { grid.width }
 
     let events: PlannedEvents
+    /// nil when frames are kept as they are.
+    let counting: FrameCounting?
 
     /// The most parts that max_duration may make of a recording; more would only be a mistake that fills directories.
     public static let largestPartCount = 1_000_000
@@ -105,6 +107,7 @@ public struct TensorPlan: Sendable {
         channels = spec.preprocessing.channels
         elementType = spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift)
         frameBytes = channels * grid.cells * elementType.size
+        counting = FrameCounting(spec.preprocessing, shift: shift, storedAsUInt8: spec.asUInt8)
         // A tenth of what a file offset can be: room for everything that comes after the frames.
         guard !frameBytes.multipliedReportingOverflow(by: frameCount).overflow,
             frameBytes * frameCount < Int.max / 10

@@ -54,8 +54,8 @@ final class OpenTensor: Sendable {
         tail = HeldBytes(layout.tail)
     }
 
-    /// The bytes of `range`, cut at the file's end; frames come from the store and are shared, not copied. Head and tail are those of
-    /// `added`, or the skeleton's when nothing was added.
+    /// The bytes of `range`, cut at the file's end; frames come from the store, and are shared, not copied, if they are kept whole. Head
+    /// and tail are those of `added`, or the skeleton's when nothing was added.
     ///
     /// `readAhead` belongs to the reader: when it moves forward, its next frames are computed meanwhile.
     func read(
@@ -65,6 +65,7 @@ final class OpenTensor: Sendable {
         let pieces = map.pieces(in: range)
         // All at once: the store lets nobody wait for a frame who holds another.
         var frames = try self.frames(of: pieces, from: store, readAhead)[...]
+        let reply = ReplyMemory(plan.keepsWholeFrames ? 0 : range.count + frames.count * ReplyMemory.loss)
         return try pieces.map { part in
             switch part {
             case .head(let bytes):
@@ -73,8 +74,7 @@ final class OpenTensor: Sendable {
                 return try added.map { try piece($0, at: map.tailOffset, bytes) } ?? tail.piece(bytes)
             case .timestamps(let bytes): return try timestamps(bytes)
             case .frame(_, let bytes):
-                let frame = frames.removeFirst()
-                return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[bytes]), owner: frame)
+                return piece(of: frames.removeFirst(), bytes, reply)
             }
         }
     }
@@ -88,6 +88,17 @@ final class OpenTensor: Sendable {
         return held.piece(0..<range.count)
     }
 
+    /// The bytes `range` of a frame that is kept as `frame`; made in `reply` unless it is kept whole.
+    private func piece(of frame: Frame, _ range: Range<Int>, _ reply: ReplyMemory) -> ReadResult.Piece {
+        guard !plan.keepsWholeFrames else {
+            return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[range]), owner: frame)
+        }
+        let target = reply.take(range.count + 6)
+        let start = plan.expand(frame.bytes, range, into: target)
+        return ReadResult.Piece(
+            bytes: UnsafeRawBufferPointer(rebasing: target[start..<start + range.count]), owner: reply)
+    }
+
     private func frames(
         of pieces: [TensorFileLayout.Piece], from store: FrameStore, _ readAhead: ReadAhead
     ) throws -> [Frame] {
@@ -98,12 +109,12 @@ final class OpenTensor: Sendable {
         // The nearest is asked for last, because the store begins with the latest request.
         for frame in readAhead.next(after: first...last).reversed() {
             store.prefetch(
-                FrameKey(tensor: number, frame: frame), byteCount: layout.frameBytes, scratchBytes: scratchBytes,
+                FrameKey(tensor: number, frame: frame), byteCount: plan.keptBytes, scratchBytes: scratchBytes,
                 cached: cacheKey
             ) { [self] key, memory in try render(key, memory) }
         }
         return try store.frames(
-            keys, byteCount: layout.frameBytes, scratchBytes: scratchBytes, cached: cacheKey, compute: render)
+            keys, byteCount: plan.keptBytes, scratchBytes: scratchBytes, cached: cacheKey, compute: render)
     }
 
     /// All that the bytes of frames depend on: what the recording was, what is made of it, and by which kernels. The spec
@@ -120,6 +131,7 @@ final class OpenTensor: Sendable {
             geometry \(recording.geometry)
             tensor \(plan.spec.preprocessingText)/\(plan.spec.windowText)
             start \(plan.startTime)
+            kept \(plan.keepsWholeFrames ? "whole" : "counts")
             kernel \(plan.spec.preprocessingSpec.definition.kernel)
             \(parameters)
             version \(tensorVersion)
@@ -128,7 +140,7 @@ final class OpenTensor: Sendable {
     }
 
     private func render(_ key: FrameKey, _ memory: UnsafeMutableRawBufferPointer) throws {
-        try plan.render(frame: key.frame, into: memory)
+        try plan.renderKept(frame: key.frame, into: memory)
         // What was decoded while somebody rewrote the recording is neither the old nor the new.
         try checkUnchanged()
     }
@@ -139,7 +151,7 @@ final class OpenTensor: Sendable {
     }
 
     /// About what a kernel takes besides the frame: a plane of counters, and the events' bytes as they are read.
-    private var scratchBytes: Int { layout.frameBytes / 4 + (1 << 19) }
+    private var scratchBytes: Int { (plan.keepsWholeFrames ? layout.frameBytes / 4 : 0) + (1 << 19) }
 
     /// The part `bytes` of the array `/last_timestamps`, int64 per frame.
     private func timestamps(_ bytes: Range<Int>) throws -> ReadResult.Piece {

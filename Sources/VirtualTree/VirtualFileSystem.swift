@@ -92,7 +92,9 @@ public final class VirtualFileSystem: FileSystem {
 
     private static func diskCache(_ options: Options, _ logger: Logger) -> DiskCache? {
         guard let directory = options.cacheDirectory, options.maxCacheSize > 0 else { return nil }
-        let disk = DiskCache.Options(directory: directory, limit: options.maxCacheSize)
+        var disk = DiskCache.Options(directory: directory, limit: options.maxCacheSize)
+        // Frames that wait longer may be pushed out of memory by others.
+        disk.mostWaiting = options.memoryTarget / 2
         return DiskCache(disk) { logger.warning("\($0)") }
     }
 

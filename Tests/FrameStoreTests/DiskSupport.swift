@@ -28,6 +28,10 @@ enum FrameKind: String, CaseIterable, Sendable {
     case counts
     /// Up to 200 values.
     case manyCounts
+    /// Bytes of a few values, mostly zero.
+    case byteCounts
+    /// The same with a byte now and then that does not fit into 4 bits.
+    case hotByteCounts
     /// Zeros and ever new values.
     case sparse
     /// Nothing repeats.
@@ -47,6 +51,8 @@ enum FrameKind: String, CaseIterable, Sendable {
                 switch self {
                 case .counts: random() % 8 == 0 ? Float(random() % 6).bitPattern : 0
                 case .manyCounts: random() % 4 == 0 ? Float(random() % 200).bitPattern : 0
+                case .byteCounts: random() % 8 == 0 ? UInt32(truncatingIfNeeded: random()) & 0x0503_0107 : 0
+                case .hotByteCounts: random() % 8 == 0 ? UInt32(truncatingIfNeeded: random()) & 0x0503_1107 : 0
                 case .sparse: random() % 32 == 0 ? UInt32(truncatingIfNeeded: random()) : 0
                 case .noise: UInt32(truncatingIfNeeded: random())
                 }
@@ -69,6 +75,7 @@ final class Daemon: Sendable {
     ) {
         var options = DiskCache.Options(directory: folder, limit: limit)
         options.freeShare = 0
+        options.mostWaiting = memory / 2
         change(&options)
         cache = DiskCache(options) { [problems] text in problems.withLock { $0.append(text) } }
         store = FrameStore(memoryTarget: memory, disk: cache)

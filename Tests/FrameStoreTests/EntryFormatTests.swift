@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct EntryFormatTests {
     private static let key = "golden\nhisto/50ms\n"
-    private static let name = "8a105181689592aff73bc153b8d141d1"
+    private static let name = "61c73d90a2050ff03b370c8bca9259c4"
 
     private func number<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
         withUnsafeBytes(of: value.littleEndian, Array.init)
@@ -16,13 +16,13 @@ import Testing
         stride(from: 0, to: text.count, by: 2).compactMap { UInt8(text.dropFirst($0).prefix(2), radix: 16) }
     }
 
-    /// A header of version 1; hashes as `xxhsum -H3` prints them.
+    /// A header of version 2; hashes as `xxhsum -H3` prints them.
     private func entry(
         packing: UInt32, frameBytes: Int, payload: [UInt8], payloadHash: String, frame: Int, hash: String
     )
         -> [UInt8]
     {
-        var bytes = Array("evh5fram".utf8) + number(UInt32(1)) + number(packing)
+        var bytes = Array("evh5fram".utf8) + number(UInt32(2)) + number(packing)
         bytes += number(UInt64(frameBytes)) + number(UInt64(payload.count)) + hex(payloadHash).reversed()
         bytes += number(UInt64(frame)) + number(UInt32(18)) + [0, 0, 0, 0]
         bytes += hex(hash).reversed() + Array(EntryFormatTests.key.utf8)
@@ -34,7 +34,7 @@ import Testing
     private var rawEntry: [UInt8] {
         entry(
             packing: 0, frameBytes: 4096, payload: noise, payloadHash: "23be58b494372cb5", frame: 3,
-            hash: "196fc1f57ba73e17")
+            hash: "70bfbacf692e03b3")
     }
 
     /// 1024 words of two values, in LZ4's block format: a token for literals, one for a match of the byte before.
@@ -45,7 +45,17 @@ import Testing
         let block: [UInt8] = [0x1F, 0x10, 1, 0, 255, 232, 0x50, 0x10, 0x10, 0x10, 0x10, 0x10]
         return entry(
             packing: 2, frameBytes: 4096, payload: table + block, payloadHash: "a2ad0999082d2ae2", frame: 4,
-            hash: "ebca27b1e5fd51a4")
+            hash: "5b1afbd20bf850a1")
+    }
+
+    /// 4096 bytes, 0 and 1 in turn.
+    private var halvesEntry: [UInt8] {
+        // 2048 bytes of 0x10: one literal, a match of 2042 from 1 back (4 + 15 + 7 * 255 + 238), and 5 last literals.
+        let block: [UInt8] =
+            [0x1F, 0x10, 1, 0] + [UInt8](repeating: 255, count: 7) + [238, 0x50, 0x10, 0x10, 0x10, 0x10, 0x10]
+        return entry(
+            packing: 4, frameBytes: 4096, payload: block, payloadHash: "79071beba353a74b", frame: 5,
+            hash: "b7b4e47d19f3910f")
     }
 
     @Test func rawEntriesAreWrittenLikeThis() throws {
@@ -56,13 +66,13 @@ import Testing
             noise.withUnsafeBytes { memory.copyMemory(from: $0) }
         }
         #expect(daemon.settle())
-        #expect(folder.entries == [folder.path + "/frames/d4/" + EntryFormatTests.name + "-3"])
+        #expect(folder.entries == [folder.path + "/frames/c7/" + EntryFormatTests.name + "-3"])
         #expect(try contents(#require(folder.entries.first)) == rawEntry)
     }
 
     @Test func packedEntriesAreReadLikeThis() throws {
         let folder = try TemporaryFolder()
-        let place = folder.path + "/frames/d5"
+        let place = folder.path + "/frames/c8"
         try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
         try write(nibbleEntry, to: place + "/" + EntryFormatTests.name + "-4")
         let daemon = Daemon(folder.path, key: EntryFormatTests.key)
@@ -71,13 +81,28 @@ import Testing
         #expect(frame.bytes.elementsEqual((0..<1024).flatMap { number(Float($0 % 2 == 0 ? 0 : 0.2).bitPattern) }))
     }
 
+    @Test func halvesAreWrittenAndReadLikeThis() throws {
+        let folder = try TemporaryFolder()
+        let frame = (0..<4096).map { UInt8($0 % 2) }
+        let writer = Daemon(folder.path, key: EntryFormatTests.key)
+        _ = try writer.store.frame(FrameKey(tensor: 1, frame: 5), byteCount: 4096, cached: writer.key) { memory in
+            frame.withUnsafeBytes { memory.copyMemory(from: $0) }
+        }
+        #expect(writer.settle())
+        #expect(folder.entries == [folder.path + "/frames/c9/" + EntryFormatTests.name + "-5"])
+        #expect(try contents(#require(folder.entries.first)) == halvesEntry)
+        let reader = Daemon(folder.path, key: EntryFormatTests.key)
+        let read = try reader.store.frame(FrameKey(tensor: 1, frame: 5), byteCount: 4096, cached: reader.key) { _ in }
+        #expect(reader.computed == 0 && read.bytes.elementsEqual(frame))
+    }
+
     @Test func aPayloadThatNobodyWroteIsRefused() throws {
         // An index beyond the table, an endless match, a table beyond the payload: right checksums, wrong content.
         let folder = try TemporaryFolder()
-        for (payload, hash, head) in [([2, 0, 0, 0, 0, 0, 0, 0], "2086c65c91eee243", "fce35a18ce81f996")]
+        for (payload, hash, head) in [([2, 0, 0, 0, 0, 0, 0, 0], "2086c65c91eee243", "3df0baf6a0cc585a")]
             as [([UInt8], String, String)]
         {
-            let place = folder.path + "/frames/d5"
+            let place = folder.path + "/frames/c8"
             try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
             let bytes = entry(packing: 2, frameBytes: 4096, payload: payload, payloadHash: hash, frame: 4, hash: head)
             try write(bytes, to: place + "/" + EntryFormatTests.name + "-4")

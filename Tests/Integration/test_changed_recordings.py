@@ -2,6 +2,7 @@
 import errno
 import os
 import shutil
+import subprocess
 import time
 
 import h5py
@@ -47,7 +48,7 @@ def until(true, seconds=6):
             if true():
                 return
         except OSError as problem:
-            assert problem.errno in (errno.ENOENT, errno.ESTALE, None), problem
+            assert problem.errno in (errno.ENOENT, errno.ESTALE, errno.ENOSPC, None), problem
         assert time.monotonic() < deadline, "the mount did not follow"
         time.sleep(0.05)
 
@@ -399,3 +400,28 @@ def test_a_reading_mount_while_it_changes(enriched, mount, longer):
     enriched.check(writing, longer)
     time.sleep(1.1)
     enriched.check(path, longer)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_while_it_changes(mount, source, small, longer, tmp_path):
+    """No room to carry over: the file cannot be opened (ENOSPC, and a line of the log) rather than shown without its additions; with room
+    again all is there."""
+    (tmp_path / "disk").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "evh5-test", str(tmp_path / "disk")], check=True)
+    try:
+        enriched = Enriched(mount, source, tmp_path / "disk/store", small)
+        free = os.statvfs(tmp_path / "disk").f_bavail * 4096
+        (tmp_path / "disk/rest").write_bytes(bytes(max(0, free - (20 << 10))))
+        write(enriched.recording, longer)
+        time.sleep(1.2)
+        with pytest.raises(OSError) as problem:
+            contents(enriched.path)
+        assert problem.value.errno == errno.ENOSPC
+        enriched.where.wait_for_log("warning", "a.raw", "No space left")
+        (tmp_path / "disk/rest").unlink()
+        until(lambda: frames(enriched.path) == 35)
+        enriched.check(enriched.path, longer)
+        assert not stores.removed(enriched.store) and not stores.torn(enriched.store)
+        enriched.where.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path / "disk")], check=True)

@@ -92,7 +92,7 @@ def test_a_line_of_fstab(mount8, library, evh5, tmp_path):
     source = tmp_path / "my recordings"
     shutil.copytree(library, source)
     config = tmp_path / "c.yaml"
-    config.write_text("memory-target: 48M\nwindows: [3ms]\n")
+    config.write_text("memory-target: 48M\nwindows: [3ms]\nforeground: true\n")  # mount(8) waits for the helper's end
     fstab = tmp_path / "fstab"
     fstab.write_text(f"{str(source).replace(' ', chr(92) + '040')} {point} fuse.evh5 "
                      f"noauto,user,nofail,_netdev,x-systemd.automount,x-systemd.requires-mounts-for=/data,allow_other,config-file={config} 0 0\n")

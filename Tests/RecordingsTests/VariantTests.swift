@@ -143,6 +143,29 @@ private struct Counter: EventSink {
         }
     }
 
+    @Test(arguments: [2, 8, 40]) func countsOfVectorsAreThoseOfTheSwiftDecoder(longest: Int) throws {
+        let folder = try TemporaryFolder()
+        for (text, width, rows) in [("640x33", 640, 33), ("96x20", 96, 20)] {
+            for oddity in [8, 300] {
+                let payload = vectorStream(60_000, UInt64(longest), width: width, longest: longest, oddity: oddity)
+                let recording = try Recording(
+                    path: folder.file("\(text)-\(oddity).raw", header(.evt3, text) + payload))
+                let reader = EventReader(recording, try TimeIndex.build(recording))
+                let place = CellPlacement(
+                    width: width, height: rows, shift: 0, columns: width, on: UInt32(width * rows))
+                func count(_ variant: KernelVariant) throws -> [UInt8] {
+                    try with(variant) {
+                        var sink = Counter(place, rows: rows)
+                        defer { sink.memory.deallocate() }
+                        try reader.events(in: Int64.min / 2..<Int64.max / 2, into: &sink)
+                        return Array(sink.memory)
+                    }
+                }
+                #expect(try count(.plain) == count(.best))
+            }
+        }
+    }
+
     @Test(arguments: formats) func indexesAreTheSame(_ format: RecordingFormat) throws {
         let layouts = [
             TimeIndex.Layout.standard, TimeIndex.Layout(segmentSize: 1000, segmentLimit: 64, chunkSize: 777),

@@ -44,11 +44,46 @@ final class WrittenFile {
     }
 }
 
-/// What clients that write HDF5 files do, each as a script for `WrittenFile.write`.
-let contentsOfClients: [(name: String, module: String, script: String)] = [
-    ("h5py", "h5py", "libver = None\n" + richScript), ("h5py latest", "h5py", "libver = 'v110'\n" + richScript),
-    (
-        "PyTables", "tables",
+/// A program that adds to a file.
+struct Client: Sendable, CustomTestStringConvertible {
+    let name: String
+    /// Whether it is installed.
+    let isHere: Bool
+    let add: @Sendable (WrittenFile) throws -> Void
+    /// Reads what it added, wherever it is now; throws when that is not what it was.
+    let check: @Sendable (WrittenFile) throws -> Void
+
+    var testDescription: String { name }
+
+    /// One that is a script for `WrittenFile.write`.
+    init(_ name: String, module: String, _ script: String, check: String? = nil) {
+        self.name = name
+        isHere = hasModule(module)
+        add = { try $0.write(script) }
+        self.check = { file in if let check { try file.write(check) } }
+    }
+
+    init(
+        _ name: String, isHere: Bool, add: @escaping @Sendable (WrittenFile) throws -> Void,
+        check: @escaping @Sendable (WrittenFile) throws -> Void
+    ) {
+        self.name = name
+        self.isHere = isHere
+        self.add = add
+        self.check = check
+    }
+
+    /// Those that are installed.
+    static let here = all.filter(\.isHere)
+}
+
+/// Clients that write HDF5 files.
+private let all = [
+    Client("hdf5-tools", isHere: hasHDF5Tools, add: addByTools, check: checkByTools),
+    Client("h5py", module: "h5py", "libver = None\n" + richScript),
+    Client("h5py latest", module: "h5py", "libver = 'v110'\n" + richScript),
+    Client(
+        "PyTables", module: "tables",
         """
         import sys, tables, numpy as np
         with tables.open_file(sys.argv[1], 'r+') as f:
@@ -73,10 +108,19 @@ let contentsOfClients: [(name: String, module: String, script: String)] = [
             f.create_hard_link('/', 'hard', '/events/table')
             f.root.data.attrs.note = 'pickled'
             f.root.data.attrs.thing = {'a': 1}
-        """
-    ),
-    (
-        "netCDF4", "netCDF4",
+        """,
+        check: """
+            import sys, tables
+            with tables.open_file(sys.argv[1]) as f:
+                t = f.root.events.table
+                assert t.nrows == 5000 and t[4999]['name'] == b'event 4999' and f.root.hard.nrows == 5000
+                assert [r['t'] for r in t.where('t > 4990')] == list(range(4991, 5000)) and t.cols.t.is_indexed
+                assert list(f.root.events.ragged[7]) == list(range(7)) and f.root.events.objects[0] == {'a': [1, 2]}
+                assert f.root.events.growing[999] == 999 and f.root.soft().nrows == 5000
+                assert f.root.data.attrs.note == 'pickled' and f.root.data.attrs.thing == {'a': 1}
+            """),
+    Client(
+        "netCDF4", module: "netCDF4",
         """
         import sys, netCDF4, numpy as np
         with netCDF4.Dataset(sys.argv[1], 'r+') as f:
@@ -94,9 +138,46 @@ let contentsOfClients: [(name: String, module: String, script: String)] = [
             vl = f.createVLType(np.int32, 'ragged_t')
             r = g.createVariable('ragged', vl, ('x',))
             for i in range(7): r[i] = np.arange(i + 1, dtype='i4')
-        """
-    ),
+        """,
+        check: """
+            import sys, netCDF4
+            with netCDF4.Dataset(sys.argv[1]) as f:
+                assert f['speed'].dimensions == ('time', 'x') and f['speed'][19, 6] == 139 and f['speed'].units == 'm/s'
+                assert f['label'][2] == 'label label ' and list(f['more/ragged'][6]) == list(range(7))
+                assert 'pair' in f['more'].cmptypes and f.dimensions['time'].isunlimited() and len(f.dimensions['x']) == 7
+            """),
 ]
+
+/// Another tensor file's datasets, as they are and repacked into compressed chunks, copied by h5copy.
+@Sendable private func addByTools(_ file: WrittenFile) throws {
+    let other = try WrittenFile(frames: 40, shape: [1, 4, 4], timestamps: true)
+    let packed = other.beside("packed.h5")
+    try runTool("h5repack", "-f", "SHUF", "-f", "GZIP=6", "-l", "CHUNK=1x1x4x4", other.path, packed)
+    for (from, source, target) in [
+        (other.path, "/data", "/copied/plain"), (other.path, "/last_timestamps", "/times"),
+        (packed, "/data", "/copied/deep/packed"), (packed, "/", "/all"),
+    ] {
+        try runTool("h5copy", "-p", "-i", from, "-o", file.path, "-s", source, "-d", target)
+    }
+}
+
+@Sendable private func checkByTools(_ file: WrittenFile) throws {
+    for (a, b) in [
+        ("/copied/plain", "/copied/deep/packed"), ("/all/data", "/copied/plain"), ("/times", "/all/last_timestamps"),
+    ] {
+        try runTool("h5diff", file.path, file.path, a, b)
+    }
+    let dump = try #require(
+        try run("h5dump", "-d", "/copied/deep/packed", "-s", "39,0,3,3", "-c", "1,1,1,1", "-p", file.path))
+    #expect(dump.code == 0 && dump.output.contains("COMPRESSION DEFLATE { LEVEL 6 }"))
+    #expect(dump.output.contains("(39,0,3,3): \(element(39, 15))"))
+    #expect(dump.output.contains("\"delta_t\""))
+}
+
+private func runTool(_ program: String, _ arguments: String...) throws {
+    let result = try #require(try run(program, arguments))
+    try #require(result.code == 0, "\(program): \(result.output)")
+}
 
 /// Everything h5py can make, with `libver` as given.
 let richScript = """

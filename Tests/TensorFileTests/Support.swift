@@ -2,6 +2,7 @@
 
 import Foundation
 import TensorFile
+import Testing
 
 /// A description with the attributes that real tensor files have.
 func description(
@@ -96,6 +97,9 @@ let python: String? = {
 }()
 
 let hasHDF5Tools = (try? run("h5dump", "--version"))?.code == 0
+
+/// Why tests of what clients write are skipped.
+let noClients: Comment = "neither hdf5-tools nor h5py are there: install hdf5-tools, set EVH5_PYTHON"
 
 /// A generator whose numbers are the same in every run (SplitMix64).
 struct Generator: RandomNumberGenerator {

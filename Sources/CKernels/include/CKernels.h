@@ -100,10 +100,10 @@ size_t evh5_evt3_scan(
 /// Keeps the cells whose time is in lowest ... lowest + length - 1, in place; returns how many.
 size_t evh5_cells_within(uint32_t *cells, uint32_t *times, size_t count, uint32_t lowest, uint32_t length);
 
-/// Adds 1 to the counter of every cell, up to 255.
+/// Adds 1 to the counter of every cell, up to 255. `cells` has EVH5_CELLS_SLACK more elements.
 void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters);
 
-/// values[cells[i]] = elements[i], in this order.
+/// values[cells[i]] = elements[i], in this order. `cells` has EVH5_CELLS_SLACK more elements.
 void evh5_set_cells(const uint32_t *cells, const float *elements, size_t count, float *values);
 
 /// Adds `step` to the value of every cell with the upper bit set and subtracts it from those without, kept in -1...1 after each.

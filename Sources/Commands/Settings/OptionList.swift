@@ -48,8 +48,7 @@ package struct OptionList: Sendable {
         [
             "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users", "owner", "noowner", "group",
             "nogroup", "rw", "loud", "silent", "atime", "diratime", "nodiratime", "relatime", "strictatime", "lazytime",
-            "nolazytime",
-            "mand", "nomand", "iversion", "noiversion", "symfollow",
+            "nolazytime", "mand", "nomand", "iversion", "noiversion", "symfollow",
         ].contains(option)
             || ["x-", "X-", "comment=", "user=", "helper=", "uhelper="].contains(where: option.hasPrefix)
     }

@@ -19,8 +19,11 @@ struct ChildSidecarHelper: SidecarHelper {
     ) throws(SidecarError) -> String? {
         let status: Int32
         let output: String
+        // The child ends itself in time; this is for one that cannot.
+        let patience = Duration.seconds(HelperLimits(folder: folder).seconds + 30)
         do throws(MountError) {
-            (status, output) = try Subprocess.runSelf(["sidecar-helper", work.rawValue, folder] + options)
+            (status, output) = try Subprocess.runSelf(
+                ["sidecar-helper", work.rawValue, folder] + options, killedAfter: patience)
         } catch {
             throw SidecarError(.io, errno: EIO, "the check could not be started: \(error.message)", cause: error)
         }
@@ -28,13 +31,22 @@ struct ChildSidecarHelper: SidecarHelper {
             try? JSONDecoder().decode(SidecarHelperCommand.Answer.self, from: Data($0.utf8))
         }
         guard status == 0, let answer else {
-            let how = status > 128 ? "was ended by signal \(status - 128)" : "ended with exit code \(status)"
             throw SidecarError(
-                .invalidResult, "libhdf5 cannot read what was written: the process that checked it \(how)")
+                .invalidResult,
+                "libhdf5 cannot read what was written: the process that checked it \(ChildSidecarHelper.how(status))")
         }
         if let code = answer.code.flatMap(SidecarError.Code.init(rawValue:)) {
             throw SidecarError(code, errno: answer.errno, answer.message ?? "the check failed without a reason")
         }
         return answer.note
+    }
+
+    /// How a process ended that did not say what it found.
+    private static func how(_ status: Int32) -> String {
+        switch status - 128 {
+        case SIGALRM, SIGXCPU, SIGKILL: "took too long or too much memory"
+        case 1...: "crashed (signal \(status - 128))"
+        default: "ended with exit code \(status)"
+        }
     }
 }

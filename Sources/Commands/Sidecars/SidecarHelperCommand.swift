@@ -1,4 +1,6 @@
 // `evh5 sidecar-helper`: the child process that reads files users wrote, by libhdf5 and under limits. Not for people.
+//
+// It exits with 0 whatever it found, after one line of JSON that says so; anything else means that it could not finish.
 
 import ArgumentParser
 import Foundation
@@ -31,7 +33,7 @@ struct SidecarHelperCommand: ParsableCommand {
     }
 
     func run() throws {
-        limit()
+        HelperLimits(folder: folder).apply()
         let helper = InProcessSidecarHelper()
         var answer = Answer()
         do throws(SidecarError) {
@@ -47,30 +49,5 @@ struct SidecarHelperCommand: ParsableCommand {
         FileHandle.standardOutput.write(text + Data("\n".utf8))
         // A library that was fed nonsense need not be able to clean up.
         Foundation._exit(0)
-    }
-
-    /// A damaged file can lead libhdf5 round in circles or have it ask for any amount of memory.
-    private func limit() {
-        // Checking reads no array's bytes, so a minute is plenty; carrying over copies all of them, at 20 MB/s at the very least.
-        let bytes = work == .carryOver ? SidecarHelperCommand.size(of: folder) : 0
-        let seconds = 60 + UInt(bytes / 20_000_000)
-        set(RLIMIT_CPU, seconds)
-        alarm(UInt32(clamping: 2 * seconds))
-        // Address space, not memory: libraries and stacks reserve some hundred MB that they never touch.
-        set(RLIMIT_AS, 4 << 30)
-        set(RLIMIT_CORE, 0)
-    }
-
-    private func set(_ resource: __rlimit_resource, _ limit: UInt) {
-        var limits = rlimit(rlim_cur: limit, rlim_max: limit)
-        setrlimit(__rlimit_resource_t(resource.rawValue), &limits)
-    }
-
-    private static func size(of folder: String) -> Int {
-        guard let names = FileManager.default.enumerator(atPath: folder) else { return 0 }
-        return names.reduce(0) { sum, name in
-            let attributes = try? FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")
-            return sum + ((attributes?[.size] as? NSNumber)?.intValue ?? 0)
-        }
     }
 }

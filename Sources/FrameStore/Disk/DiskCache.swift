@@ -22,6 +22,9 @@ public final class DiskCache: Sendable {
         /// Seconds without storing after the disk refused.
         public var retryAfter = 10.0
 
+        /// Bytes of frames that may wait until readers leave processor time for storing them; from there on it takes a share.
+        public var mostWaiting = 64 << 20
+
         public init(directory: String, limit: Int64) {
             self.directory = directory
             self.limit = limit
@@ -58,7 +61,7 @@ public final class DiskCache: Sendable {
         state.figures.directory = options.directory
         state.figures.limit = options.limit
         self.state = Guarded(state)
-        writer = WriteBehind()
+        writer = WriteBehind(many: options.mostWaiting)
         // The walk over what is there takes a while in a large cache; nobody waits for it.
         writer.enqueue(WriteBehind.Job(bytes: 0) { [weak self] _ in self?.begin() })
     }
@@ -117,7 +120,7 @@ public final class DiskCache: Sendable {
         byteCount >= options.smallestFrame && byteCount <= Packing.largestFrame && options.limit > 0
     }
 
-    // MARK: The writer's thread
+    // MARK: The writer's threads, one at a time
 
     private func begin() {
         do throws(FileError) {

@@ -13,7 +13,7 @@ import CXXHash
 struct EntryHeader: Hashable, Sendable {
     /// To be raised whenever the layout, a packing or the meaning of a field changes; it goes into the file names too, so
     /// that daemons of two versions can share a folder.
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     /// Bytes before the key.
     static let size = 64
     /// A longer key is not believed: memory is taken for it.

@@ -2,6 +2,7 @@
 //
 // Measured on dense 1280x720 frames (ratio, ms to unpack 7.4 MB, one thread): LZ4 of the frame 9, 2.2; bitshuffle and
 // LZ4 4, 5.5; bitshuffle and zstd 26, 9.6; indexes of 4 bits and LZ4 22, 1.0; the same and zstd 37, 1.5. See docs/CACHE.md.
+// Frames kept as counts come as bytes, which need no table.
 
 import CLZ4
 
@@ -15,6 +16,8 @@ enum Packing: UInt32, Sendable {
     case nibbles = 2
     /// A table of at most 256 values, and one LZ4 block of an index of 8 bits for each value.
     case bytes = 3
+    /// One LZ4 block of the frame's bytes, all below 16, two to a byte, the first in the low half.
+    case halves = 4
 
     /// What does not become smaller than two thirds is kept raw: copying is then faster than unpacking, and trying LZ4 on
     /// all of a noisy time surface takes 16 ms.
@@ -47,6 +50,7 @@ final class FramePacker {
     /// Writes the payload of `frame` into `output`, which must have its size at least; returns the bytes written.
     func pack(_ frame: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> (Packing, count: Int) {
         if frame.count >= 64, frame.count % 8 == 0 {
+            if let packed = halves(frame, output) { return (.halves, packed) }
             for packing in [Packing.nibbles, .bytes] {
                 guard let packed = indexed(frame, packing, output) else { continue }
                 return (packing, packed)
@@ -60,16 +64,41 @@ final class FramePacker {
         return (.raw, frame.count)
     }
 
+    private func reserve(_ size: Int) {
+        guard plane.count < size else { return }
+        plane.deallocate()
+        plane = .allocate(byteCount: size, alignment: 16)
+    }
+
+    /// The payload of bytes below 16; nil when others occur, or nothing is won.
+    private func halves(_ frame: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer) -> Int? {
+        let size = frame.count / 2
+        reserve(size)
+        guard let base = frame.baseAddress, let target = plane.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+            return nil
+        }
+        // Most other frames are told by their first few values.
+        let piece = 4096
+        for start in stride(from: 0, to: size, by: piece) {
+            var all: UInt16 = 0
+            for index in start..<min(start + piece, size) {
+                let pair = (base + 2 &* index).loadUnaligned(as: UInt16.self)
+                all |= pair
+                target[index] = UInt8(truncatingIfNeeded: pair | pair &>> 4)
+            }
+            if all & 0xF0F0 != 0 { return nil }
+        }
+        let packed = compress(UnsafeRawBufferPointer(rebasing: plane[..<size]), output)
+        return packed > 0 && Packing.isWorth(packed, for: frame.count) ? packed : nil
+    }
+
     /// The payload with a table of values; nil when there are too many, or nothing is won.
     private func indexed(
         _ frame: UnsafeRawBufferPointer, _ packing: Packing, _ output: UnsafeMutableRawBufferPointer
     ) -> Int? {
         let words = frame.count / 4
         let size = packing == .nibbles ? words / 2 : words
-        if plane.count < size {
-            plane.deallocate()
-            plane = .allocate(byteCount: size, alignment: 16)
-        }
+        reserve(size)
         keys.update(repeating: FramePacker.empty, count: 1 << FramePacker.slotBits)
         tableCount = 0
         guard let base = frame.baseAddress, let target = plane.baseAddress?.assumingMemoryBound(to: UInt8.self),

@@ -12,6 +12,7 @@ enum FrameUnpacker {
         case .raw, .lz4: 0
         case .nibbles: byteCount / 8
         case .bytes: byteCount / 4
+        case .halves: byteCount / 2
         }
     }
 
@@ -27,6 +28,15 @@ enum FrameUnpacker {
             frame.copyMemory(from: payload)
             return true
         case .lz4: return decompress(payload, frame)
+        case .halves:
+            let size = self.scratch(packing, frame.count)
+            guard frame.count % 2 == 0, scratch.count >= size else { return false }
+            let plane = UnsafeMutableRawBufferPointer(rebasing: scratch[..<size])
+            guard decompress(payload, plane), let plane = plane.baseAddress, let frame = frame.baseAddress else {
+                return false
+            }
+            expandHalves(plane, size, frame)
+            return true
         case .nibbles, .bytes:
             guard frame.count % 8 == 0, payload.count > 4 else { return false }
             let values = Int(UInt32(littleEndian: payload.loadUnaligned(as: UInt32.self)))
@@ -69,6 +79,16 @@ enum FrameUnpacker {
             for index in 0..<count {
                 (frame + 8 &* index).storeBytes(of: pairs[Int(plane[index])], as: UInt64.self)
             }
+        }
+    }
+
+    private static func expandHalves(
+        _ plane: UnsafeRawPointer, _ count: Int, _ frame: UnsafeMutableRawPointer
+    ) {
+        let plane = plane.assumingMemoryBound(to: UInt8.self)
+        for index in 0..<count {
+            let pair = UInt16(plane[index])
+            (frame + 2 &* index).storeBytes(of: (pair | pair &<< 4) & 0x0F0F, as: UInt16.self)
         }
     }
 

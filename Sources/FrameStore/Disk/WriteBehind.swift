@@ -1,12 +1,14 @@
-// The thread that stores frames behind the readers' backs.
+// The threads that store frames behind the readers' backs.
 
 import Foundation
 
-/// Does jobs one after the other on a thread of low priority, which ends when there has been nothing to do for a while.
+/// Does jobs one after the other, in order, on a thread that takes only the processor time nobody else wants. While much waits,
+/// or waits for long, an eager thread does them instead, which takes a share of its own. Both end when there is nothing to do.
 final class WriteBehind: Sendable {
     struct Job: Sendable {
-        /// What the job is about, for figures.
+        /// What the job is about, for figures and to tell when much waits.
         let bytes: Int
+        let since = DiskCache.now()
         let body: @Sendable (Tools) -> Void
 
         init(bytes: Int, _ body: @escaping @Sendable (Tools) -> Void) {
@@ -36,19 +38,48 @@ final class WriteBehind: Sendable {
         var next = 0
         var bytes = 0
         var isRunning = false
+        var isEager = false
+        /// How many wait for all jobs to be done.
+        var waiting = 0
         /// A job is being done: its bytes.
         var current: Int?
+
+        /// Takes the next job, when there is one; the one before is done.
+        mutating func take() -> Job? {
+            guard next < jobs.count else {
+                jobs.removeAll()
+                next = 0
+                return nil
+            }
+            let job = jobs[next]
+            next += 1
+            bytes -= job.bytes
+            current = job.bytes
+            // What was done is let go now and then.
+            if next >= 1024 {
+                jobs.removeFirst(next)
+                next = 0
+            }
+            return job
+        }
     }
 
     /// Waiting jobs hold no frames, only their names: this many are nothing in memory, and more than memory has frames.
     private static let limit = 100_000
-    /// Milliseconds without work after which the thread ends.
+    /// Milliseconds without work after which a thread ends.
     private static let idle = 5000
-    /// Below readers, above nothing: at 10, frames computed on both cores at full speed would hardly ever be stored.
-    private static let niceness: Int32 = 5
+    /// Seconds that a job may wait for processor time that nobody else wants.
+    private static let patience = 5.0
+    /// For time that nobody else wants; the eager thread is below readers, above nothing: at 10, frames computed on both
+    /// cores at full speed would hardly ever be stored.
+    private static let niceness: (calm: Int32, eager: Int32) = (19, 5)
 
     private let state = Guarded(State())
     private let wake = Signal()
+    /// Bytes of waiting jobs that are many.
+    private let many: Int
+
+    init(many: Int) { self.many = many }
 
     /// Jobs that wait or are being done, and their bytes.
     var backlog: (count: Int, bytes: Int) {
@@ -58,25 +89,22 @@ final class WriteBehind: Sendable {
     /// False when too many jobs are waiting.
     @discardableResult
     func enqueue(_ job: Job) -> Bool {
-        let (taken, start) = state.withLock { state -> (Bool, Bool) in
-            guard state.jobs.count - state.next < WriteBehind.limit else { return (false, false) }
+        let taken = state.withLock { state in
+            guard state.jobs.count - state.next < WriteBehind.limit else { return false }
             state.jobs.append(job)
             state.bytes += job.bytes
-            let start = !state.isRunning
-            state.isRunning = true
-            return (true, start)
+            return true
         }
-        if start {
-            Thread.detachNewThread { [self] in run() }
-        } else {
-            wake.give()
-        }
+        if taken { begin() }
         return taken
     }
 
     /// Waits until nothing is left to do; false when `seconds` were over before.
     func wait(seconds: Double) -> Bool {
         let end = DiskCache.now() + seconds
+        state.withLock { $0.waiting += 1 }
+        defer { state.withLock { $0.waiting -= 1 } }
+        begin()
         while backlog.count > 0 {
             guard DiskCache.now() < end else { return false }
             usleep(2000)
@@ -84,40 +112,72 @@ final class WriteBehind: Sendable {
         return true
     }
 
+    /// Whether jobs shall not wait any longer for time that nobody wants. The eager thread goes on for a while, so that it is not
+    /// started for every job.
+    private func isUrgent(_ state: State) -> Bool {
+        guard state.next < state.jobs.count else { return false }
+        let share = state.isEager ? 0.5 : 1
+        let waited = DiskCache.now() - state.jobs[state.next].since
+        return state.waiting > 0 || Double(state.bytes) > share * Double(many) || waited > share * WriteBehind.patience
+    }
+
+    /// Starts or wakes the thread that is to do the next job.
+    private func begin() {
+        let (calm, eager) = state.withLock { state in
+            let calm = !state.isRunning && state.next < state.jobs.count
+            let eager = !state.isEager && isUrgent(state)
+            if calm { state.isRunning = true }
+            if eager { state.isEager = true }
+            return (calm, eager)
+        }
+        if calm { Thread.detachNewThread { [self] in run() } } else { wake.give() }
+        if eager { Thread.detachNewThread { [self] in runEagerly() } }
+    }
+
     private func run() {
-        // On Linux, this thread's own; nothing depends on whether it works.
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, WriteBehind.niceness)
+        setNiceness(WriteBehind.niceness.calm)
         let tools = Tools()
         while true {
-            if let job = take() {
+            let job = state.withLock { $0.isEager ? nil : $0.take() }
+            if let job {
                 job.body(tools)
+                state.withLock { $0.current = nil }
+                // Where others compute all the time, nobody else tells when jobs have waited for too long.
+                begin()
             } else if !wake.wait(milliseconds: WriteBehind.idle), end() {
                 return
             }
         }
     }
 
-    /// The next job, when there is one; the one before is done.
-    private func take() -> Job? {
-        state.withLock { state in
-            state.current = nil
-            guard state.next < state.jobs.count else {
-                state.jobs.removeAll()
-                state.next = 0
-                return nil
+    private func runEagerly() {
+        setNiceness(WriteBehind.niceness.eager)
+        let tools = Tools()
+        while true {
+            let (isOver, job) = state.withLock { state -> (Bool, Job?) in
+                // One job at a time: the calm thread may be amid one.
+                guard state.current == nil else { return (false, nil) }
+                guard isUrgent(state), let job = state.take() else {
+                    state.isEager = false
+                    return (true, nil)
+                }
+                return (false, job)
             }
-            let job = state.jobs[state.next]
-            state.next += 1
-            state.bytes -= job.bytes
-            state.current = job.bytes
-            // What was done is let go now and then.
-            if state.next >= 1024 {
-                state.jobs.removeFirst(state.next)
-                state.next = 0
+            if isOver {
+                wake.give()
+                return
             }
-            return job
+            if let job {
+                job.body(tools)
+                state.withLock { $0.current = nil }
+            } else {
+                usleep(1000)
+            }
         }
     }
+
+    /// On Linux, this thread's own; nothing depends on whether it works.
+    private func setNiceness(_ niceness: Int32) { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
 
     /// Whether there is still nothing to do; then the next job starts a new thread.
     private func end() -> Bool {

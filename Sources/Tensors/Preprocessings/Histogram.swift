@@ -33,10 +33,20 @@ struct Histogram: Preprocessing {
         }
         guard let base = frame.baseAddress else { return }
         let counters = (storedAsUInt8 ? base : base + 3 * count).bindMemory(to: UInt8.self, capacity: count)
-        counters.update(repeating: 0, count: count)
+        try self.count(window, on: grid, into: counters)
+        table.expand(frame, count: count, storedAsUInt8: storedAsUInt8)
+    }
+}
+
+extension Histogram: CountingPreprocessing {
+    func table(shift: Int) -> SaturationTable? { SaturationTable(step: increment(maxIncrements, shift: shift)) }
+
+    func count(
+        _ window: EventWindow, on grid: FrameGrid, into counters: UnsafeMutablePointer<UInt8>
+    ) throws(RecordingError) {
+        counters.update(repeating: 0, count: 2 * grid.cells)
         var sink = CountSink(counters, grid)
         try window.forEach(&sink)
-        table.expand(frame, count: count, storedAsUInt8: storedAsUInt8)
     }
 }
 
@@ -56,6 +66,8 @@ struct SaturationTable {
     private let step: Float
     /// Whether min(1, n step) has the same bits for every n, so that no table is needed.
     private let isProduct: Bool
+    /// From this count on the value stays the same.
+    let top: UInt8
 
     /// nil when the sum still grows after 255 steps, so that a byte cannot hold the count.
     init?(step: Float) {
@@ -64,6 +76,7 @@ struct SaturationTable {
         guard min(1, values[255] + step) == values[255] else { return nil }
         self.values = values
         self.step = step
+        top = UInt8(values.firstIndex(of: values[255]) ?? 255)
         isProduct = values.indices.allSatisfy { min(1, Float($0) * step) == values[$0] }
     }
 
@@ -76,16 +89,31 @@ struct SaturationTable {
             }
         } else if isProduct {
             let step = step
-            expandInPlace(frame, count: count) { n in
-                let value = Float(n) * step
-                return value < 1 ? value : 1
-            }
+            expandInPlace(frame, count: count) { product($0, step) }
         } else {
             values.withUnsafeBufferPointer { table in
                 expandInPlace(frame, count: count) { table[Int($0)] }
             }
         }
     }
+
+    /// Writes the values of `count` counts, which lie elsewhere.
+    func expand(_ counts: UnsafePointer<UInt8>, count: Int, into target: UnsafeMutablePointer<Float>) {
+        if isProduct {
+            let step = step
+            for i in 0..<count { target[i] = product(counts[i], step) }
+        } else {
+            values.withUnsafeBufferPointer { table in
+                for i in 0..<count { target[i] = table[Int(counts[i])] }
+            }
+        }
+    }
+}
+
+@inline(__always)
+private func product(_ count: UInt8, _ step: Float) -> Float {
+    let value = Float(count) * step
+    return value < 1 ? value : 1
 }
 
 /// Counts events per polarity and cell, up to 255.
