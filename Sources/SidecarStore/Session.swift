@@ -180,7 +180,7 @@ struct Session: Sendable {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * max(1, Int(dataEnd)), alignment: 64)
         defer { memory.deallocate() }
         var same = true
-        try view.forEach { extent throws(SidecarError) in
+        try view.visit { extent throws(SidecarError) in
             guard same, extent.file == number else { return }
             let count = Int(extent.length)
             let (own, others) = (
