@@ -80,7 +80,8 @@ extension LockedFolder {
             SidecarMessage(
                 .warning,
                 "what was written to \(what) was not committed: \(reason). What was there before stands; the \(bytes) "
-                    + "bytes are kept in '\(target)': see `evh5 sidecar list` and `evh5 sidecar export --torn`"))
+                    + "bytes are kept in '\(target)': see `evh5 sidecar list`, and `evh5 sidecar export` with "
+                    + "--torn \((target as NSString).lastPathComponent)"))
         return true
     }
 }

@@ -172,6 +172,28 @@ struct Session: Sendable {
         }
     }
 
+    /// Whether all bytes of the session are those that `other` gives; false without a look when they are more than `limit`.
+    func hasSameBytes(
+        upTo limit: Int, _ other: (UnsafeMutableRawBufferPointer, Int64) throws(SidecarError) -> Void
+    ) throws(SidecarError) -> Bool {
+        guard dataEnd <= Int64(limit), base.map({ view.end == $0.state.extents.end }) ?? true else { return false }
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * max(1, Int(dataEnd)), alignment: 64)
+        defer { memory.deallocate() }
+        var same = true
+        try view.visit { extent throws(SidecarError) in
+            guard same, extent.file == number else { return }
+            let count = Int(extent.length)
+            let (own, others) = (
+                UnsafeMutableRawBufferPointer(rebasing: memory[..<count]),
+                UnsafeMutableRawBufferPointer(rebasing: memory[count..<2 * count])
+            )
+            try data.read(into: own, at: extent.offset)
+            try other(others, extent.start)
+            same = memcmp(own.baseAddress!, others.baseAddress!, count) == 0
+        }
+        return same
+    }
+
     // MARK: Committing
 
     /// Makes the journal say exactly what this value says, for other processes that open the session now.

@@ -36,7 +36,7 @@ enum SidecarFormat {
     static func damaged(_ path: String, _ how: String) -> SidecarError {
         SidecarError(
             .damaged,
-            "'\(path)' is damaged (\(how)): restore an earlier state with `evh5 sidecar restore`, or a backup of the store"
+            "'\(path)' is damaged (\(how)): restore an earlier state with `evh5 sidecar restore --state`, or a backup of the store"
         )
     }
 }

@@ -42,11 +42,15 @@ extension SidecarStore {
         try recover(locked)
         guard let state = try locked.committed() else { return }
         let snapshot = SidecarSnapshot(state, DataFiles(folder: locked.folder))
-        if SidecarStore.fits(snapshot, base) {
-            if state.info.key != base.key { try noteMove(locked, state, base) }
-        } else {
-            try carryOver(locked, state, base)
+        guard SidecarStore.fits(snapshot, base) else { return try carryOverOrSetAside(locked, state, base) }
+        guard state.info.key != base.key else { return }
+        if state.info.skeletonDigest != base.skeletonDigest {
+            // The head says things of the recording that are other ones now: its name.
+            do throws(SidecarError) { return try carryOver(locked, state, base) } catch {
+                guard error.code == .invalidResult || error.code == .tensorChanged else { throw error }
+            }
         }
+        try noteMove(locked, state, base)
     }
 
     /// Writes down where the recording is now: the same bytes as a new state.
@@ -69,40 +73,10 @@ extension SidecarStore {
                 .notice, "what was added to \(base.key) followed its recording, which was '\(old)' before"))
     }
 
-    /// Brings what was added into the layout of `base`, by libhdf5. What cannot be brought is set aside as a whole.
-    private func carryOver(
+    private func carryOverOrSetAside(
         _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase
     ) throws(SidecarError) {
-        say(SidecarMessage(.info, "\(base.key) changed: what was added to it is carried over to its new layout"))
-        do throws(SidecarError) {
-            var session = try Session.begin(
-                in: locked, base, number: state.number + 1, over: nil, carriesOver: true)
-            try session.seal()
-            let note: String
-            do throws(SidecarError) {
-                note = try helper.carryOver(folder: locked.folder)
-                try helper.verify(folder: locked.folder)
-            } catch {
-                // Nobody's bytes: they are in the state that stands.
-                locked.removeSession(session.paths)
-                throw error
-            }
-            session = try Session.open(session.paths.folder, of: locked.folder, writable: true, calls)
-            let record: DataFileRecord
-            do throws(SidecarError) { record = try session.finishData() } catch {
-                locked.removeSession(session.paths)
-                throw error
-            }
-            var info = session.header.info
-            info.committedAt = StoreTime.now()
-            info.note = note
-            try commitWork(
-                locked,
-                LockedFolder.NewState(
-                    number: state.number + 1, size: session.size, info: info, files: [record],
-                    extents: session.view), session)
-            say(SidecarMessage(.notice, "what was added to \(base.key) was carried over to its new layout: \(note)"))
-        } catch {
+        do throws(SidecarError) { try carryOver(locked, state, base) } catch {
             guard error.code == .invalidResult || error.code == .tensorChanged else { throw error }
             let target = try locked.remove(to: paths, reason: "it could not be carried over: \(error.message)")
             say(
@@ -111,6 +85,37 @@ extension SidecarStore {
                     "\(base.key) changed, and what was added to it could not be carried over (\(error.message)); it was set "
                         + "aside in '\(target)': `evh5 sidecar export` makes a file of it"))
         }
+    }
+
+    /// Brings what was added into the file as `base` has it, by libhdf5.
+    private func carryOver(
+        _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase
+    ) throws(SidecarError) {
+        say(SidecarMessage(.info, "\(base.key) changed: what was added to it is carried over"))
+        var session = try Session.begin(
+            in: locked, base, number: state.number + 1, over: nil, carriesOver: true)
+        let note: String
+        let record: DataFileRecord
+        do throws(SidecarError) {
+            try session.seal()
+            note = try helper.carryOver(folder: locked.folder)
+            try helper.verify(folder: locked.folder)
+            session = try Session.open(session.paths.folder, of: locked.folder, writable: true, calls)
+            record = try session.finishData()
+        } catch {
+            // Nobody's bytes: they are in the state that stands.
+            locked.removeSession(session.paths)
+            throw error
+        }
+        var info = session.header.info
+        info.committedAt = StoreTime.now()
+        info.note = note
+        try commitWork(
+            locked,
+            LockedFolder.NewState(
+                number: state.number + 1, size: session.size, info: info, files: [record],
+                extents: session.view), session)
+        say(SidecarMessage(.notice, "what was added to \(base.key) was carried over: \(note)"))
     }
 
     private func commitWork(

@@ -98,6 +98,8 @@ public final class SidecarWriter: Sendable {
         guard size < SessionJournal.limit else {
             throw SidecarError(.io, errno: EFBIG, "a virtual file cannot have more than 2^56 bytes")
         }
+        // HDF5 does so whenever it closes a file.
+        guard size != self.size else { return }
         try change { session throws(SidecarError) in try session.setSize(size) }
     }
 
@@ -151,6 +153,11 @@ public final class SidecarWriter: Sendable {
             let committed: (state: CommittedState, problem: SidecarError?)
             do throws(SidecarError) {
                 if let poison = state.poison { throw SidecarWriter.refused(poison) }
+                if try changesNothing(state) {
+                    locked.removeSession(state.session!.paths)
+                    state.session = nil
+                    return nil
+                }
                 committed = try commit(&state, locked)
             } catch {
                 if error.bytesMayBeLost { state.poison = state.poison ?? error }
@@ -168,6 +175,19 @@ public final class SidecarWriter: Sendable {
                     + problem.message, cause: problem)
             store.complain(error)
             throw error
+        }
+    }
+
+    /// Whether the session wrote only what was there. Programs write the superblock of every file that they opened for writing.
+    private func changesNothing(_ state: borrowing State) throws(SidecarError) -> Bool {
+        guard let session = state.session, session.size == state.base?.size ?? file.layout.size else { return false }
+        let base = state.base
+        return try session.hasSameBytes(upTo: 1 << 20) { (bytes, offset) throws(SidecarError) in
+            if let base {
+                try base.read(into: bytes, at: offset)
+            } else {
+                file.layout.copySkeleton(into: bytes, at: offset)
+            }
         }
     }
 

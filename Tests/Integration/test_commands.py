@@ -176,7 +176,7 @@ def test_status(evh5, mount, library):
     assert ".evh5" not in os.listdir(where.point)
 
 
-COMMANDS = ("mount", "unmount", "status", "info", "index", "synth")
+COMMANDS = ("mount", "unmount", "status", "info", "index", "synth", "sidecar")
 
 
 def test_help_and_version(evh5):

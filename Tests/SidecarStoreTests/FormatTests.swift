@@ -134,8 +134,11 @@ import Testing
             let word = file.number(UInt64.self)
             records.append([word >> 56, word & (1 << 56 - 1), file.number(UInt64.self)])
         }
-        let place_ = UInt64(end)
-        #expect(records == [[1, place_, 0], [1, place_ + 100, 40], [2, place_ + 50, 47], [1, place_ + 50, 47]])
+        let tailPlace = UInt64(end)
+        #expect(
+            records == [
+                [1, tailPlace, 0], [1, tailPlace + 100, 40], [2, tailPlace + 50, 47], [1, tailPlace + 50, 47],
+            ])
         var expected = pattern(30, 1) + pattern(10, 2)
         expected.replaceSubrange(5..<15, with: pattern(10, 3))
         #expect(try contents(torn + "/data") == expected + pattern(7, 4) + pattern(3, 5))

@@ -55,6 +55,19 @@ import Testing
         #expect(try place.store().model(place.base()) == model)
     }
 
+    @Test func aNewNameIsInTheFile() throws {
+        // The head of the file without additions has the name in it.
+        let (place, old) = try withSidecar()
+        rename(place.recording, place.recording + ".raw")
+        let base = try SidecarFixture.base(place.recording + ".raw", note: "y")
+        #expect(try place.store().model(base) == carriedOver(old, to: base.layout))
+        // If that does not work, the old head is better than nothing.
+        rename(place.recording + ".raw", place.recording)
+        place.helper.carryOverFailure.withLock { $0 = SidecarError(.invalidResult, "no chance") }
+        #expect(try place.store().model(place.base()) == carriedOver(old, to: base.layout))
+        #expect(try place.maintenance.list()[0].commits.map(\.commit) == [1, 2, 3, 4])
+    }
+
     @Test func aRecordingMovedToAnotherDiskFindsItsSidecar() throws {
         // Another inode, the same bytes and times.
         let (place, model) = try withSidecar()

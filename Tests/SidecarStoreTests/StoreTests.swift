@@ -60,6 +60,36 @@ import Testing
         #expect(names(try place.sidecar()) == ["commits", "current", "data", "lock", "manifest.json"])
     }
 
+    @Test func writingWhatIsThereChangesNothing() throws {
+        let place = try Place()
+        let base = try place.base()
+        let store = place.store()
+        var model = FileModel(base.layout)
+        func writeSame() throws {
+            let writer = try store.openForWriting(base)
+            defer { writer.close() }
+            try writer.setSize(Int64(model.bytes.count))
+            #expect(!writer.hasUncommitted)
+            try writer.apply([.write(0, Array(model.bytes[..<96])), .write(4500, Array(model.bytes[4500..<4600]))])
+            #expect(writer.hasUncommitted)
+            #expect(try writer.commit(final: true) == nil)
+            #expect(!writer.hasUncommitted && writer.size == Int64(model.bytes.count))
+        }
+        try writeSame()
+        #expect(try store.model(base) == nil && names(place.directory + "/recordings").isEmpty)
+        try store.session(base, SessionSeries.edits(0, &model))
+        try writeSame()
+        // Zeros in place of bytes are no bytes, but a change.
+        let writer = try store.openForWriting(base)
+        let size = Int64(model.bytes.count)
+        try writer.apply([.size(size - 100), .size(size)])
+        model.apply([.size(size - 100), .size(size)])
+        #expect(try writer.commit(final: true)?.commit == 2)
+        writer.close()
+        #expect(try store.model(base) == model)
+        #expect(try place.maintenance.list()[0].torn.isEmpty)
+    }
+
     @Test func readersKeepTheirSnapshot() throws {
         let place = try Place()
         let base = try place.base()

@@ -100,7 +100,7 @@ extension SidecarEntry {
             }
         } catch { problem = error.message }
         if current == nil, problem == nil, paths.wasCommitted, let last = paths.lastCommit {
-            problem = "'\(paths.current)' is missing: `evh5 sidecar restore --commit \(last)` brings it back"
+            problem = "'\(paths.current)' is missing: `evh5 sidecar restore --state \(last)` brings it back"
         }
         if current != nil || problem != nil {
             for number in (try? Host.numbers(paths.commits)) ?? [] where number <= current ?? number {
