@@ -52,6 +52,7 @@ struct MountCommand: ParsableCommand {
     private static func serve(_ settings: MountSettings, background pipe: ReadinessPipe?) throws(CommandError) {
         let logger = try logger(settings, background: pipe != nil)
         Daemon.keepMemorySmall()
+        Daemon.allowManyFiles()
         // What a killed daemon left behind would hide the mount point.
         do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
         try settings.checkPlaces()

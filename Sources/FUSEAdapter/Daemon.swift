@@ -10,6 +10,14 @@ public enum Daemon {
     /// called by the process that will answer requests, before it has threads.
     public static func keepMemorySmall() { evh5_keep_memory_small() }
 
+    /// Lets this process have as many files open as its user may: each open virtual file holds its recording and what was added.
+    public static func allowManyFiles() {
+        var limits = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return }
+        limits.rlim_cur = limits.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+    }
+
     /// The variable that tells the copy which descriptor its parent listens to.
     static let variable = "EVH5_READY_FD"
     private static let descriptor: Int32 = 3

@@ -114,8 +114,7 @@ final class RequestHandler: Sendable {
             // The size that the caller sees next must not be an earlier state's: HDF5 takes that for a truncated file.
             if opened.contentChanged { attributesChanged(inode) }
             information.fh = opened.handle
-            // What a writer sees is its own until it is committed, so it never goes through pages.
-            information.direct_io = pageCache && !opened.writes ? 0 : 1
+            information.direct_io = pageCache && !opened.isOwnView ? 0 : 1
             // Closing what was only read needs no word to us.
             information.noflush = opened.writes ? 0 : 1
             // Another open of the same file must not drop the pages of a shared map, unless they are of an earlier state.

@@ -266,7 +266,7 @@ public final class SidecarStore: Sendable {
             case .busy, .readOnly, .invalidResult, .tensorChanged, .outdated, .notFound, .exists: return false
             }
         }
-        if isNew { say(SidecarMessage(.error, "sidecars: \(error.message)")) }
+        if isNew { say(SidecarMessage(.error, error.message)) }
     }
 
     private func sayNotShown(_ key: SidecarKey) {

@@ -30,7 +30,7 @@ public final class SidecarWriter: Sendable {
     init(_ store: SidecarStore, _ locked: LockedFolder, _ file: SidecarBase, _ base: SidecarSnapshot?) {
         self.store = store
         self.file = file
-        state = Mutex(State(locked: locked, base: base))
+        state = Mutex(State(locked: locked, base: base?.unopened()))
         shownSize = Atomic(base?.size ?? file.layout.size)
     }
 
@@ -166,7 +166,7 @@ public final class SidecarWriter: Sendable {
                 throw error
             }
             state.session = nil
-            state.base = store.committed(file.key, committed.state)
+            state.base = store.committed(file.key, committed.state).unopened()
             store.noteCommit()
             guard let problem = committed.problem else { return state.base }
             let error = SidecarError(

@@ -79,13 +79,16 @@ public struct Opened: Sendable {
     public let handle: Handle
     /// Whether the content may differ from what earlier replies about this inode said: attributes and pages kept from them are to be dropped.
     public let contentChanged: Bool
-    /// Whether the file was opened for writing: what its holder sees is not for pages that others share, and closing it matters.
+    /// Whether the file was opened for writing, so that closing it matters.
     public let writes: Bool
+    /// Whether what others read of the file may be other bytes: then it is not read through pages that are shared with them.
+    public let isOwnView: Bool
 
-    public init(handle: Handle, contentChanged: Bool, writes: Bool = false) {
+    public init(handle: Handle, contentChanged: Bool, writes: Bool = false, isOwnView: Bool = false) {
         self.handle = handle
         self.contentChanged = contentChanged
         self.writes = writes
+        self.isOwnView = isOwnView
     }
 }
 

@@ -50,8 +50,7 @@ final class Sidecars: Sendable {
         while true {
             guard let added = try snapshot(tensor) else { return nil }
             do throws(SidecarError) {
-                try added.prepareForReading()
-                return added
+                return try added.forReading()
             } catch {
                 // It was replaced just now, by another daemon.
                 attempts -= 1

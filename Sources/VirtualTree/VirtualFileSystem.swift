@@ -260,6 +260,8 @@ public final class VirtualFileSystem: FileSystem {
         if writes || flags & O_TRUNC != 0 { try checkMayWrite(node, flags) }
         let file: OpenFile
         var current: ContentVersion?
+        // Once something is added, a writer and readers of several commits may have a file open at the same time.
+        var isOwnView = writes
         switch node.place {
         case .tensor(let spec, let path, let part):
             let tensor = try library.open(node.key, spec, path: path, part: part)
@@ -271,6 +273,7 @@ public final class VirtualFileSystem: FileSystem {
             } else {
                 let added = try sidecars.opened(tensor)
                 current = version(tensor.recording.status, added)
+                isOwnView = added != nil || writers.withLock { $0[inode] != nil }
                 file = .tensor(tensor, readAhead, added)
             }
         case .companion(let path):
@@ -288,7 +291,7 @@ public final class VirtualFileSystem: FileSystem {
         let handle = files.withLock { $0.insert(held) }
         // The daemon's status is another one each time.
         let changed = current.map { version in nodes.withLock { $0.opened(inode, version) } } ?? true
-        return Opened(handle: handle, contentChanged: changed, writes: writes)
+        return Opened(handle: handle, contentChanged: changed, writes: writes, isOwnView: isOwnView)
     }
 
     private func checkMayWrite(_ node: Node, _ flags: Int32) throws(FileSystemError) {

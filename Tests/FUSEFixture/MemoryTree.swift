@@ -173,7 +173,7 @@ public final class MemoryTree: FileSystem {
             if writes {
                 notebook.note(process == getpid() ? "opened by us" : "opened by \(process > 0 ? "another" : "?")")
             }
-            return Opened(handle: inode, contentChanged: false, writes: writes)
+            return Opened(handle: inode, contentChanged: false, writes: writes, isOwnView: writes)
         }
         guard !writes else {
             throw FileSystemError(EROFS, "this tree is read-only", level: .notice)

@@ -10,13 +10,6 @@ import tempfile
 
 import pytest
 
-# Tests of writing that need `evh5 sidecar`, or that not all pass yet: they run by EVH5_WRITING_TESTS=1.
-if not os.environ.get("EVH5_WRITING_TESTS"):
-    collect_ignore = [
-        f"test_{theme}.py"
-        for theme in ("changed_recordings", "crashes", "enriching", "isolation", "refusals", "semantics", "writing_clients")
-    ]
-
 from toolbox import encoders, scenes
 from toolbox.mounting import Binary, Mount, is_mounted
 

@@ -1,4 +1,3 @@
-// swift-format-ignore-file
 // Every system call that changes the store goes wrong in turn: what is committed afterwards is the old state or the new one,
 // byte for byte, and nothing that was committed is gone.
 
@@ -64,14 +63,14 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         },
         Scenario(
             testDescription: "restore what was removed", before: 2, isRemovedBefore: true,
-            prepare: { place in _ = try place.store().remove(place.base()) }
-        ) { place, _, calls, reached in
-            let maintenance = SidecarMaintenance(directory: place.directory, helper: place.helper, calls: calls)
-            let entry = try maintenance.list().first { $0.removed != nil }
-            reached(SessionSeries.state(before: 2, try place.base().layout), false)
-            _ = try maintenance.restore(entry!)
-            reached(SessionSeries.state(before: 2, try place.base().layout), true)
-        },
+            prepare: { place in _ = try place.store().remove(place.base()) },
+            run: { place, _, calls, reached in
+                let maintenance = SidecarMaintenance(directory: place.directory, helper: place.helper, calls: calls)
+                let entry = try maintenance.list().first { $0.removed != nil }
+                reached(SessionSeries.state(before: 2, try place.base().layout), false)
+                _ = try maintenance.restore(entry!)
+                reached(SessionSeries.state(before: 2, try place.base().layout), true)
+            }),
         Scenario(testDescription: "restore an earlier state", before: 3) { place, _, calls, reached in
             let maintenance = SidecarMaintenance(directory: place.directory, helper: place.helper, calls: calls)
             let entry = try maintenance.list().first
@@ -81,13 +80,11 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         },
         Scenario(
             testDescription: "follow a recording that moved", before: 2,
-            prepare: { place in
-                rename(place.recording, place.recording + ".moved")
-            }
-        ) { place, store, _, reached in
-            let base = try SidecarFixture.base(place.recording + ".moved")
-            _ = try store.snapshot(base)
-        },
+            prepare: { place in rename(place.recording, place.recording + ".moved") },
+            run: { place, store, _, reached in
+                let base = try SidecarFixture.base(place.recording + ".moved")
+                _ = try store.snapshot(base)
+            }),
         Scenario(testDescription: "carry over to another layout", before: 2, frames: 5) {
             place, store, _, reached in
             _ = try store.snapshot(place.base(frames: 5))
@@ -107,9 +104,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     }
 }
 
-// They take long and are not finished: EVH5_FAULT_TESTS=1 runs them.
-@Suite(.enabled(if: getenv("EVH5_FAULT_TESTS") != nil, "EVH5_FAULT_TESTS=1 runs them"))
-struct FaultTests {
+@Suite struct FaultTests {
     static let faults: [(FaultyCalls.Fault, String)] = [
         (.fails(EIO), "EIO"), (.fails(ENOSPC), "ENOSPC"), (.lies(EIO), "EIO although done"), (.crash, "crash"),
         (.shortWrite, "short write"),
