@@ -24,12 +24,20 @@ final class SidecarFolder: Sendable {
     ///
     /// - Throws: `.damaged`, `.unknownVersion`, `.io`.
     func current() throws(SidecarError) -> SidecarSnapshot? {
-        let file = SidecarPaths(folder: path).current
+        let paths = SidecarPaths(folder: path)
+        let file = paths.current
+        var wasMissed = false
         // A commit may come between the look and the reading.
         for _ in 0..<10 {
             guard let status = try Host.statusIfThere(file) else {
                 known.withLock { $0 = nil }
-                return nil
+                guard paths.wasCommitted else { return nil }
+                // The folder may just have come here; a second look tells.
+                guard wasMissed else {
+                    wasMissed = true
+                    continue
+                }
+                throw SidecarFormat.damaged(file, "it is missing")
             }
             if let known = known.withLock({ $0 }), known.status == status { return known.snapshot }
             guard let state = try CommittedState.read(file) else { continue }

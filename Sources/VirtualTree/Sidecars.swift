@@ -13,10 +13,12 @@ final class Sidecars: Sendable {
     private let store: SidecarStore?
     private let readOnly: Bool
     private let programVersion: String
+    private let complaints: RareComplaints
 
     init(_ options: VirtualFileSystem.Options, _ logger: Logger) {
         readOnly = options.readOnly
         programVersion = options.programVersion
+        complaints = RareComplaints(logger)
         guard let directory = options.sidecarDirectory, let helper = options.sidecarHelper else {
             store = nil
             return
@@ -40,6 +42,13 @@ final class Sidecars: Sendable {
     func snapshot(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarSnapshot? {
         guard let store else { return nil }
         do throws(SidecarError) { return try store.snapshot(base(tensor)) } catch {
+            if error.code == .busy {
+                // Listing and reading must not wait for somebody who may write for hours.
+                complaints.say(
+                    "what was added to \(tensor.sidecarKey) is not shown for now: the recording has changed, and the additions, which are open for writing, cannot follow it before they are closed (\(error.message))"
+                )
+                return nil
+            }
             throw Sidecars.explain(error, tensor.sidecarKey)
         }
     }

@@ -13,6 +13,8 @@ final class TensorWriter: Sendable {
         var failure: SidecarError?
         /// The process that wrote last was killed and has written nothing since.
         var isTorn = false
+        /// A write into the tensor was refused.
+        var wasRefused = false
         /// A descriptor was closed since the last write: the file may be about to be released.
         var isClosing = false
     }
@@ -57,6 +59,7 @@ final class TensorWriter: Sendable {
         let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.count))
         guard offset >= 0, !overflow else { throw FileSystemError(EFBIG, "no file reaches that far", level: .notice) }
         guard end <= map.dataOffset || offset >= map.tailOffset || bytes.isEmpty else {
+            state.withLock { $0.wasRefused = true }
             sidecar.poison("somebody wrote into the tensor (/data), which is computed and cannot be changed")
             throw FileSystemError(
                 EPERM,
@@ -92,6 +95,8 @@ final class TensorWriter: Sendable {
                 "'\(name)': cutting the file to \(size) bytes would cut the tensor; os.remove takes back what was added",
                 level: .warning)
         }
+        // HDF5 sets the size that a file has, too.
+        if size == sidecar.size { return }
         do throws(SidecarError) { try sidecar.setSize(size) } catch { throw explain(error) }
         changed()
     }
@@ -125,7 +130,10 @@ final class TensorWriter: Sendable {
     }
 
     private func commit() throws(FileSystemError) -> Bool {
-        guard sidecar.hasUncommitted else { return false }
+        guard sidecar.hasUncommitted else {
+            guard state.withLock({ $0.wasRefused }) else { return false }
+            throw FileSystemError(EPERM, "'\(name)': what was written into the tensor was refused", level: .notice)
+        }
         if let failure = state.withLock({ $0.failure }) { throw explain(failure) }
         do throws(SidecarError) {
             return try sidecar.commit(final: false) != nil
