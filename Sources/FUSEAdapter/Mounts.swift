@@ -88,7 +88,8 @@ public enum Mounts {
     private static func isDead(_ path: String) -> Bool {
         // stat may be answered from the kernel's cache; this never is.
         var figures = statvfs()
-        return statvfs(path, &figures) != 0 && errno == ENOTCONN
+        // A daemon that is dying takes the request along (ECONNABORTED).
+        return statvfs(path, &figures) != 0 && (errno == ENOTCONN || errno == ECONNABORTED)
     }
 
     /// The listed mount point that `path` names, however it is spelled.
