@@ -1,31 +1,44 @@
-// Page-aligned memory for one frame.
+// Memory for one frame, placed in its pages as readers' arrays are in theirs.
 
 import Glibc
 
 /// Memory of whole pages. A plain value: whoever holds it last must free it or give it to the pool.
 struct Buffer: @unchecked Sendable {
-    let base: UnsafeMutableRawPointer
+    private let base: UnsafeMutableRawPointer
     /// Bytes, a multiple of `page`.
     let capacity: Int
 
     static let page = 4096
+    /// Bytes before the frame in its first page: what malloc leaves before a large block, and so before the array of a
+    /// reader. The kernel copies page by page, and where both sides are at the same place in theirs, whole pages; where the
+    /// target is a few bytes further on than the source, processors of AMD copy at half their speed.
+    static let lead = 16
     /// From this size on memory is mapped and goes back to the system when freed; below, so many mappings would be made
     /// that the system's limit of them (65530) is met, so it comes from malloc.
     private static let mapped = 128 << 10
 
     /// The capacity of a buffer for `byteCount` bytes; nil when there cannot be one.
     static func capacity(for byteCount: Int) -> Int? {
-        guard byteCount >= 0, byteCount <= Int.max - page else { return nil }
-        return max(page, (byteCount + page - 1) & ~(page - 1))
+        guard byteCount >= 0, byteCount <= Int.max - page - lead else { return nil }
+        let needed = byteCount < mapped ? byteCount : byteCount + lead
+        return max(page, (needed + page - 1) & ~(page - 1))
     }
+
+    /// Where the frame begins: `lead` bytes into a page, or at a page's start where that would cost a small frame a page.
+    var start: UnsafeMutableRawPointer { base + (capacity > Buffer.mapped ? Buffer.lead : 0) }
+
+    /// Bytes from the start on: at least those that the capacity was asked for.
+    var room: Int { capacity - (start - base) }
 
     /// Memory of `capacity` bytes; nil when the system has none.
     static func allocate(capacity: Int) -> Buffer? {
         if capacity >= mapped {
-            // All pages at once: new memory costs 2.4 ms for 7 MB so, 3.5 ms page by page, and 0.3 ms when it is reused.
-            let flags = MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_POPULATE)
-            let base = mmap(nil, capacity, PROT_READ | PROT_WRITE, flags, -1, 0)
+            let base = mmap(nil, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
             guard let base, base != MAP_FAILED else { return nil }
+            // All pages at once, in large ones as far as they fit: new memory of 7 MB costs 1.6 ms so, 3.0 ms in small pages,
+            // 3.5 ms in small pages one by one, and 0.3 ms when it is reused. What a kernel does not know it does without.
+            madvise(base, capacity, MADV_HUGEPAGE)
+            madvise(base, capacity, MADV_POPULATE_WRITE)
             return Buffer(base: base, capacity: capacity)
         }
         var base: UnsafeMutableRawPointer?

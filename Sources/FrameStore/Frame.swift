@@ -3,7 +3,10 @@
 /// The bytes of one frame, in place: no copy is made for a reply. They stay as they are while this object lives; its end
 /// lets the store use the memory again.
 public final class Frame: Sendable {
-    /// The frame's bytes; the first is at the start of a page.
+    /// Where in a page the first byte is: where in its own a large array of a reader begins, see `Buffer.lead`.
+    public static let placeInPage = Buffer.lead
+
+    /// The frame's bytes; aligned to 16.
     public nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
     private let store: FrameStore
     private let slot: Int
@@ -11,7 +14,7 @@ public final class Frame: Sendable {
     init(_ store: FrameStore, slot: Int, _ buffer: Buffer, byteCount: Int) {
         self.store = store
         self.slot = slot
-        bytes = UnsafeRawBufferPointer(start: buffer.base, count: min(byteCount, buffer.capacity))
+        bytes = UnsafeRawBufferPointer(start: buffer.start, count: min(byteCount, buffer.room))
     }
 
     deinit { store.release(slot) }

@@ -102,8 +102,8 @@ public final class FrameStore: Sendable {
             do {
                 try resolve(
                     slot, flight, pooled, capacity, isAhead: isAhead, abandon: failure,
-                    load: { load(key, cached, UnsafeMutableRawBufferPointer(start: $0.base, count: byteCount)) },
-                    fill: { try compute(key, UnsafeMutableRawBufferPointer(start: $0.base, count: byteCount)) },
+                    load: { load(key, cached, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
+                    fill: { try compute(key, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
                     keep: { keep(key, cached, byteCount) })
             } catch { failure = failure ?? error }
         }

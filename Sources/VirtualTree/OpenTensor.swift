@@ -93,7 +93,8 @@ final class OpenTensor: Sendable {
         guard !plan.keepsWholeFrames else {
             return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[range]), owner: frame)
         }
-        let target = reply.take(range.count + 6)
+        // Where it would be if the frame were kept whole.
+        let target = reply.take(range.count + 6, at: Frame.placeInPage + range.lowerBound & ~3)
         let start = plan.expand(frame.bytes, range, into: target)
         return ReadResult.Piece(
             bytes: UnsafeRawBufferPointer(rebasing: target[start..<start + range.count]), owner: reply)

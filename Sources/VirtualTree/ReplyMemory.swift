@@ -8,14 +8,14 @@ import Synchronization
 /// made of counts and handed to the kernel without a detour over the machine's memory.
 final class ReplyMemory: @unchecked Sendable {
     /// The kernel's largest request, and some.
-    private static let large = (1 << 20) + 4096
+    private static let large = (1 << 20) + 4 * page
     /// From this size on memory is kept.
     private static let small = 64 << 10
     /// As many as there are requests at once on most machines.
     private static let kept = 16
-    private static let alignment = 64
+    private static let page = 4096
     /// Bytes that a part may take beyond those asked for.
-    static let loss = 2 * alignment
+    static let loss = page
 
     private struct Pool: @unchecked Sendable {
         var free: [UnsafeMutableRawBufferPointer] = []
@@ -30,7 +30,7 @@ final class ReplyMemory: @unchecked Sendable {
         let isPooled = count >= Self.small && count <= Self.large
         bytes =
             (isPooled ? Self.pool.withLock { $0.free.popLast() } : nil)
-            ?? .allocate(byteCount: isPooled ? Self.large : count, alignment: Self.alignment)
+            ?? .allocate(byteCount: isPooled ? Self.large : count, alignment: Self.page)
     }
 
     deinit {
@@ -42,10 +42,10 @@ final class ReplyMemory: @unchecked Sendable {
         if !isKept { bytes.deallocate() }
     }
 
-    /// The next `count` bytes, aligned to 64.
-    func take(_ count: Int) -> UnsafeMutableRawBufferPointer {
-        let part = UnsafeMutableRawBufferPointer(rebasing: bytes[used..<used + count])
-        used = (used + count + Self.alignment - 1) & ~(Self.alignment - 1)
-        return part
+    /// The next `count` bytes that begin at `place` in a page.
+    func take(_ count: Int, at place: Int) -> UnsafeMutableRawBufferPointer {
+        used += (place - used) & (Self.page - 1)
+        defer { used += count }
+        return UnsafeMutableRawBufferPointer(rebasing: bytes[used..<used + count])
     }
 }
