@@ -13,3 +13,18 @@ public enum TensorAttribute: Hashable, Sendable {
     case bool(Bool)
     case int64Array([Int64])
 }
+
+extension TensorAttribute: CustomStringConvertible {
+    /// The type and the value; part of the keys of cached frames, which is why it is spelled out.
+    public var description: String {
+        switch self {
+        case .fixedString(let text): "fixedString \(text)"
+        case .variableString(let text): "variableString \(text)"
+        case .uint32(let value): "uint32 \(value)"
+        case .int64(let value): "int64 \(value)"
+        case .float64(let value): "float64 \(value)"
+        case .bool(let value): "bool \(value)"
+        case .int64Array(let values): "int64Array \(values.map(String.init).joined(separator: " "))"
+        }
+    }
+}
