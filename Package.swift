@@ -48,14 +48,20 @@ let package = Package(
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        .target(name: "RandomFixture", path: "Tests/RandomFixture", swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
-        .testTarget(name: "RecordingsTests", dependencies: ["Recordings", "Files", "CZlib"], swiftSettings: strict),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Recordings"], swiftSettings: strict),
         .testTarget(
-            name: "TensorFileTests", dependencies: ["TensorFile", "ContentsFixture", "contents-check"],
+            name: "RecordingsTests", dependencies: ["Recordings", "Files", "RandomFixture", "CZlib"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TensorsTests", dependencies: ["Tensors", "Recordings", "RandomFixture"], swiftSettings: strict),
+        .testTarget(
+            name: "TensorFileTests",
+            dependencies: ["TensorFile", "ContentsFixture", "RandomFixture", "contents-check"],
             swiftSettings: strict),
         .target(
-            name: "ContentsFixture", dependencies: ["TensorFile"], path: "Tests/ContentsFixture", swiftSettings: strict),
+            name: "ContentsFixture", dependencies: ["TensorFile", "RandomFixture"], path: "Tests/ContentsFixture",
+            swiftSettings: strict),
         .executableTarget(
             name: "contents-check", dependencies: ["ContentsFixture", "TensorFile"], path: "Tests/ContentsCheckTool",
             swiftSettings: strict),
@@ -71,7 +77,8 @@ let package = Package(
             name: "sidecar-fixture", dependencies: ["SidecarFixture", "SidecarStore"], path: "Tests/SidecarFixtureTool",
             swiftSettings: strict),
         .testTarget(
-            name: "VirtualTreeTests", dependencies: ["VirtualTree", "SidecarStore", "Tensors", "Recordings"],
+            name: "VirtualTreeTests",
+            dependencies: ["VirtualTree", "SidecarStore", "Tensors", "Recordings", "RandomFixture"],
             swiftSettings: strict),
         .testTarget(
             name: "FUSEAdapterTests", dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "VirtualTree", log],

@@ -25,8 +25,6 @@ struct Session: Sendable {
 
     /// The number of its data file, and of the commit it may become.
     var number: Int64 { Int64(header.commit) }
-    /// Bytes on the disk.
-    var heldBytes: Int64 { dataEnd + journalEnd }
     /// Bytes in the session's data file, of which some may have been cut away since.
     var dataBytes: Int64 { dataEnd }
 

@@ -43,14 +43,6 @@ public final class SidecarStore: Sendable {
         moved = MovedRecordings(paths)
     }
 
-    /// `$XDG_STATE_HOME/evh5`, else `~/.local/state/evh5`.
-    public static var defaultDirectory: String {
-        let environment = ProcessInfo.processInfo.environment
-        // As the XDG Base Directory Specification has it: a relative path is invalid and to be ignored.
-        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") { return state + "/evh5" }
-        return (environment["HOME"] ?? "") + "/.local/state/evh5"
-    }
-
     // MARK: Reading
 
     /// What is known without work: one or two calls of stat when nothing changed. For listings.

@@ -24,8 +24,6 @@ public final class SidecarWriter: Sendable {
     // What others may ask for while a commit takes its time.
     private let shownSize: Atomic<Int64>
     private let shownDirty = Atomic(false)
-    private let shownTime = Atomic<Int64>(0)
-    private let shownBytes = Atomic<Int64>(0)
 
     init(_ store: SidecarStore, _ locked: LockedFolder, _ file: SidecarBase, _ base: SidecarSnapshot?) {
         self.store = store
@@ -41,13 +39,6 @@ public final class SidecarWriter: Sendable {
     public var size: Int64 { shownSize.load(ordering: .relaxed) }
     /// Whether something was written since the last commit. Never waits.
     public var hasUncommitted: Bool { shownDirty.load(ordering: .relaxed) }
-    /// When something was last written, ns since 1970; nil when nothing was. Never waits.
-    public var writtenAt: Int64? {
-        let time = shownTime.load(ordering: .relaxed)
-        return time == 0 ? nil : time
-    }
-    /// Bytes that the open session takes on the disk. Never waits.
-    public var sessionBytes: Int64 { shownBytes.load(ordering: .relaxed) }
 
     // MARK: Bytes
 
@@ -123,7 +114,6 @@ public final class SidecarWriter: Sendable {
                 throw error
             }
             show(state)
-            shownTime.store(StoreTime.now(), ordering: .relaxed)
         }
     }
 
@@ -131,7 +121,6 @@ public final class SidecarWriter: Sendable {
         shownSize.store(
             state.session?.size ?? state.base?.size ?? file.layout.size, ordering: .relaxed)
         shownDirty.store(state.session != nil, ordering: .relaxed)
-        shownBytes.store(state.session?.heldBytes ?? 0, ordering: .relaxed)
     }
 
     // MARK: The end of a session

@@ -30,9 +30,6 @@ final class Sidecars: Sendable {
 
     var statistics: SidecarStatistics? { store?.statistics }
 
-    /// The folder of the store; nil when nothing is kept.
-    var directory: String? { store?.directory }
-
     /// What is known to have been added, found without work.
     func peek(_ key: SidecarKey, _ recording: RecordingState) -> SidecarLookup {
         store?.peek(key, recording) ?? .none

@@ -1,6 +1,7 @@
 // What happens to files: each kind of damage, the same for the same number.
 
 import Foundation
+import RandomFixture
 
 /// A kind of damage to the first of some files.
 public enum Damage: String, CaseIterable, Sendable {
@@ -20,7 +21,7 @@ public enum Damage: String, CaseIterable, Sendable {
     case failingWrite
 
     public func apply(to files: [PagedFile], _ trial: Int) throws -> PagedFile {
-        var generator = SplitMix(state: UInt64(trial))
+        var generator = SplitMix(seed: UInt64(trial))
         let file = files[0].copy()
         // The superblock's checks are tested elsewhere.
         let pages = file.pageOffsets
@@ -83,18 +84,5 @@ public enum Damage: String, CaseIterable, Sendable {
         for (index, byte) in withUnsafeBytes(of: file.length.littleEndian, Array.init).enumerated() {
             file[40 + Int64(index)] = byte
         }
-    }
-}
-
-/// A generator whose numbers are the same in every run (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 // Every word type of every encoding, in words written by hand from the formats' definitions.
 
+import RandomFixture
 import Recordings
 import Testing
 
@@ -207,7 +208,7 @@ private func evt2(_ type: UInt32, _ ts: UInt32, _ x: UInt32, _ y: UInt32) -> UIn
 @Suite struct AnyStepTests {
     /// Wherever a stream is cut, the decoder goes on as if it were not.
     @Test(arguments: RecordingFormat.allCases) func decodingGoesOnFromAnyState(_ format: RecordingFormat) {
-        var random = Random(7)
+        var random = SplitMix(seed: 7)
         var payload = (0..<40_000).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         if format == .evt3 { payload[0...1] = [0x10, 0x80] }
         let geometry = Geometry(width: 1280, height: 720)

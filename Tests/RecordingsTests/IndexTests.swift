@@ -2,6 +2,7 @@
 
 import Files
 import Foundation
+import RandomFixture
 import Recordings
 import Synchronization
 import Testing
@@ -10,7 +11,7 @@ private let geometry = Geometry(width: 640, height: 480)
 
 /// Words that are mostly sensible, with time that wraps, jumps and runs backwards.
 private func stream(_ format: RecordingFormat, _ count: Int, _ seed: UInt64) -> [UInt8] {
-    var random = Random(seed)
+    var random = SplitMix(seed: seed)
     func below(_ n: UInt32) -> UInt32 { UInt32.random(in: 0..<n, using: &random) }
     var high: UInt32 = 4000
     func step(_ mask: UInt32) -> UInt32 {
@@ -117,7 +118,7 @@ private let layouts = [
         let events = decode(format, payload, geometry).events
         let times = events.map(\.t).sorted()
         let recording = try recording(format, payload, folder)
-        var random = Random(3)
+        var random = SplitMix(seed: 3)
         for layout in layouts {
             let reader = EventReader(recording, try TimeIndex.build(recording, layout: layout))
             #expect(try reader.all() == events)
@@ -145,7 +146,7 @@ private let layouts = [
 
     @Test(arguments: RecordingFormat.allCases) func aResumedIndexEqualsAFreshOne(_ format: RecordingFormat) throws {
         let payload = stream(format, 12_000, 4)
-        var random = Random(5)
+        var random = SplitMix(seed: 5)
         for layout in layouts {
             let folder = try TemporaryFolder()
             var size = Int.random(in: 0..<payload.count / 4, using: &random)
@@ -164,10 +165,10 @@ private let layouts = [
         }
     }
 
-    /// Random bytes, and good streams with bits flipped: every window still is a filter of a plain decode.
+    /// SplitMix bytes, and good streams with bits flipped: every window still is a filter of a plain decode.
     @Test(arguments: RecordingFormat.allCases) func damageIsDecodedTheSameByEveryPath(_ format: RecordingFormat) throws
     {
-        var random = Random(13)
+        var random = SplitMix(seed: 13)
         for round in 0..<12 {
             let folder = try TemporaryFolder()
             var payload = stream(format, 6000, UInt64(100 + round))
@@ -296,7 +297,7 @@ private let layouts = [
         _ = try IndexStore(directory: folder.path + "/cache/index").index(of: recording)
         let path = try indexFile(folder)
         let good = try Data(contentsOf: URL(fileURLWithPath: path))
-        var random = Random(10)
+        var random = SplitMix(seed: 10)
         for round in 0..<300 {
             var bad = good
             switch round % 3 {

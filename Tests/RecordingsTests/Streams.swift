@@ -1,10 +1,11 @@
 // Made-up recordings without headers: as sensors write them, damaged, of vectors, and noise.
 
+import RandomFixture
 import Recordings
 
 /// Streams as sensors write them: rows of single events and vectors of 32, forward in time, few of them odd.
 func sensorStream(_ format: RecordingFormat, _ count: Int, _ seed: UInt64, oddity: Int) -> [UInt8] {
-    var random = Random(seed)
+    var random = SplitMix(seed: seed)
     func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &random) }
     func isOdd() -> Bool { oddity > 0 && below(oddity) == 0 }
     var t = 4096 * 7 + below(4096)
@@ -55,7 +56,7 @@ func sensorStream(_ format: RecordingFormat, _ count: Int, _ seed: UInt64, oddit
 /// EVT3 that is mostly vectors: long runs of them after one base, some of 12 columns only, some at and beyond the end of
 /// the row, some after other words or at the border of what is scanned at once.
 func vectorStream(_ count: Int, _ seed: UInt64, width: Int, longest: Int, oddity: Int) -> [UInt8] {
-    var random = Random(seed)
+    var random = SplitMix(seed: seed)
     func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &random) }
     var stream: [UInt16] = [0x8007, 0x6000, 0]
     var t = 4096 * 7
@@ -83,7 +84,7 @@ func vectorStream(_ count: Int, _ seed: UInt64, width: Int, longest: Int, oddity
 
 /// Streams of all kinds; for formats other than EVT3, EVT2 and DAT all are more or less damaged.
 func streams(_ format: RecordingFormat) -> [[UInt8]] {
-    var random = Random(71)
+    var random = SplitMix(seed: 71)
     var noise = (0..<30_000).map { _ in UInt8.random(in: .min ... .max, using: &random) }
     // A first time high, else all of it comes before one.
     noise.replaceSubrange(0..<4, with: format == .evt3 ? [0x07, 0x80, 0x07, 0x80] : [0x07, 0, 0, 0x80])

@@ -2,13 +2,14 @@
 
 import Files
 import Foundation
+import RandomFixture
 import Recordings
 import Testing
 
 @Suite struct WriterTests {
     /// Rows of neighbours, single events, pauses and repeated times, sorted by time.
     private func events(_ geometry: Geometry, from start: Int64, _ count: Int, pauses: [Int64]) -> [Event] {
-        var random = Random(12)
+        var random = SplitMix(seed: 12)
         var events: [Event] = []
         var t = start
         while events.count < count {

@@ -101,19 +101,6 @@ let hasHDF5Tools = (try? run("h5dump", "--version"))?.code == 0
 /// Why tests of what clients write are skipped.
 let noClients: Comment = "neither hdf5-tools nor h5py are there: install hdf5-tools, set EVH5_PYTHON"
 
-/// A generator whose numbers are the same in every run (SplitMix64).
-struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// Runs a script with `python`.
 func runPython(_ script: String, _ arguments: [String]) throws -> (code: Int32, output: String)? {
     try run(python ?? "", ["-c", script] + arguments)

@@ -1,6 +1,7 @@
 // The layout by itself: sizes, the map, limits, determinism.
 
 import Foundation
+import RandomFixture
 import Synchronization
 import TensorFile
 import Testing
@@ -119,7 +120,7 @@ import Testing
             description(frames: c.frames, shape: c.shape, c.kind, timestamps: c.timestamps))
         let whole = bytes(of: layout, c.kind, in: 0..<layout.size)
         #expect(whole.count == Int(layout.size))
-        var generator = Generator(state: 7)
+        var generator = SplitMix(seed: 7)
         for _ in 0..<300 {
             let ends = (0..<2).map { _ in Int64.random(in: -50...layout.size + 50, using: &generator) }.sorted()
             let clipped = (ends[0]..<ends[1]).clamped(to: 0..<layout.size)

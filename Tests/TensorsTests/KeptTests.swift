@@ -1,5 +1,6 @@
 // Frames kept as counts: what is made of them are the frame's own bytes, whatever part is asked for.
 
+import RandomFixture
 import Recordings
 import Tensors
 import Testing
@@ -23,7 +24,7 @@ import Testing
         ])
     func anyPartIsThatOfTheFrame(_ text: String) throws {
         let plan = try plan(text, "1ms", geometry, events)
-        var random = SeededGenerator(seed: 8)
+        var random = SplitMix(seed: 8)
         for frame in 0..<plan.frameCount {
             let whole = try plan.bytes(frame)
             var kept = [UInt8](repeating: 0xA5, count: plan.keptBytes)

@@ -168,21 +168,21 @@ import Testing
         }
         #expect(
             try own("timesurface") == [
-                "mode variableString(\"n_events\")", "n_events int64(7)", "max_incr_per_pixel float64(5.0)",
+                "mode variableString n_events", "n_events int64 7", "max_incr_per_pixel float64 5.0",
             ])
         #expect(
             try own("event_cube_paper,split_polarity=false").dropFirst(2) == [
-                "max_incr_per_pixel float64(63.75)", "split_polarity bool(false)", "num_utbins int64(5)",
+                "max_incr_per_pixel float64 63.75", "split_polarity bool false", "num_utbins int64 5",
             ])
         #expect(
             try own("multi_channel_timesurface").dropFirst(2) == [
-                "num_utbins int64(3)", "max_incr_per_pixel float64(5.0)",
+                "num_utbins int64 3", "max_incr_per_pixel float64 5.0",
             ])
         #expect(
             try own("histo_quantized").dropFirst(2) == [
-                "negative_bit_length int64(4)", "total_bit_length int64(8)", "normalization bool(false)",
+                "negative_bit_length int64 4", "total_bit_length int64 8", "normalization bool false",
             ])
         #expect(
-            try own("diff_quantized").dropFirst(2) == ["negative_bit_length int64(8)", "normalization bool(false)"])
+            try own("diff_quantized").dropFirst(2) == ["negative_bit_length int64 8", "normalization bool false"])
     }
 }

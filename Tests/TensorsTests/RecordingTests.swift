@@ -1,6 +1,7 @@
 // Plans of recordings, decoded straight into the kernels, against plans of the same events in memory.
 
 import Foundation
+import RandomFixture
 import Recordings
 import Tensors
 import Testing
@@ -59,7 +60,7 @@ private struct Collector: EventSink {
     /// EVT2.1 words, put together here: 32 pixels in one word, often the same ones, so that the counters saturate lane
     /// by lane.
     @Test func vectorsOf32Pixels() throws {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix(seed: 3)
         var words: [UInt64] = [8 << 60]
         for i in 0..<20_000 {
             let time = UInt64(i / 4)

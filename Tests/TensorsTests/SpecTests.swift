@@ -1,5 +1,6 @@
 // Path components: what is valid, how it is spelled canonically, and that nothing else gets through.
 
+import RandomFixture
 import Recordings
 import Tensors
 import Testing
@@ -143,7 +144,7 @@ import Testing
 
     /// Whatever is parsed has a canonical text that parses to itself; everything else is a TensorError, never a trap.
     @Test func randomTextsParseOrThrow() {
-        var random = SeededGenerator(seed: 7)
+        var random = SplitMix(seed: 7)
         let pieces = [
             "histo", "diff", "timesurface", "event_cube", "histo_quantized", ",", "=", "max_incr_per_pixel",
             "num_utbins", "downsample",

@@ -1,24 +1,12 @@
 // What the tests of this folder share.
 
+import RandomFixture
 import Recordings
 import Tensors
 
-/// A generator that gives the same numbers in every run (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// Events in order of time, several at each time, a third of them on few pixels so that sums saturate.
 func randomEvents(_ count: Int, in geometry: Geometry, until end: Int64, seed: UInt64) -> [Event] {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     let times = (0..<count / 3 + 1).map { _ in Int64.random(in: 0..<end, using: &random) }.sorted()
     return (0..<count).map { i in
         let isHot = Int.random(in: 0..<3, using: &random) == 0

@@ -1,6 +1,7 @@
 // Frames of a recording with the decoders for AVX-512 against frames with those in Swift: every preprocessing, to the bit.
 
 import Foundation
+import RandomFixture
 import Recordings
 import Tensors
 import Testing
@@ -10,7 +11,7 @@ import Testing
 
     /// The recording of a stream of EVT3, EVT2 or DAT written here, with rows, single events, vectors and damage.
     private func recording(_ format: RecordingFormat, _ folder: String) throws -> Recording {
-        var random = SeededGenerator(seed: 5)
+        var random = SplitMix(seed: 5)
         func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &random) }
         var bytes: [UInt8]
         func put<T: FixedWidthInteger>(_ word: T) { withUnsafeBytes(of: word.littleEndian) { bytes += Array($0) } }

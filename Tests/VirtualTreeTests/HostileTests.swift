@@ -2,6 +2,7 @@
 // be opened must be as long as it says. EVH5_FUZZ_SECONDS makes it longer.
 
 import Foundation
+import RandomFixture
 import Testing
 import VirtualTree
 
@@ -9,21 +10,9 @@ import VirtualTree
     private static let seconds = ProcessInfo.processInfo.environment["EVH5_FUZZ_SECONDS"].flatMap(Double.init) ?? 0.5
     private static let seed = ProcessInfo.processInfo.environment["EVH5_FUZZ_SEED"].flatMap(UInt64.init) ?? 1
 
-    /// SplitMix64.
-    private struct Random: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     /// Calls `body` until the time is over, at least 20 times.
-    private func repeatedly(_ salt: UInt64, _ body: (inout Random) throws -> Void) rethrows -> Int {
-        var random = Random(state: Self.seed &* 1000 &+ salt)
+    private func repeatedly(_ salt: UInt64, _ body: (inout SplitMix) throws -> Void) rethrows -> Int {
+        var random = SplitMix(seed: Self.seed &* 1000 &+ salt)
         let end = Date(timeIntervalSinceNow: Self.seconds)
         var count = 0
         while count < 20 || Date() < end {
@@ -34,7 +23,7 @@ import VirtualTree
     }
 
     /// Reads some of a file, if there is such a file; returns whether there was.
-    private func look(_ tree: VirtualFileSystem, _ path: String, _ random: inout Random) -> Bool {
+    private func look(_ tree: VirtualFileSystem, _ path: String, _ random: inout SplitMix) -> Bool {
         guard let entry = try? tree.walk(path) else { return false }
         let inode = entry.attributes.inode
         guard entry.attributes.kind == .regular, let opened = try? tree.open(inode, flags: O_RDONLY) else {
@@ -82,7 +71,7 @@ import VirtualTree
             if let other = try? tree.walk("histo/10ms/" + text(2)) { tree.forget(other.attributes.inode, 1) }
         }
         // After all that it still answers.
-        var random = Random(state: 7)
+        var random = SplitMix(seed: 7)
         #expect(look(tree, "histo/10ms/a.h5", &random) && look(tree, "diff/50ms/sub/b.h5", &random))
     }
 
@@ -158,7 +147,7 @@ import VirtualTree
             _ = look(tree, "histo/50ms,max_duration=100ms/a_1_bbox.npy", &random)
         }
         try source.write("a_bbox.npy", good)
-        var random = Random(state: 7)
+        var random = SplitMix(seed: 7)
         #expect(look(tree, "histo/50ms,start_ts=2ms/a_bbox.npy", &random))
     }
 }

@@ -58,6 +58,14 @@ struct SidecarPlace: ParsableArguments {
         return found
     }
 
+    /// All sidecars that some texts mean, each once; without a text all that there are.
+    func entries(_ texts: [String], in store: SidecarMaintenance) throws(CommandError) -> [SidecarEntry] {
+        if texts.isEmpty { return try Sidecar.attempt { () throws(SidecarError) in try store.list() } }
+        var found: [SidecarEntry] = []
+        for text in texts { found += try entries(text, in: store).filter { !found.contains($0) } }
+        return found
+    }
+
     /// The one sidecar that a text means. Of those that `wanted` says, if there are any; one in use goes before removed ones.
     func entry(
         _ text: String, in store: SidecarMaintenance, where wanted: (SidecarEntry) -> Bool = { _ in true }

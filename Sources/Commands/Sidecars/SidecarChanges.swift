@@ -114,12 +114,7 @@ struct SidecarVerify: ParsableCommand {
 
     func run() throws {
         let store = try place.maintenance()
-        var entries: [SidecarEntry] = []
-        if files.isEmpty {
-            entries = try Sidecar.attempt { () throws(SidecarError) in try store.list() }
-        } else {
-            for file in files { entries += try place.entries(file, in: store).filter { !entries.contains($0) } }
-        }
+        let entries = try place.entries(files, in: store)
         let progress = Progress("verifying", total: entries.reduce(0) { $0 + $1.heldBytes })
         var done: Int64 = 0
         let checks = entries.map { entry in

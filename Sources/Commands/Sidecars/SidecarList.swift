@@ -35,14 +35,7 @@ struct SidecarList: ParsableCommand {
 
     func run() throws {
         let store = try place.maintenance()
-        var entries: [SidecarEntry] = []
-        if files.isEmpty {
-            entries = try Sidecar.attempt { () throws(SidecarError) in try store.list() }
-        } else {
-            for file in files {
-                entries += try place.entries(file, in: store).filter { !entries.contains($0) }
-            }
-        }
+        let entries = try place.entries(files, in: store)
         if json { return try Output.json(entries.map { report($0, store) }) }
         for entry in entries { print(report(entry, store)) }
         if entries.isEmpty { Output.problem("nothing was added to any file, as far as '\(store.directory)' knows") }
