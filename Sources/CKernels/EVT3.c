@@ -28,6 +28,14 @@ size_t evh5_evt3_count(
     return used;
 }
 
+size_t evh5_evt3_latest(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    const struct evh5_latest *latest) {
+    // As for counters.
+    if (placement->shift != 0 || latest->count < 32) return 0;
+    return evh5_evt3_latest_avx512(words, size, placement, state, latest);
+}
+
 #else
 
 size_t evh5_evt3_cells(
@@ -42,6 +50,13 @@ size_t evh5_evt3_count(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count) {
     (void)words, (void)size, (void)placement, (void)state, (void)counters, (void)counter_count;
+    return 0;
+}
+
+size_t evh5_evt3_latest(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    const struct evh5_latest *latest) {
+    (void)words, (void)size, (void)placement, (void)state, (void)latest;
     return 0;
 }
 

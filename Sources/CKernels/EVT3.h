@@ -13,4 +13,9 @@ size_t evh5_evt3_count_avx512(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count);
 
+/// As evh5_evt3_latest; the plane has at least 32 values.
+size_t evh5_evt3_latest_avx512(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    const struct evh5_latest *latest);
+
 #endif

@@ -38,14 +38,20 @@ import CKernels
                 continue
             }
             let rest = UnsafeRawBufferPointer(rebasing: bytes[used..<end])
-            let step: Int
+            var step = 0
             if wanted == nil, let counters = sink.counters {
                 step = count(rest, format, geometry, placement, counters, &state)
             } else {
-                let batch: CellBatch
-                (step, batch) = next(
-                    rest, format, geometry, placement, wanted: wanted, isTimed: sink.needsTimes, &state)
-                if batch.count > 0 { sink.take(batch) }
+                if wanted == nil, format == .evt3, let plane = sink.latest(from: state.time) {
+                    step = setLatest(rest, geometry, placement, plane, &state)
+                    if step > 0 { sink.didSet(to: state.time) }
+                }
+                if step == 0 {
+                    let batch: CellBatch
+                    (step, batch) = next(
+                        rest, format, geometry, placement, wanted: wanted, isTimed: sink.needsTimes, &state)
+                    if batch.count > 0 { sink.take(batch) }
+                }
             }
             used += step
             if step == 0 { used += events(bytes, used, format.wordSize, format, geometry, wanted, &state, &sink) }
@@ -91,6 +97,24 @@ import CKernels
                     &decoder, first)
             default: evh5_evt3_count(start, bytes.count, &placement, &decoder, first, counters.count)
             }
+        state.take(decoder)
+        return used
+    }
+
+    /// Sets the times of the events of EVT3 `bytes` in `plane`; returns how many bytes that took. 0 leaves some to `next`.
+    @usableFromInline
+    func setLatest(
+        _ bytes: UnsafeRawBufferPointer, _ geometry: Geometry, _ placement: CellPlacement, _ plane: LatestPlane,
+        _ state: inout DecoderState
+    ) -> Int {
+        guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
+            var latest = evh5_latest(plane, from: state)
+        else {
+            return 0
+        }
+        var placement = placement.limited(to: geometry)
+        var decoder = evh5_decoder(state)
+        let used = evh5_evt3_latest(start, bytes.count, &placement, &decoder, &latest)
         state.take(decoder)
         return used
     }
@@ -146,7 +170,20 @@ extension evh5_decoder {
     }
 }
 
+extension evh5_latest {
+    /// nil for a plane without values.
+    init?(_ plane: LatestPlane, from state: DecoderState) {
+        guard let values = plane.values.baseAddress else { return nil }
+        self.init(
+            values: values, count: plane.values.count, origin: plane.t0 &+ state.timeShift,
+            lowest: state.time &- plane.t0, end: plane.end, start: plane.start, duration: plane.duration)
+    }
+}
+
 extension DecoderState {
+    /// The time in force in EVT3, us after the time shift.
+    @usableFromInline var time: Int64 { timeHigh &+ Int64(timeLow) &- timeShift }
+
     mutating func take(_ decoder: evh5_decoder) {
         timeHigh = decoder.time_high
         timeLow = decoder.time_low

@@ -32,6 +32,27 @@ public struct CellPlacement: Hashable, Sendable {
     }
 }
 
+/// Where the times of the latest events go: a value for each cell of a placement, Float32 of ((t - t0) - start) / duration, us.
+public struct LatestPlane {
+    /// None is greater than those of events to come.
+    public let values: UnsafeMutableBufferPointer<Float>
+    public let t0: Int64
+    public let start: Double
+    public let duration: Double
+    /// us after `t0`; from there on events go elsewhere.
+    public let end: Int64
+
+    public init(
+        values: UnsafeMutableBufferPointer<Float>, t0: Int64, start: Double = 0, duration: Double, end: Int64 = .max
+    ) {
+        self.values = values
+        self.t0 = t0
+        self.start = start
+        self.duration = duration
+        self.end = end
+    }
+}
+
 /// Cells of events in file order. Valid during the call that passes it.
 public struct CellBatch {
     public let cells: UnsafePointer<UInt32>
@@ -55,6 +76,11 @@ public struct CellBatch {
     /// Float32 of (t - t0) / duration for every cell, which need room for `count`.
     public func fractions(from t0: Int64, of duration: Double, into values: UnsafeMutablePointer<Float>) {
         evh5_time_fractions(times, count, base &- t0, duration, values)
+    }
+
+    /// The greatest time, us after the time shift; nil without cells.
+    public var lastTime: Int64? {
+        UnsafeBufferPointer(start: times, count: count).max().map { base &+ Int64($0) }
     }
 
     /// values[cell] = element for every cell, in order.

@@ -25,6 +25,13 @@ public protocol EventSink {
 
     /// Counters of cells that may be counted up, to 255, instead of calling `take`; nil for other kernels.
     var counters: UnsafeMutableBufferPointer<UInt8>? { get }
+
+    /// The plane in which events from `t` on, whose time rises, may be set instead of calling `take`; nil for other kernels, and where
+    /// events since came before. `didSet` is called afterwards.
+    mutating func latest(from t: Int64) -> LatestPlane?
+
+    /// Events up to `t` were set in the plane.
+    mutating func didSet(to t: Int64)
 }
 
 extension EventSink {
@@ -32,6 +39,8 @@ extension EventSink {
     @inlinable public var needsTimes: Bool { true }
     @inlinable public mutating func take(_ cells: CellBatch) {}
     @inlinable public var counters: UnsafeMutableBufferPointer<UInt8>? { nil }
+    @inlinable public mutating func latest(from t: Int64) -> LatestPlane? { nil }
+    @inlinable public mutating func didSet(to t: Int64) {}
 
     @inlinable @inline(__always)
     public mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {

@@ -1,4 +1,4 @@
-// The decoders for AVX-512 against those in Swift: cells, counts, times and indexes of good, damaged and random streams.
+// The decoders for AVX-512 against those in Swift: cells, counts, times, latest times and indexes of good, damaged and random streams.
 
 import Recordings
 import Testing
@@ -60,6 +60,62 @@ private struct Counter: EventSink {
     }
 }
 
+/// The latest times of cells, a plane for every `length` us from `t0` on and the last one for all that is later.
+private struct LatestTimes: EventSink {
+    let memory: UnsafeMutableBufferPointer<Float>
+    let place: CellPlacement
+    let cells: Int
+    let t0: Int64
+    let length: Int64
+    var last: Int64
+    /// Whether any events were set in a plane by the decoder.
+    var wasSet = false
+    var placement: CellPlacement? { place }
+
+    static let planes: Int64 = 3
+
+    init(_ place: CellPlacement, rows: Int, from t0: Int64, length: Int64) {
+        self.place = place
+        cells = place.columns * rows
+        self.t0 = t0
+        self.length = length
+        last = t0
+        memory = .allocate(capacity: 2 * cells * Int(Self.planes))
+        memory.initialize(repeating: 0)
+    }
+
+    private func plane(of t: Int64) -> Int64 { max(0, min((t - t0) / length, Self.planes - 1)) }
+
+    private mutating func set(_ cell: Int, _ t: Int64) {
+        let plane = plane(of: t)
+        last = max(last, t)
+        memory[cell + Int(plane) * 2 * cells] = Float((Double(t - t0) - Double(plane * length)) / Double(length))
+    }
+
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        guard x < place.width, y < place.height else { return }
+        set((y >> place.shift) * place.columns + x >> place.shift + polarity * Int(place.on), t)
+    }
+
+    mutating func take(_ batch: CellBatch) {
+        for i in 0..<batch.count { set(Int(batch.cells[i]), batch.base + Int64(batch.times[i])) }
+    }
+
+    func latest(from t: Int64) -> LatestPlane? {
+        guard t >= last else { return nil }
+        let plane = plane(of: t)
+        return LatestPlane(
+            values: UnsafeMutableBufferPointer(rebasing: memory[(Int(plane) * 2 * cells)...].prefix(2 * cells)), t0: t0,
+            start: Double(plane * length), duration: Double(length),
+            end: plane == Self.planes - 1 ? .max : (plane + 1) * length)
+    }
+
+    mutating func didSet(to t: Int64) {
+        last = t
+        wasSet = true
+    }
+}
+
 @Suite struct VariantTests {
     private static let formats: [RecordingFormat] = [.evt3, .evt2, .dat]
     private let geometry = Geometry(width: 640, height: 480)
@@ -117,53 +173,98 @@ private struct Counter: EventSink {
     }
 
     @Test(arguments: formats) func countsAreThoseOfTheSwiftDecoders(_ format: RecordingFormat) throws {
+        // Few pixels, so that counters saturate and vectors reach past the last row; and fewer than a vector has.
         for payload in streams(format) {
-            let folder = try TemporaryFolder()
-            // Few pixels, so that counters saturate and vectors reach past the last row; and fewer than a vector has.
-            for (text, width, height) in [("640x480", 640, 480), ("40x3", 40, 3), ("7x2", 7, 2)] {
-                let recording = try Recording(
-                    path: folder.file("\(text).raw", header(format, text) + payload))
-                let reader = EventReader(recording, try TimeIndex.build(recording))
-                for shift in [0, 1] {
-                    let (columns, rows) = (width >> shift, height >> shift)
-                    let place = CellPlacement(
-                        width: columns << shift, height: rows << shift, shift: shift, columns: columns,
-                        on: UInt32(columns * rows))
-                    func count(_ variant: KernelVariant) throws -> [UInt8] {
-                        try with(variant) {
-                            var sink = Counter(place, rows: rows)
-                            defer { sink.memory.deallocate() }
-                            try reader.events(in: Int64.min / 2..<Int64.max / 2, into: &sink)
-                            return Array(sink.memory)
-                        }
-                    }
-                    #expect(try count(.plain) == count(.best))
-                }
+            for (width, height) in [(640, 480), (40, 3), (7, 2)] {
+                for shift in [0, 1] { try expectSameCounts(format, payload, width, height, shift: shift) }
             }
         }
     }
 
     @Test(arguments: [2, 8, 40]) func countsOfVectorsAreThoseOfTheSwiftDecoder(longest: Int) throws {
-        let folder = try TemporaryFolder()
-        for (text, width, rows) in [("640x33", 640, 33), ("96x20", 96, 20)] {
+        for (width, height) in [(640, 33), (96, 20)] {
             for oddity in [8, 300] {
                 let payload = vectorStream(60_000, UInt64(longest), width: width, longest: longest, oddity: oddity)
-                let recording = try Recording(
-                    path: folder.file("\(text)-\(oddity).raw", header(.evt3, text) + payload))
-                let reader = EventReader(recording, try TimeIndex.build(recording))
-                let place = CellPlacement(
-                    width: width, height: rows, shift: 0, columns: width, on: UInt32(width * rows))
-                func count(_ variant: KernelVariant) throws -> [UInt8] {
-                    try with(variant) {
-                        var sink = Counter(place, rows: rows)
-                        defer { sink.memory.deallocate() }
-                        try reader.events(in: Int64.min / 2..<Int64.max / 2, into: &sink)
-                        return Array(sink.memory)
-                    }
-                }
-                #expect(try count(.plain) == count(.best))
+                try expectSameCounts(.evt3, payload, width, height)
             }
         }
+    }
+
+    private func expectSameCounts(
+        _ format: RecordingFormat, _ payload: [UInt8], _ width: Int, _ height: Int, shift: Int = 0
+    ) throws {
+        let folder = try TemporaryFolder()
+        let recording = try Recording(path: folder.file("a.raw", header(format, "\(width)x\(height)") + payload))
+        let reader = EventReader(recording, try TimeIndex.build(recording))
+        let (columns, rows) = (width >> shift, height >> shift)
+        let place = CellPlacement(
+            width: columns << shift, height: rows << shift, shift: shift, columns: columns, on: UInt32(columns * rows))
+        func count(_ variant: KernelVariant) throws -> [UInt8] {
+            try with(variant) {
+                var sink = Counter(place, rows: rows)
+                defer { sink.memory.deallocate() }
+                try reader.events(in: Int64.min / 2..<Int64.max / 2, into: &sink)
+                return Array(sink.memory)
+            }
+        }
+        #expect(try count(.plain) == count(.best))
+    }
+
+    @Test func latestTimesAreThoseOfTheSwiftDecoder() throws {
+        for (number, payload) in streams(.evt3).enumerated() {
+            for (width, height) in [(640, 480), (40, 3), (7, 2)] {
+                for shift in [0, 1] {
+                    let wasSet = try expectSameLatest(payload, width, height, shift: shift)
+                    let isFit = number == 0 && width > 7 && shift == 0 && KernelVariant.best == .avx512
+                    if isFit { #expect(wasSet) }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [2, 8, 40]) func latestTimesOfVectorsAreThoseOfTheSwiftDecoder(longest: Int) throws {
+        for (width, height) in [(640, 33), (96, 20)] {
+            for oddity in [8, 300, 100_000] {
+                let payload = vectorStream(60_000, UInt64(longest), width: width, longest: longest, oddity: oddity)
+                try expectSameLatest(payload, width, height)
+            }
+        }
+    }
+
+    /// Returns whether the fast decoder set any events by itself.
+    @discardableResult
+    private func expectSameLatest(
+        _ payload: [UInt8], _ width: Int, _ height: Int, shift: Int = 0
+    ) throws -> Bool {
+        let folder = try TemporaryFolder()
+        let recording = try Recording(path: folder.file("a.raw", header(.evt3, "\(width)x\(height)") + payload))
+        let (columns, rows) = (width >> shift, height >> shift)
+        let place = CellPlacement(
+            width: columns << shift, height: rows << shift, shift: shift, columns: columns, on: UInt32(columns * rows))
+        var wasSet = false
+        // Segments that end at any word.
+        let small = TimeIndex.Layout(segmentSize: 1002, segmentLimit: 1 << 18, chunkSize: 1 << 16)
+        for layout in [TimeIndex.Layout.standard, small] {
+            let index = try TimeIndex.build(recording, layout: layout)
+            let reader = EventReader(recording, index)
+            let (first, end) = (index.lowestTime, index.highestTime + 1)
+            let span = end - first
+            for times in [first..<end, first + span / 5..<end - span / 7, first + span / 2..<first + span / 2 + 1000] {
+                for length in [Int64.max / 4, max(1, (times.upperBound - times.lowerBound) / 3)] {
+                    func values(_ variant: KernelVariant) throws -> [UInt32] {
+                        try with(variant) {
+                            var sink = LatestTimes(place, rows: rows, from: times.lowerBound, length: length)
+                            defer { sink.memory.deallocate() }
+                            try reader.events(in: times, into: &sink)
+                            wasSet = wasSet || sink.wasSet
+                            return sink.memory.map(\.bitPattern)
+                        }
+                    }
+                    #expect(try values(.plain) == values(.best))
+                }
+            }
+        }
+        return wasSet
     }
 
     @Test(arguments: formats) func indexesAreTheSame(_ format: RecordingFormat) throws {

@@ -60,7 +60,9 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let recording = try recording(format, folder)
-        let index = try TimeIndex.build(recording)
+        // Segments so small that most of a frame's are wholly inside.
+        let layout = TimeIndex.Layout(segmentSize: 2048, segmentLimit: 1 << 18, chunkSize: 1 << 16)
+        let index = try TimeIndex.build(recording, layout: layout)
         #expect(index.eventCount > 9000)
         let before = KernelVariant.current
         defer { KernelVariant.current = before }

@@ -60,6 +60,22 @@ size_t evh5_evt3_count(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count);
 
+/// A plane of latest times: of events at lowest <= t - origin < end, us, t being before any time shift, the plane holds
+/// (float)(((t - origin) - start) / duration), in double. `count` values are there.
+struct evh5_latest {
+    float *values;
+    size_t count;
+    int64_t origin, lowest, end;
+    double start, duration;
+};
+
+/// Decodes whole words of `size` bytes and sets the value of every event's cell, later events replacing earlier ones. Returns the bytes
+/// used: all, or those before a stretch in which something is odd: a time outside of `latest`'s or running backwards. Then 0 bytes
+/// may be used. Values that are there must not be greater than those of `lowest`.
+size_t evh5_evt3_latest(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    const struct evh5_latest *latest);
+
 /// The same as evh5_evt3_cells for EVT2; `times` is needed.
 size_t evh5_evt2_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,

@@ -49,6 +49,8 @@ struct MultiChannelTimeSurface: Preprocessing {
         /// Elements before the bin's off channel; negative for a time that has no bin.
         var start: Int
         var element: Element
+        /// The greatest time so far, us.
+        var last: Int64
         let placement: CellPlacement?
 
         init(_ values: UnsafeMutablePointer<Element>, _ grid: FrameGrid, _ window: EventWindow, _ bins: Int) {
@@ -60,6 +62,7 @@ struct MultiChannelTimeSurface: Preprocessing {
             micro = Double(window.duration) / Double(bins)
             time = window.t0
             start = 0
+            last = window.t0
             element = Element(rounding: 0)
             placement = CellPlacement(grid)
         }
@@ -85,6 +88,7 @@ struct MultiChannelTimeSurface: Preprocessing {
         @inline(never)
         mutating func setTime(_ t: Int64) {
             time = t
+            last = max(last, t)
             start = -1
             let relative = Double(t &- t0)
             let quotient = flooredQuotient(relative, micro)
@@ -96,6 +100,20 @@ struct MultiChannelTimeSurface: Preprocessing {
                 element = Element(rounding: Float(value / micro))
             }
         }
+
+        /// The plane of the bin of `t`.
+        mutating func latest(from t: Int64) -> LatestPlane? {
+            guard t >= last, let floats = Element.floats(values) else { return nil }
+            if t != time { setTime(t) }
+            guard start >= 0 else { return nil }
+            let bin = start / (2 * cells)
+            // Up to the last whole us before the next bin there is nothing to round.
+            return LatestPlane(
+                values: UnsafeMutableBufferPointer(start: floats + start, count: 2 * cells), t0: t0,
+                start: Double(bin) * micro, duration: micro, end: Int64(min(Double(bin + 1) * micro, 0x1p62)))
+        }
+
+        mutating func didSet(to t: Int64) { last = t }
     }
 }
 

@@ -41,6 +41,8 @@ struct TimeSurface: Preprocessing {
         // Many events share a time: its element is computed once.
         var time: Int64
         var element: Element
+        /// The greatest time so far, us.
+        var last: Int64
         let placement: CellPlacement?
 
         init(_ values: UnsafeMutablePointer<Element>, _ grid: FrameGrid, _ window: EventWindow) {
@@ -50,6 +52,7 @@ struct TimeSurface: Preprocessing {
             t0 = window.t0
             duration = Double(window.duration)
             time = window.t0
+            last = window.t0
             element = Element(rounding: 0)
             placement = CellPlacement(grid)
         }
@@ -62,7 +65,8 @@ struct TimeSurface: Preprocessing {
             values[place &+ offset(ofPolarity: polarity, cells)] = element
         }
 
-        func take(_ batch: CellBatch) {
+        mutating func take(_ batch: CellBatch) {
+            last = max(last, batch.lastTime ?? last)
             withUnsafeTemporaryAllocation(of: Float.self, capacity: CellBatch.capacity) { fractions in
                 guard let fractions = fractions.baseAddress else { return }
                 batch.fractions(from: t0, of: duration, into: fractions)
@@ -73,14 +77,26 @@ struct TimeSurface: Preprocessing {
         @inline(__always)
         mutating func setTime(_ t: Int64) {
             time = t
+            last = max(last, t)
             element = Element(rounding: Float(Double(t &- t0) / duration))
         }
+
+        func latest(from t: Int64) -> LatestPlane? {
+            guard t >= last, let floats = Element.floats(values) else { return nil }
+            return LatestPlane(
+                values: UnsafeMutableBufferPointer(start: floats, count: 2 * cells), t0: t0, duration: duration)
+        }
+
+        mutating func didSet(to t: Int64) { last = t }
     }
 }
 
 /// What a frame whose values are written once, not summed, is made of.
 protocol FrameElement {
     init(rounding value: Float)
+
+    /// `values` themselves if they are fractions, not rounded ones.
+    static func floats(_ values: UnsafeMutablePointer<Self>) -> UnsafeMutablePointer<Float>?
 
     /// Writes what `fractions` are rounded to into the cells of `batch`, in order.
     static func set(_ fractions: UnsafePointer<Float>, of batch: CellBatch, in values: UnsafeMutablePointer<Self>)
@@ -90,6 +106,8 @@ extension Float: FrameElement {
     @inline(__always)
     init(rounding value: Float) { self = value }
 
+    static func floats(_ values: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float>? { values }
+
     static func set(_ fractions: UnsafePointer<Float>, of batch: CellBatch, in values: UnsafeMutablePointer<Float>) {
         batch.set(fractions, in: values)
     }
@@ -98,6 +116,8 @@ extension Float: FrameElement {
 extension UInt8: FrameElement {
     @inline(__always)
     init(rounding value: Float) { self = byte(value) }
+
+    static func floats(_ values: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<Float>? { nil }
 
     static func set(_ fractions: UnsafePointer<Float>, of batch: CellBatch, in values: UnsafeMutablePointer<UInt8>) {
         for i in 0..<batch.count { values[Int(batch.cells[i])] = byte(fractions[i]) }

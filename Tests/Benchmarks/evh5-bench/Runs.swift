@@ -4,10 +4,11 @@ import Foundation
 import Recordings
 import Tensors
 
-/// All frames of histo/`window`, one after the other into one buffer: decoding, counting and expansion to float32.
-func histogram(of recording: Recording, window: String) throws -> () throws -> Work {
+/// All frames of `preprocessing`/`window`, one after the other into one buffer: for histograms decoding, counting and expansion to
+/// float32.
+func frames(of recording: Recording, _ preprocessing: String, window: String) throws -> () throws -> Work {
     let index = try TimeIndex.build(recording)
-    let spec = try TensorSpec(preprocessing: "histo", window: window, registry: .standard)
+    let spec = try TensorSpec(preprocessing: preprocessing, window: window, registry: .standard)
     let plan = try TensorPlan(spec: spec, recording: recording, index: index)
     let frame = UnsafeMutableRawBufferPointer.allocate(byteCount: plan.frameBytes, alignment: 4096)
     return {

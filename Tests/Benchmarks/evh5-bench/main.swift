@@ -1,6 +1,7 @@
 // Measures decoding in one process and prints a line of JSON: what the benchmark suite runs beside its peers.
 //
 //     evh5-bench histogram REC [WINDOW]   every frame of histo/WINDOW (10s): decoding fused with the product's own kernel
+//     evh5-bench frames REC SPEC WINDOW   every frame of SPEC/WINDOW
 //     evh5-bench counts REC               decoding into a plain count plane of this tool's own, through EventReader
 //     evh5-bench scan REC                 the time index, built from nothing
 //     evh5-bench sum REC                  a sum over the mapped file: the memory speed that a scan is compared with
@@ -17,17 +18,18 @@ func end(_ reason: String) -> Never {
 }
 
 let words = Array(CommandLine.arguments.dropFirst())
-guard words.count >= 2 else { end("usage: evh5-bench histogram|counts|scan|sum RECORDING [WINDOW]") }
+guard words.count >= 2 else { end("usage: evh5-bench histogram|frames|counts|scan|sum RECORDING [SPEC] [WINDOW]") }
 
 do {
     let recording = try Recording(path: words[1])
     let run: () throws -> Work
     switch words[0] {
-    case "histogram": run = try histogram(of: recording, window: words.count > 2 ? words[2] : "10s")
+    case "histogram": run = try frames(of: recording, "histo", window: words.count > 2 ? words[2] : "10s")
+    case "frames" where words.count > 3: run = try frames(of: recording, words[2], window: words[3])
     case "counts": run = try counts(of: recording)
     case "scan": run = { try scan(recording) }
     case "sum": run = try sum(of: recording)
-    default: end("there is no '\(words[0])'; there are histogram, counts, scan, sum")
+    default: end("there is no '\(words[0])'; there are histogram, frames (with SPEC and WINDOW), counts, scan, sum")
     }
     _ = try run()
     let stopwatch = Stopwatch()
