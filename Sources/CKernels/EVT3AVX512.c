@@ -1,8 +1,7 @@
 // EVT3 words to cells, 16 words at a time: each type of word is a mask, and what stays until it is set again (row, low time,
 // vector base) is spread over the lanes after it by a permutation.
 #include "EVT3.h"
-#include "EVT3Lanes.h"
-#include "EVT3Time.h"
+#include "EVT3Block.h"
 
 #if EVH5_HAS_AVX512
 
@@ -12,7 +11,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     const __m512i width = _mm512_set1_epi32((int)placement->width), height = _mm512_set1_epi32((int)placement->height);
     const __m512i columns = _mm512_set1_epi32((int)placement->columns), on = _mm512_set1_epi32((int)placement->on);
     const __m512i eleven = _mm512_set1_epi32(0x7FF), twelve = _mm512_set1_epi32(0xFFF);
-    const __m512i one = _mm512_set1_epi32(1), zero = _mm512_setzero_si512();
+    const __m512i zero = _mm512_setzero_si512();
     const __m512i upper = _mm512_setr_epi32(16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
     const __m512i lower = _mm512_sub_epi32(upper, _mm512_set1_epi32(16));
     const __m128i shift = _mm_cvtsi32_si128((int)placement->shift);
@@ -21,8 +20,8 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     // No block has more events than this.
     const size_t limit = capacity - 192;
     int64_t high = first;
-    uint32_t low = state->time_low, base = state->base_x;
-    __m512i plane_carry = state->vector_polarity ? on : zero;
+    uint32_t low = state->time_low;
+    struct evh5_vector_carry carry = {state->base_x, state->vector_polarity ? on : zero};
     __m512i y = _mm512_set1_epi32(state->y);
     __m512i t = _mm512_set1_epi32((int)low);
     __m512i delta = zero;
@@ -34,30 +33,20 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     uint32_t starts[16] __attribute__((aligned(64))), rows[16] __attribute__((aligned(64)));
     uint32_t bits_of[16] __attribute__((aligned(64))), times_of[16] __attribute__((aligned(64)));
     while (i < length && n <= limit) {
-        const size_t rest = length - i;
-        __mmask16 active = rest >= 16 ? 0xFFFF : (__mmask16)((1u << rest) - 1);
-        const __m512i w = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(active, words + 2 * i));
-        const __m512i type = _mm512_srli_epi32(w, 12);
-        size_t step = rest >= 16 ? 16 : rest;
-        // The block ends before a time high that changes the time.
-        const __mmask16 change = _mm512_mask_cmpneq_epi32_mask(
-            _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(8)), w, high_word);
-        if (__builtin_expect(change, 0)) {
-            step = (size_t)__builtin_ctz(change);
-            active &= (__mmask16)((1u << step) - 1);
-        } else if (rest > 16) {
-            // Nor is a vector of three words cut: the last one or two words of 12 columns wait for the next block.
-            const unsigned open = _mm512_cmpeq_epi32_mask(type, _mm512_set1_epi32(4));
-            const unsigned last = open >> 15, both = last & open >> 14;
-            step -= last + both;
-            active >>= last + both;
+        const struct evh5_block block = read_block(words + 2 * i, length - i, high_word);
+        const __m512i w = block.w, type = block.type;
+        __mmask16 active = block.active;
+        size_t step = block.step;
+        if (!block.ends && length - i > 16) {
+            const unsigned open = open_words(type);
+            step -= open;
+            active >>= open;
         }
         const __mmask16 singles = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(2));
-        const __mmask16 twelves = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(4));
-        const __mmask16 eights = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(5));
-        const __mmask16 vectors = twelves | eights;
         const __mmask16 lows = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(6));
-        const __mmask16 bases = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(3));
+        // Types 3 to 5.
+        const __mmask16 parts = _mm512_mask_cmplt_epu32_mask(
+            active, _mm512_sub_epi32(type, _mm512_set1_epi32(3)), _mm512_set1_epi32(3));
         // Row words have type 0.
         const __m512i here = spread(_mm512_mask_testn_epi32_mask(active, type, type), w, y);
         y = last_lane(here);
@@ -78,34 +67,13 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
         __m512i cell = _mm512_add_epi32(row, _mm512_srl_epi32(x, shift));
         cell = _mm512_mask_add_epi32(cell, is_on, cell, on);
         __mmask16 left = valid;
-        if (vectors | bases) {
-            const __m512i lengths = _mm512_mask_mov_epi32(
-                _mm512_maskz_set1_epi32(eights, 8), twelves, _mm512_set1_epi32(12));
-            const __m512i sums = running_sum(lengths);
-            const __m512i origin = spread(bases, _mm512_sub_epi32(x, sums), _mm512_set1_epi32((int)base));
-            const __m512i start = _mm512_add_epi32(origin, _mm512_sub_epi32(sums, lengths));
-            const __m512i plane =
-                spread(bases, _mm512_maskz_mov_epi32(is_on, on), plane_carry);
-            __m512i bits = _mm512_maskz_mov_epi32(
-                vectors, _mm512_and_si512(w, _mm512_mask_mov_epi32(_mm512_set1_epi32(0xFF), twelves, twelve)));
-            // Words of 12, 12 and 8 columns are taken as one vector of 32.
-            const __mmask16 heads = twelves & (__mmask16)(twelves >> 1) & (__mmask16)(eights >> 2) & (__mmask16)~(twelves << 1);
-            const __m512i second = _mm512_slli_epi32(_mm512_alignr_epi32(zero, bits, 1), 12);
-            const __m512i third = _mm512_slli_epi32(_mm512_alignr_epi32(zero, bits, 2), 24);
-            bits = _mm512_mask_mov_epi32(bits, heads, _mm512_ternarylogic_epi32(bits, second, third, 0xFE));
-            const __m512i room = _mm512_max_epi32(_mm512_sub_epi32(width, start), zero);
-            bits = _mm512_and_si512(bits, _mm512_sub_epi32(_mm512_sllv_epi32(one, room), one));
-            __mmask16 found = _mm512_mask_test_epi32_mask(
-                vectors & inside & (__mmask16)~(heads << 1 | heads << 2), bits, bits);
-            const uint32_t end =
-                (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(last_lane(_mm512_add_epi32(origin, sums))));
-            if (bases || base != NO_BASE) base = end < BASE_LIMIT ? end : BASE_LIMIT;
-            plane_carry = last_lane(plane);
-            _mm512_store_si512(bits_of, bits);
-            _mm512_store_si512(rows, _mm512_add_epi32(row, plane));
-            _mm512_store_si512(starts, start);
+        if (parts) {
+            const struct evh5_joined joined = join_vectors(w, type, active, inside, 0xFFFF, width, on, &carry);
+            _mm512_store_si512(bits_of, joined.bits);
+            _mm512_store_si512(rows, _mm512_add_epi32(row, joined.plane));
+            _mm512_store_si512(starts, joined.start);
             if (timed) _mm512_store_si512(times_of, now);
-            for (; found; found &= found - 1) {
+            for (unsigned found = joined.found; found; found &= found - 1) {
                 const unsigned k = (unsigned)__builtin_ctz(found);
                 const uint32_t mask = bits_of[k];
                 const __mmask16 before = left & (__mmask16)((1u << k) - 1);
@@ -132,7 +100,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
         if (timed) _mm512_storeu_si512(times + n, _mm512_maskz_compress_epi32(left, now));
         n += (size_t)__builtin_popcount(left);
         i += step;
-        if (__builtin_expect(change, 0)) {
+        if (__builtin_expect(block.ends, 0)) {
             const uint32_t word = word16(words + 2 * i);
             high = evt3_time_high(high, word);
             high_word = _mm512_set1_epi32((int)word);
@@ -148,8 +116,8 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     state->time_high = high;
     state->time_low = (uint16_t)(timed ? (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(t)) : low);
     state->y = (uint16_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(y));
-    state->base_x = (uint16_t)base;
-    state->vector_polarity = _mm_cvtsi128_si32(_mm512_castsi512_si128(plane_carry)) != 0;
+    state->base_x = (uint16_t)carry.base;
+    state->vector_polarity = _mm_cvtsi128_si32(_mm512_castsi512_si128(carry.plane)) != 0;
     *count = n;
     return 2 * i;
 }

@@ -42,7 +42,7 @@ EVH5_AVX512 size_t evh5_evt3_count_avx512(
         used += evt3_take_apart(
             words + used, size - used, placement, state, NULL, &rounds[now], before, &done, count_singles, counters);
         evh5_count_cells(before->cells + done, before->cell_count - done, counters);
-        evt3_join_vectors(&rounds[now], placement, state, &vectors, 0);
+        evt3_find_vectors(&rounds[now], placement, state, &vectors, 0);
         count_vectors(&vectors, counters, counter_count);
     }
     evh5_count_cells(rounds[now ^ 1].cells, rounds[now ^ 1].cell_count, counters);

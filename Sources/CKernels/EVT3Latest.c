@@ -113,7 +113,7 @@ EVH5_AVX512 size_t evh5_evt3_latest_avx512(
         evt3_take_apart(
             words + used, 2 * length, placement, state, values, &rounds[now], before, &done, set_singles, latest->values);
         set_rest(before, done, &vectors, latest);
-        evt3_join_vectors(&rounds[now], placement, state, &vectors, 1);
+        evt3_find_vectors(&rounds[now], placement, state, &vectors, 1);
         now ^= 1;
         used += 2 * length;
         if (length < rest && length < STRETCH) {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /// Which decoders run. All give the same bytes.
-enum evh5_kernels_variant {
+enum {
     /// Those in Swift.
     EVH5_KERNELS_PLAIN = 0,
     /// AVX-512 F, BW, CD, DQ, VL, VBMI2, BITALG and VPOPCNTDQ: Intel from Ice Lake (servers), AMD from Zen 4.
