@@ -65,6 +65,13 @@ public final class Generator: @unchecked Sendable {
         self.onMade = onMade
     }
 
+    /// Removes what processes that died left where files of `plan` go.
+    public static func removeLeftovers(of plan: DatasetPlan) {
+        for folder in Set(plan.files.map { ($0.job.output as NSString).deletingLastPathComponent }) {
+            OutputFile.removeLeftovers(in: folder)
+        }
+    }
+
     /// Makes all files; returns when that is done, or `stop` was called, or the output cannot be written.
     public func run() -> GenerationReport {
         let group = DispatchGroup()

@@ -153,6 +153,7 @@ struct Generate: ParsableCommand {
         do throws(FileError) { try makeDirectories(folder) } catch {
             throw CommandError(.outputUnwritable, error.message, cause: error)
         }
+        Generator.removeLeftovers(of: plan)
         let jobs = plan.files.filter { !$0.exists }.map(\.job)
         let progress = RateProgress("generating", total: plan.files.reduce(0) { $0 + $1.bytes })
         let generator = Generator(

@@ -16,6 +16,10 @@ public enum ChunkCompression: Hashable, Sendable {
     /// What h5py takes `compression="gzip"` for.
     public static let standard = ChunkCompression.gzip(level: 4)
 
+    /// Part of what the plugins call themselves.
+    private static let registry =
+        "https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md"
+
     /// `gzip`, `gzip:9`, `lzf`, `zstd`, `zstd:10`, `lz4` or `none`; nil for anything else.
     public init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -40,14 +44,11 @@ public enum ChunkCompression: Hashable, Sendable {
         // As h5py's filter writes itself down: its revision, LZF_VERSION, and bytes of a chunk.
         case .lzf: ChunkFilter(number: 32000, name: "lzf", values: [4, 0x0105, UInt32(clamping: frameBytes)])
         // As hdf5plugin.LZ4() does: 0 stands for blocks of 1 GiB.
-        case .lz4:
-            ChunkFilter(
-                number: 32004, name: "HDF5 lz4 filter; see http://www.hdfgroup.org/services/contributions.html",
-                values: [0])
+        case .lz4: ChunkFilter(number: 32004, name: "HDF5 lz4 filter; see " + Self.registry, values: [0])
         // As hdf5plugin.Zstd() does.
         case .zstd(let level):
             ChunkFilter(
-                number: 32015, name: "Zstandard compression: http://www.zstd.net", values: [UInt32(clamping: level)])
+                number: 32015, name: "HDF5 zstd filter; see " + Self.registry, values: [UInt32(clamping: level)])
         case .none: nil
         }
     }
