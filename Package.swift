@@ -22,16 +22,26 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "VirtualTree", "SidecarStore", "FrameStore", "TensorFile", "Tensors", "Recordings",
-                "Files", log, "Yams",
+                "FUSEAdapter", "VirtualTree", "SidecarStore", "FrameStore", "Generation", "Datasets", "TensorFile",
+                "Tensors", "Recordings", "Files", log, "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .target(name: "FUSEAdapter", dependencies: ["VirtualTree", "Files", "CFUSE", log], swiftSettings: strict),
         .target(
             name: "VirtualTree",
-            dependencies: ["SidecarStore", "FrameStore", "TensorFile", "Tensors", "Recordings", "Files", log],
+            dependencies: [
+                "SidecarStore", "FrameStore", "Datasets", "TensorFile", "Tensors", "Recordings", "Files", log,
+            ],
             swiftSettings: strict),
+        .target(
+            name: "Generation",
+            dependencies: [
+                "Datasets", "TensorFile", "Tensors", "Recordings", "Files", "CISAL", "CLibdeflate", "CLZ4", "CLZF",
+                "CZstd",
+            ],
+            swiftSettings: strict),
+        .target(name: "Datasets", dependencies: ["TensorFile", "Tensors", "Recordings"], swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
@@ -45,6 +55,11 @@ let package = Package(
         .systemLibrary(name: "FUSESystem", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
         .systemLibrary(name: "HDF5System", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .target(name: "CISAL", dependencies: ["ISALSystem"]),
+        .systemLibrary(name: "ISALSystem", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CLibdeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CLZF", pkgConfig: "liblzf", providers: [.apt(["liblzf-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 

@@ -17,8 +17,8 @@ public struct EVH5: ParsableCommand {
             """,
         version: programVersion,
         subcommands: [
-            MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Warm.self, Cache.self, Sidecar.self,
-            Synth.self, SidecarHelperCommand.self,
+            MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Generate.self, Warm.self, Cache.self,
+            Sidecar.self, Synth.self, SidecarHelperCommand.self,
         ])
 
     public init() {}
@@ -26,6 +26,8 @@ public struct EVH5: ParsableCommand {
     /// Runs the command line and exits with the code of what happened; a failure is one line on stderr.
     public static func main() {
         signal(SIGPIPE, SIG_IGN)
+        // A file that a limit keeps from growing is an error like any other.
+        signal(SIGXFSZ, SIG_IGN)
         // mount(8) runs this binary under the helper's name.
         if let program = CommandLine.arguments.first, URL(filePath: program).lastPathComponent == MountHelper.name {
             MountHelper.main()

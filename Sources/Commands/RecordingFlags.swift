@@ -1,6 +1,7 @@
 // The flags that commands on recordings share, and how they find and open recordings.
 
 import ArgumentParser
+import Datasets
 import FUSEAdapter
 import Files
 import Foundation
@@ -73,7 +74,7 @@ enum RecordingFiles {
                     for name in names.sorted() where !name.hasPrefix(".") {
                         visit(path.hasSuffix("/") ? path + name : path + "/" + name, named: false)
                     }
-                } else if named || (status.kind == .regular && VirtualFileSystem.isRecordingName(path)) {
+                } else if named || (status.kind == .regular && RecordingName.isRecording(path)) {
                     files.append(path)
                 }
             } catch {

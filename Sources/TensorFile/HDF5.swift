@@ -7,9 +7,14 @@ enum HDF5 {
     // A build of libhdf5 need not be thread-safe, and where it is, it has one lock for everything anyway.
     private static let lock = Mutex(())
 
+    // Every file is closed here. What could not be closed, because its bytes could not be written, cannot be at exit either, where
+    // libhdf5 would try again and again and complain.
+    private static let keepsOpenAtExit: Bool = H5dont_atexit() >= 0
+
     /// Runs `body` while no other thread is in libhdf5. Every call to the library belongs into such a body.
     static func serially<R: Sendable>(_ body: () throws(TensorFileError) -> R) throws(TensorFileError) -> R {
         try lock.withLock { (_) throws(TensorFileError) -> R in
+            _ = keepsOpenAtExit
             // Errors are taken from the stack, not printed to stderr; a setting of each thread, so set in each.
             H5Eset_auto2(CHDF5_errorStack(), nil, nil)
             H5Eclear2(CHDF5_errorStack())

@@ -44,7 +44,7 @@ final class VirtualFile {
                     if closed < 0 { file.abandon(id) }
                     try HDF5.check(closed, "close a file")
                     // Also what libhdf5 got over: it may have read less than there is.
-                    if let failure = file.failure { throw TensorFileError(.libraryFailed, "\(failure)") }
+                    try file.throwFailure()
                     return result
                 } catch {
                     file.abandon(id)
@@ -56,23 +56,48 @@ final class VirtualFile {
         }
     }
 
+    /// Makes a new file in `bytes`, which are none yet. It must be kept until `id` is closed, or `abandon` was called.
+    static func create(_ bytes: any RandomAccessFile) throws(TensorFileError) -> (file: VirtualFile, id: hid_t) {
+        let file = VirtualFile(bytes, computed: 0..<0)
+        do throws(TensorFileError) {
+            let access = try file.access()
+            let id = try HDF5.check(
+                H5Fcreate("evh5", CHDF5_truncate(), CHDF5_default(), access.id), "create the file")
+            return (file, id)
+        } catch {
+            throw file.explain(error)
+        }
+    }
+
     private func open(writable: Bool) throws(TensorFileError) -> hid_t {
-        let driver = try VirtualFile.driver.get()
-        let access = try HDF5Identifier(H5Pcreate(CHDF5_fileAccessClass()), H5Pclose, "make a file's properties")
-        try HDF5.check(
-            CHDF5_setDriver(access.id, driver, Unmanaged.passUnretained(self).toOpaque()), "set a file's properties")
+        let access = try access()
         return try HDF5.check(
             H5Fopen("evh5", writable ? CHDF5_readWrite() : CHDF5_readOnly(), access.id), "open the file")
     }
 
-    private func abandon(_ id: hid_t) {
+    /// Properties that make libhdf5 use this object.
+    private func access() throws(TensorFileError) -> HDF5Identifier {
+        let driver = try VirtualFile.driver.get()
+        let access = try HDF5Identifier(H5Pcreate(CHDF5_fileAccessClass()), H5Pclose, "make a file's properties")
+        try HDF5.check(
+            CHDF5_setDriver(access.id, driver, Unmanaged.passUnretained(self).toOpaque()), "set a file's properties")
+        return access
+    }
+
+    /// Throws what a callback threw: libhdf5 is not told of writes that failed.
+    func throwFailure() throws(TensorFileError) {
+        if let failure { throw TensorFileError(.libraryFailed, "\(failure)") }
+    }
+
+    /// Closes the file without writing any more.
+    func abandon(_ id: hid_t) {
         isAbandoned = true
         guard H5Iis_valid(id) > 0 else { return }
         _ = H5Fclose(id)
     }
 
     /// `error` of a call that failed because a callback did: libhdf5's text ends with what that one threw.
-    private func explain(_ error: TensorFileError) -> TensorFileError {
+    func explain(_ error: TensorFileError) -> TensorFileError {
         switch failure {
         case nil: error
         case let failure as TensorFileError: TensorFileError(failure.code, error.message, cause: failure)

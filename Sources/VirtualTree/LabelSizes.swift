@@ -1,5 +1,6 @@
 // Label files as they are after cutting; their sizes are remembered, because `stat` needs them.
 
+import Datasets
 import Files
 import Foundation
 import Synchronization

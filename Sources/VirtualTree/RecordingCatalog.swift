@@ -28,21 +28,6 @@ final class RecordingCatalog: Sendable {
     /// How many recordings have been seen.
     var count: Int { known.withLock { $0.count } }
 
-    /// Whether the name is one that recordings have.
-    static func isRecordingName(_ name: String) -> Bool {
-        let lower = name.lowercased()
-        return lower.hasSuffix(".raw") || lower.hasSuffix(".dat")
-    }
-
-    /// The name that a recording is shown under unless another has the same: without extension, and for DAT without `_td` or `_cd`.
-    static func stem(_ name: String) -> String {
-        let stem = String(name.dropLast(4))
-        guard name.lowercased().hasSuffix(".dat"), stem.count > 3, stem.hasSuffix("_td") || stem.hasSuffix("_cd") else {
-            return stem
-        }
-        return String(stem.dropLast(3))
-    }
-
     /// The geometry of the recording at `path`; fails when there is no usable recording.
     func geometry(_ path: String) throws(FileSystemError) -> Geometry {
         let status = try source.status(path)
@@ -85,9 +70,4 @@ final class RecordingCatalog: Sendable {
         let number = unreadable ? (error.cause as? FileError)?.errno ?? EIO : ENOENT
         return FileSystemError(number, "'\(path)' is not shown: \(error.message)", level: .warning, cause: error)
     }
-}
-
-extension VirtualFileSystem {
-    /// Whether a mount would look at a file of this name as a recording.
-    public static func isRecordingName(_ name: String) -> Bool { RecordingCatalog.isRecordingName(name) }
 }

@@ -1,5 +1,6 @@
 // Virtual files and the store of what users added to them.
 
+import Datasets
 import Files
 import Foundation
 import Logging

@@ -1,5 +1,6 @@
 // From a recording's path and a specification to a virtual file, with what was found out remembered.
 
+import Datasets
 import Files
 import Foundation
 import FrameStore
@@ -100,7 +101,9 @@ final class TensorLibrary: Sendable {
                     level: .debug)
             }
             let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
-            let layout = try TensorFileLayout.make(description(plan, recording, index, path: path))
+            let layout = try TensorFileLayout.make(
+                TensorFileDescription(
+                    plan, of: recording, index, name: split(path).name, programVersion: programVersion))
             let sidecarKey = SidecarKey(
                 recordingPath: try source.resolved(path), preprocessing: spec.preprocessingText,
                 window: spec.windowText, part: part)
@@ -155,27 +158,6 @@ final class TensorLibrary: Sendable {
         for tensor in outdated { frames.drop(tensor: tensor.number) }
     }
 
-    private func description(
-        _ plan: TensorPlan, _ recording: Recording, _ index: TimeIndex, path: String
-    ) -> TensorFileDescription {
-        var provenance: [(name: String, value: AttributeValue)] = [
-            ("recording", .variableString(split(path).name)),
-            ("format", .variableString(recording.format.displayName)),
-            ("geometry", .variableString(recording.geometry.description)),
-            ("time_shift", .int64(index.timeShift)),
-            ("event_count", .int64(index.eventCount)),
-            ("first_time", .int64(index.firstTime)),
-            ("last_time", .int64(index.lastTime)),
-        ]
-        for (name, count) in index.drops.entries { provenance.append(("dropped_" + name, .int64(count))) }
-        provenance.append(("evh5_version", .variableString(programVersion)))
-        provenance.append(("tensor_version", .int64(Int64(tensorVersion))))
-        return TensorFileDescription(
-            frameCount: plan.frameCount, frameShape: [plan.channels, plan.height, plan.width],
-            elementType: plan.elementType.hdf5, dataAttributes: plan.attributes.map { ($0.name, $0.value.hdf5) },
-            rootAttributes: provenance, hasLastTimestamps: plan.spec.isCounted)
-    }
-
     /// An error of the layers below as what the caller of a system call is told.
     static func explain(_ error: any Error, _ path: String) -> FileSystemError {
         switch error {
@@ -203,37 +185,5 @@ extension Recording {
         RecordingState(
             device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
             headerDigest: UInt64(identity.headerDigest))
-    }
-}
-
-extension ElementType {
-    package var hdf5: ElementKind {
-        switch self {
-        case .float32: .float32
-        case .uint8: .uint8
-        case .int8: .int8
-        }
-    }
-}
-
-extension TensorAttribute {
-    fileprivate var hdf5: AttributeValue {
-        switch self {
-        case .fixedString(let text): .fixedString(text)
-        case .variableString(let text): .variableString(text)
-        case .uint32(let value): .uint32(value)
-        case .int64(let value): .int64(value)
-        case .float64(let value): .float64(value)
-        case .bool(let value): .bool(value)
-        case .int64Array(let values): .int64Array(values)
-        }
-    }
-}
-
-extension TensorSpec {
-    /// Whether frames are cut by event counts.
-    fileprivate var isCounted: Bool {
-        if case .count = window { return true }
-        return false
     }
 }

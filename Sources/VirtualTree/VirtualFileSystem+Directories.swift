@@ -1,5 +1,6 @@
 // Listings: a folder's names are fixed when it is opened.
 
+import Datasets
 import Files
 import Foundation
 import Tensors
@@ -110,14 +111,14 @@ extension VirtualFileSystem {
                 }
             listed[name] = Listed(name: name, key: join(node.key, name), kind: kind, place: place)
         }
-        for (base, file) in view.recordings({ isRecording(join(path, $0)) }) {
+        for (base, file) in view.names.recordings({ isRecording(join(path, $0)) }) {
             guard spec.maxDuration != nil else {
                 add(base + ".h5")
                 continue
             }
             for part in 0..<((try? library.partCount(spec, path: join(path, file))) ?? 0) {
                 add("\(base)_\(part).h5")
-                if view.labels(of: base) != nil { add("\(base)_\(part)" + FolderView.labelSuffix) }
+                if view.labels(of: base) != nil { add("\(base)_\(part)" + RecordingName.labelSuffix) }
             }
         }
         for (name, item) in view.others {

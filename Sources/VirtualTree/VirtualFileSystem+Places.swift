@@ -1,5 +1,6 @@
 // What a name in a folder of the mount means: the path grammar applied to the source as it is.
 
+import Datasets
 import Files
 import Foundation
 import Logging
@@ -73,7 +74,7 @@ extension VirtualFileSystem {
 
     /// Whether the file is a label file that this specification shows cut instead of as it is.
     func isCut(_ name: String, _ spec: TensorSpec) -> Bool {
-        name.hasSuffix(FolderView.labelSuffix) && (spec.startTime != 0 || spec.maxDuration != nil)
+        name.hasSuffix(RecordingName.labelSuffix) && (spec.startTime != 0 || spec.maxDuration != nil)
     }
 
     func isRecording(_ path: String) -> Bool { (try? catalog.geometry(path)) != nil }
@@ -85,12 +86,12 @@ extension VirtualFileSystem {
         var base = String(name.dropLast(3))
         var part: Int?
         if spec.maxDuration != nil {
-            guard let numbered = FolderView.part(base) else { return nil }
+            guard let numbered = RecordingName.part(base) else { return nil }
             (base, part) = (numbered.base, numbered.part)
         }
-        guard let file = view.recording(base, { isRecording(join(path, $0)) }) else {
+        guard let file = view.names.recording(base, { isRecording(join(path, $0)) }) else {
             // One that could have been: its reason is worth a line.
-            for file in view.stems[base] ?? [] { _ = try catalog.geometry(join(path, file)) }
+            for file in view.names.stems[base] ?? [] { _ = try catalog.geometry(join(path, file)) }
             return nil
         }
         let recordingPath = join(path, file)
@@ -113,11 +114,11 @@ extension VirtualFileSystem {
     /// `<base>_bbox.npy` re-timed by start_ts, or `<base>_<part>_bbox.npy` cut to its part.
     private func labelPlace(_ name: String, _ path: String, _ spec: TensorSpec, _ view: FolderView) -> Place? {
         guard isCut(name, spec) else { return nil }
-        var base = String(name.dropLast(FolderView.labelSuffix.count))
+        var base = String(name.dropLast(RecordingName.labelSuffix.count))
         var times = spec.startTime..<Int64.max
         if let duration = spec.maxDuration {
-            guard let (whole, part) = FolderView.part(base),
-                let recording = view.recording(whole, { isRecording(join(path, $0)) }),
+            guard let (whole, part) = RecordingName.part(base),
+                let recording = view.names.recording(whole, { isRecording(join(path, $0)) }),
                 let parts = try? library.partCount(spec, path: join(path, recording)), part < parts,
                 let start = sum(spec.startTime, Int64(part), times: duration), let end = sum(start, 1, times: duration)
             else { return nil }

@@ -32,6 +32,7 @@ static inline hid_t CHDF5_objectCopyClass(void) { return H5P_OBJECT_COPY; }
 static inline hid_t CHDF5_default(void) { return H5P_DEFAULT; }
 static inline hid_t CHDF5_errorStack(void) { return H5E_DEFAULT; }
 static inline size_t CHDF5_variableLength(void) { return H5T_VARIABLE; }
+static inline hsize_t CHDF5_unlimited(void) { return H5S_UNLIMITED; }
 static inline haddr_t CHDF5_noAddress(void) { return HADDR_UNDEF; }
 static inline unsigned CHDF5_truncate(void) { return H5F_ACC_TRUNC; }
 static inline unsigned CHDF5_newFile(void) { return H5F_ACC_EXCL; }
@@ -106,6 +107,9 @@ hid_t CHDF5_registerDriver(CHDF5_FileCalls with);
 herr_t CHDF5_setDriver(hid_t access, hid_t registered, void *file);
 // Puts `message` onto libhdf5's error stack.
 void CHDF5_pushError(const char *message);
+
+// Registers a filter for chunks that are packed and unpacked elsewhere; `name` is copied. Negative when libhdf5 refuses.
+herr_t CHDF5_registerFilter(H5Z_filter_t number, const char *name);
 
 // memfd_create(2), which Swift's Glibc module leaves out: a file in memory, close-on-exec; -1 and errno on failure.
 int CHDF5_memoryFile(const char *name);

@@ -1,5 +1,6 @@
 // A virtual file as an ordinary one: head and tail from a sidecar, the tensor from its recording or left out.
 
+import Datasets
 import Files
 import Foundation
 import Recordings

@@ -5,12 +5,12 @@
 import Foundation
 
 /// Why a label file cannot be cut.
-struct LabelFileError: Error, CustomStringConvertible {
-    let description: String
+public struct LabelFileError: Error, CustomStringConvertible {
+    public let description: String
 }
 
 /// A structured one-dimensional `.npy` array with a time field `t` or `ts` in us.
-struct LabelFile {
+public struct LabelFile {
     /// Where the time field lies in a record and how it is stored.
     private struct TimeField {
         let offset: Int
@@ -27,7 +27,7 @@ struct LabelFile {
     private let time: TimeField
 
     /// - Throws: `LabelFileError` saying what is unexpected in the file.
-    init(_ bytes: [UInt8]) throws(LabelFileError) {
+    public init(_ bytes: [UInt8]) throws(LabelFileError) {
         guard bytes.count >= 12, bytes.starts(with: [0x93] + Array("NUMPY".utf8)) else {
             throw LabelFileError(description: "it is not a .npy file")
         }
@@ -58,7 +58,7 @@ struct LabelFile {
     }
 
     /// The file with the records whose time is in `times` (us), `times.lowerBound` becoming 0.
-    func cut(to times: Range<Int64>) -> [UInt8] {
+    public func cut(to times: Range<Int64>) -> [UInt8] {
         var records: [UInt8] = []
         var kept = 0
         for i in 0..<count {

@@ -1,0 +1,228 @@
+// `evh5 generate`: real, packed HDF5 files, by the options of Metavision ML's generate_hdf5.py.
+
+import ArgumentParser
+import Datasets
+import Files
+import Foundation
+import Generation
+import Recordings
+import Tensors
+
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make real, compressed HDF5 files of recordings, as generate_hdf5.py does.",
+        discussion: """
+            $ evh5 generate recordings/*.raw -o tensors --preprocess timesurface --delta-t 250000
+            $ evh5 generate dataset/ -o tensors --preprocess event_cube,num_utbins=5 --height_width 360 640
+
+            A folder is searched for recordings, and its sub-folders come back below the output folder. Files that are there are left
+            alone, so the same call goes on after an interruption; unfinished files never have their name. Values are those of a mount,
+            bit for bit; docs/COMPATIBILITY.md says what differs from the original.
+            With --json: one object; bytes, seconds.
+            Exit codes: 3 (recording-unusable) when recordings or labels could not be used, the others being made; 10
+            (output-unwritable) when the output folder cannot be written.
+            """)
+
+    @Argument(help: "RAW and DAT files, or folders, which are searched for them.")
+    var paths: [String]
+    @Option(
+        name: [.short, .customLong("output-folder"), .customLong("output_folder")],
+        help: "The folder to write to; made when it is not there.")
+    var output: String
+    @OptionGroup(title: "Tensor") var tensor: TensorFlags
+    @Option(
+        name: [.customLong("box-labels"), .customLong("box_labels")], parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Label files (.npy), one for each recording in their order, cut and re-timed like the frames. Default: <name>_bbox.npy beside a recording.",
+            valueName: "npy"))
+    var boxLabels: [String] = []
+    @Flag(name: .customLong("no-labels"), help: "Leave labels beside recordings alone.")
+    var noLabels = false
+    @Option(
+        help: ArgumentHelp(
+            "How frames are packed: gzip[:1-9], lzf (h5py), lz4, zstd[:1-22] (hdf5plugin), none.", valueName: "how"))
+    var compression = "gzip"
+    @Option(
+        name: [.short, .customLong("num-workers"), .customLong("num_workers")],
+        help: "Threads that compute and pack frames (default: one for each processor).")
+    var numWorkers = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    @Option(
+        help: ArgumentHelp(
+            "Make every n-th file only, beginning with number i (0 to n-1), so that n calls make all.", valueName: "i/n"
+        ))
+    var shard: String?
+    @Flag(name: .customLong("any-geometry"), help: "Take recordings of different geometries.")
+    var anyGeometry = false
+    @Flag(name: .customLong("dry-run"), help: "Write nothing; list the files, with the sizes of their tensors.")
+    var dryRun = false
+    @OptionGroup var flags: RecordingFlags
+    @Flag(help: "Print a summary as JSON; bytes, seconds.")
+    var json = false
+
+    func validate() throws {
+        guard (1...256).contains(numWorkers) else {
+            throw ValidationError("--num-workers takes a number from 1 to 256")
+        }
+        if paths.isEmpty { throw ValidationError("say which recordings to convert") }
+        if output.isEmpty { throw ValidationError("-o takes a folder") }
+        if noLabels && !boxLabels.isEmpty { throw ValidationError("give either --box-labels or --no-labels") }
+        guard ChunkCompression(compression) != nil else {
+            throw ValidationError(
+                "--compression takes gzip, gzip:1 to gzip:9, lzf, lz4, zstd, zstd:1 to zstd:22 or none")
+        }
+        if let shard, Shard(shard) == nil {
+            throw ValidationError("--shard takes i/n with i from 0 to n-1, as 0/4; not \(shard)")
+        }
+        try tensor.validate()
+    }
+
+    func run() throws {
+        let access = try flags.access()
+        let opener = RecordingOpener(store: access.store) { path throws(RecordingError) in try access.open(path) }
+        let found = RecordingTree.find(paths)
+        let inputs = try inputs(found.files)
+        var summary = GenerateSummary()
+        summary.failures = found.unreadable.map { .init(path: $0.path, reason: $0.reason) }
+        let folder = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
+        let scan = ScanProgress()
+        let plan: DatasetPlan
+        do throws(GenerationError) {
+            plan = try DatasetPlan(
+                inputs, output: folder, opener: opener, shard: shard.flatMap(Shard.init), anyGeometry: anyGeometry
+            ) { scan.update($0, $1) }
+        } catch {
+            throw CommandError(error)
+        }
+        scan.end()
+        summary.failures += plan.failures.map { .init(path: $0.path, reason: $0.error.message) }
+        if dryRun {
+            try GeneratePreview(plan).report(json: json, failures: summary.failures)
+        } else {
+            try make(plan, in: folder, opener, &summary)
+            try summary.report(json: json)
+        }
+        if plan.files.isEmpty && summary.failures.isEmpty && shard == nil {
+            throw CommandError(.recordingUnusable, "there are no .raw or .dat files there")
+        }
+        if !summary.failures.isEmpty {
+            throw CommandError(.recordingUnusable, "\(summary.failures.count) of the inputs could not be used")
+        }
+    }
+
+    private func inputs(_ files: [RecordingTree.Found]) throws(CommandError) -> [DatasetInput] {
+        let registry = PreprocessingRegistry.standard
+        let named = files.count { $0.isNamed } == files.count
+        guard boxLabels.isEmpty || boxLabels.count == files.count else {
+            throw CommandError(
+                .usage,
+                "\(files.count) recordings were given, but \(boxLabels.count) label files: --box-labels takes one for each"
+            )
+        }
+        guard tensor.startTs.count <= 1 || (named && tensor.startTs.count == files.count) else {
+            throw CommandError(
+                .usage,
+                "--start-ts takes one time, or one for each of the recordings, which are named as files then: \(files.count) were given, but \(tensor.startTs.count) times"
+            )
+        }
+        var specs: [String: TensorSpec] = [:]
+        var inputs: [DatasetInput] = []
+        for (number, file) in files.enumerated() {
+            let start = tensor.startTs.count > 1 ? tensor.startTs[number] : tensor.startTs.first ?? "0"
+            let spec: TensorSpec
+            if let known = specs[start] {
+                spec = known
+            } else {
+                spec = try tensor.spec(start: start, registry: registry)
+            }
+            specs[start] = spec
+            let labels = boxLabels.isEmpty ? (noLabels ? nil : RecordingTree.labels(of: file.path)) : boxLabels[number]
+            inputs.append(DatasetInput(path: file.path, folder: file.folder, spec: spec, labels: labels))
+        }
+        return inputs
+    }
+
+    private func make(
+        _ plan: DatasetPlan, in folder: String, _ opener: RecordingOpener, _ summary: inout GenerateSummary
+    ) throws(CommandError) {
+        let clock = ContinuousClock()
+        let start = clock.now
+        for file in plan.files where file.exists {
+            if !json { Output.problem("\(escaped(file.job.output)) already exists, skipped") }
+            summary.skipped += 1
+        }
+        do throws(FileError) { try makeDirectories(folder) } catch {
+            throw CommandError(.outputUnwritable, error.message, cause: error)
+        }
+        Generator.removeLeftovers(of: plan)
+        let jobs = plan.files.filter { !$0.exists }.map(\.job)
+        let progress = RateProgress("generating", total: plan.files.reduce(0) { $0 + $1.bytes })
+        let generator = Generator(
+            jobs, opener: opener, compression: ChunkCompression(compression) ?? .standard,
+            programVersion: programVersion, workers: numWorkers, onProgress: { progress.update($0) })
+        let interruption = Interruption { generator.stop() }
+        try labels(plan, &summary)
+        let report = generator.run()
+        progress.end()
+        interruption.end()
+
+        summary.seconds = (clock.now - start) / .seconds(1)
+        summary.add(report, recordingBytes: plan.recordingBytes)
+        for path in report.skipped where !json {
+            Output.problem("\(escaped(path)) is made by another process, skipped")
+        }
+        if let failure = report.failures.first(where: { $0.error.code == .outputUnwritable }) {
+            throw CommandError(
+                .outputUnwritable,
+                "\(failure.error.message); \(report.made.count) of \(jobs.count) files are complete, the same call makes the rest",
+                cause: failure.error)
+        }
+        if let signal = interruption.signal, report.isStopped {
+            Output.problem(
+                "evh5: interrupted; \(report.made.count) of \(jobs.count) files are complete, the same call makes the rest"
+            )
+            Interruption.die(of: signal)
+        }
+    }
+
+    private func labels(_ plan: DatasetPlan, _ summary: inout GenerateSummary) throws(CommandError) {
+        for job in plan.labels {
+            do throws(GenerationError) {
+                if try job.run() { summary.labels += 1 }
+            } catch {
+                guard error.code == .recordingUnusable else { throw CommandError(error) }
+                summary.failures.append(.init(path: job.labels, reason: error.message))
+            }
+        }
+    }
+}
+
+extension CommandError {
+    init(_ error: GenerationError) {
+        let status: CommandExit =
+            switch error.code {
+            case .invalidRequest: .usage
+            case .recordingUnusable: .recordingUnusable
+            case .outputUnwritable: .outputUnwritable
+            }
+        self.init(status, error.message, cause: error)
+    }
+}
+
+/// The progress of scans, one after the other.
+private final class ScanProgress {
+    private var current: (path: String, progress: Progress)?
+
+    func update(_ path: String, _ bytes: Int64) {
+        if current?.path != path {
+            end()
+            let size = (try? FileStatus(path: path).size) ?? 0
+            current = (path, Progress("scanning " + path, total: size))
+        }
+        current?.progress.update(bytes)
+    }
+
+    func end() {
+        current?.progress.end()
+        current = nil
+    }
+}

@@ -1,0 +1,208 @@
+// From recordings to the files that are to be made of them: names, parts, labels, shards; before anything is written.
+
+import Datasets
+import Foundation
+import Recordings
+import Tensors
+
+/// A recording that tensors are to be made of.
+public struct DatasetInput: Sendable {
+    public let path: String
+    /// The folder of its files below the output folder; empty for that one itself.
+    public let folder: String
+    public let spec: TensorSpec
+    /// Its label file; nil when it has none.
+    public let labels: String?
+
+    public init(path: String, folder: String, spec: TensorSpec, labels: String?) {
+        self.path = path
+        self.folder = folder
+        self.spec = spec
+        self.labels = labels
+    }
+}
+
+/// Every n-th of the files, so that n processes make them all.
+public struct Shard: Hashable, Sendable {
+    /// 0 to count - 1.
+    public let index: Int
+    public let count: Int
+
+    /// `0/4` to `3/4`; nil for anything else.
+    public init?(_ text: String) {
+        let sides = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard sides.count == 2, let index = sides[0], let count = sides[1], count > 0, (0..<count).contains(index)
+        else {
+            return nil
+        }
+        self.index = index
+        self.count = count
+    }
+
+    func contains(_ number: Int) -> Bool { number % count == index }
+}
+
+/// What there is to make of a set of recordings.
+public struct DatasetPlan: Sendable {
+    /// A tensor file of the plan.
+    public struct File: Sendable {
+        public let job: TensorJob
+        /// Whether it is there already.
+        public let exists: Bool
+        /// Frames, channels, rows, columns; empty when it exists, as nothing was asked of its recording then.
+        public let shape: [Int]
+        /// Of the tensor, not packed.
+        public let bytes: Int64
+    }
+    public struct Failure: Sendable {
+        public let path: String
+        public let error: GenerationError
+    }
+
+    public private(set) var files: [File] = []
+    public private(set) var labels: [LabelJob] = []
+    /// Bytes of the recordings that `files` are made of, those that exist left out.
+    public private(set) var recordingBytes: Int64 = 0
+    /// Inputs that nothing can be made of.
+    public private(set) var failures: [Failure] = []
+
+    /// Opens all recordings, and scans those that files of the shard are made of unless their index is known.
+    ///
+    /// - Parameters:
+    ///   - output: the folder that everything is made in.
+    ///   - anyGeometry: whether recordings may have different ones.
+    ///   - progress: told the recording that is scanned and the bytes done.
+    /// - Throws: `.invalidRequest` when two files would have the same name, or geometries differ.
+    public init(
+        _ inputs: [DatasetInput], output: String, opener: RecordingOpener, shard: Shard?, anyGeometry: Bool,
+        progress: @escaping (String, Int64) -> Void = { _, _ in }
+    ) throws(GenerationError) {
+        let usable = try open(inputs, opener, anyGeometry)
+        let names = try DatasetPlan.names(usable)
+        var number = 0
+        func isMine() -> Bool {
+            defer { number += 1 }
+            return shard?.contains(number) ?? true
+        }
+        // What cannot be used has its place in the list all the same: no other shard's list depends on this one's luck.
+        for (input, name) in zip(inputs, inputs.map { names[$0.path] }) {
+            guard let name else {
+                if !isMine() { failures.removeAll { $0.path == input.path } }
+                continue
+            }
+            let folder = input.folder.isEmpty ? output : output + "/" + input.folder
+            do {
+                try add(input, folder + "/" + name, opener, isMine, progress)
+            } catch {
+                failures.append(
+                    Failure(path: input.path, error: GenerationError(.recordingUnusable, "\(error)", cause: error)))
+            }
+        }
+    }
+
+    /// The inputs that are recordings.
+    private mutating func open(
+        _ inputs: [DatasetInput], _ opener: RecordingOpener, _ anyGeometry: Bool
+    ) throws(GenerationError) -> [DatasetInput] {
+        var first: (path: String, geometry: Geometry)?
+        var usable: [DatasetInput] = []
+        for input in inputs {
+            let geometry: Geometry
+            do throws(RecordingError) { geometry = try opener.open(input.path).geometry } catch {
+                let reason = GenerationError(.recordingUnusable, error.message, cause: error)
+                failures.append(Failure(path: input.path, error: reason))
+                continue
+            }
+            if let first, first.geometry != geometry, !anyGeometry {
+                throw GenerationError(
+                    .invalidRequest,
+                    "'\(first.path)' is \(first.geometry) and '\(input.path)' is \(geometry): generate_hdf5 takes recordings of one "
+                        + "geometry only; call it for each, or give --any-geometry")
+            }
+            if first == nil { first = (input.path, geometry) }
+            usable.append(input)
+        }
+        return usable
+    }
+
+    /// The name of each input's files without number and extension, by its path.
+    private static func names(_ inputs: [DatasetInput]) throws(GenerationError) -> [String: String] {
+        var result: [String: String] = [:]
+        for (folder, group) in Dictionary(grouping: inputs, by: \.folder) {
+            var names = RecordingNames()
+            var paths: [String: String] = [:]
+            for input in group {
+                let file = (input.path as NSString).lastPathComponent
+                if let other = paths.updateValue(input.path, forKey: file) {
+                    throw GenerationError(
+                        .invalidRequest,
+                        "'\(other)' and '\(input.path)' would be written to the same file in '\(folder)': give each its own output folder, "
+                            + "or the folder above both")
+                }
+                // Files that were named need not be called as recordings are.
+                if RecordingName.isRecording(file) { names.add(file) } else { result[input.path] = file }
+            }
+            for (base, file) in names.recordings({ _ in true }) {
+                if let path = paths[file] { result[path] = base }
+            }
+        }
+        return result
+    }
+
+    private mutating func add(
+        _ input: DatasetInput, _ base: String, _ opener: RecordingOpener, _ isMine: () -> Bool,
+        _ progress: @escaping (String, Int64) -> Void
+    ) throws {
+        var scanned: (recording: Recording, index: TimeIndex)?
+        func scan() throws -> (recording: Recording, index: TimeIndex) {
+            if let scanned { return scanned }
+            let recording = try opener.open(input.path)
+            let index = try opener.store.index(of: recording) { progress(input.path, $0) }
+            scanned = (recording, index)
+            return (recording, index)
+        }
+        var isCounted = false
+        let parts = input.spec.maxDuration == nil ? nil : try TensorPlan.partCount(input.spec, scan().index)
+        for part in 0..<(parts ?? 1) where isMine() {
+            let output = base + (parts == nil ? ".h5" : "_\(part).h5")
+            addLabels(input, base, part: parts == nil ? nil : part)
+            let job = TensorJob(
+                recording: input.path, spec: input.spec, part: parts == nil ? nil : part, output: output)
+            if FileManager.default.fileExists(atPath: output) {
+                files.append(File(job: job, exists: true, shape: [], bytes: 0))
+                continue
+            }
+            let (recording, index) = try scan()
+            let plan = try TensorPlan(spec: input.spec, recording: recording, index: index, part: job.part)
+            files.append(
+                File(
+                    job: job, exists: false, shape: [plan.frameCount, plan.channels, plan.height, plan.width],
+                    bytes: Int64(plan.frameCount) * Int64(plan.frameBytes)))
+            if !isCounted { recordingBytes += recording.status.size }
+            isCounted = true
+        }
+    }
+
+    /// Labels are cut as the frames are; with nothing to cut, they are copied.
+    private mutating func addLabels(_ input: DatasetInput, _ base: String, part: Int?) {
+        guard let path = input.labels else { return }
+        let folder = (base as NSString).deletingLastPathComponent
+        let shown = (base as NSString).lastPathComponent
+        let file = (path as NSString).lastPathComponent
+        // As a mount names them where the name says whose they are; else as generate_hdf5 does, which numbers before the last "_b".
+        let isNamed = RecordingName.labels(of: shown).contains(file)
+        let place = file.range(of: "_b", options: .backwards)?.lowerBound ?? file.lastIndex(of: ".") ?? file.endIndex
+        let (front, rear) =
+            isNamed ? (shown, RecordingName.labelSuffix) : (String(file[..<place]), String(file[place...]))
+        if let part, let duration = input.spec.maxDuration {
+            let start = input.spec.startTime + Int64(part) * duration
+            labels.append(
+                LabelJob(labels: path, times: start..<start + duration, output: "\(folder)/\(front)_\(part)\(rear)"))
+        } else if input.spec.startTime != 0 {
+            let times = input.spec.startTime..<Int64.max
+            labels.append(LabelJob(labels: path, times: times, output: folder + "/" + front + rear))
+        } else {
+            labels.append(LabelJob(labels: path, times: nil, output: folder + "/" + file))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// What there is to make: tensor files and label files, each of a recording or a part of one.
+
+import Datasets
+import Files
+import Recordings
+import Tensors
+
+/// One tensor file to be made.
+public struct TensorJob: Sendable {
+    /// The recording's path.
+    public let recording: String
+    public let spec: TensorSpec
+    /// Which part, with max_duration.
+    public let part: Int?
+    /// The file's path.
+    public let output: String
+
+    public init(recording: String, spec: TensorSpec, part: Int?, output: String) {
+        self.recording = recording
+        self.spec = spec
+        self.part = part
+        self.output = output
+    }
+}
+
+/// One label file to be cut.
+public struct LabelJob: Sendable {
+    /// The label file's path.
+    public let labels: String
+    /// us; all that there is becomes a copy, byte by byte.
+    public let times: Range<Int64>?
+    public let output: String
+
+    /// Labels are read whole; a file beyond this is no label file.
+    private static let largest: Int64 = 1 << 30
+
+    /// Writes the labels unless they are there; returns whether it did.
+    ///
+    /// - Throws: `.recordingUnusable` when the file cannot be cut, `.outputUnwritable`.
+    public func run() throws(GenerationError) -> Bool {
+        let bytes: [UInt8]
+        do {
+            let file = try File(path: labels)
+            let status = try file.status()
+            guard status.size <= LabelJob.largest else { throw LabelJobError(description: "it is too large") }
+            let whole = try file.bytes(in: 0..<status.size)
+            bytes = if let times { try LabelFile(whole).cut(to: times) } else { whole }
+        } catch {
+            throw GenerationError(.recordingUnusable, "label file '\(labels)' cannot be used: \(error)", cause: error)
+        }
+        do {
+            guard case .file(let output) = try OutputFile.begin(output) else { return false }
+            try bytes.withUnsafeBytes { try output.write($0, at: 0) }
+            _ = try output.publish()
+            return true
+        } catch {
+            throw GenerationError(.outputUnwritable, "\(error)", cause: error)
+        }
+    }
+}
+
+private struct LabelJobError: Error, CustomStringConvertible { let description: String }
+
+/// How recordings are opened, and where their time indexes are kept.
+public struct RecordingOpener: Sendable {
+    public let open: @Sendable (String) throws(RecordingError) -> Recording
+    public let store: IndexStore
+
+    public init(store: IndexStore, open: @escaping @Sendable (String) throws(RecordingError) -> Recording) {
+        self.store = store
+        self.open = open
+    }
+}

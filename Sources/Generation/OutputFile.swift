@@ -1,0 +1,147 @@
+// A file that appears under its name only when it is complete, and that one process at a time makes.
+
+import Files
+import Foundation
+import TensorFile
+
+/// A new file in the making: `.<name>.part` in the folder of its final name, locked while somebody writes it.
+///
+/// Who dies leaves the part; it is taken over by the next who makes the same file, as the lock went with its owner.
+final class OutputFile: RandomAccessFile {
+    /// Who may make a file.
+    enum Beginning {
+        case file(OutputFile)
+        /// The file is complete already.
+        case exists
+        /// Another process is making it.
+        case busy
+    }
+
+    private let path: String
+    private let part: String
+    private let descriptor: Int32
+    private var end: Int64 = 0
+    private var isOver = false
+
+    private init(_ path: String, _ part: String, _ descriptor: Int32) {
+        self.path = path
+        self.part = part
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        discard()
+        close(descriptor)
+    }
+
+    /// The temporary name of the file `path`.
+    static func part(of path: String) -> String {
+        let name = (path as NSString).lastPathComponent
+        let folder = (path as NSString).deletingLastPathComponent
+        return folder.isEmpty ? ".\(name).part" : "\(folder)/.\(name).part"
+    }
+
+    /// Begins the file `path`, in a folder that is made when it is not there.
+    static func begin(_ path: String) throws(FileError) -> Beginning {
+        let folder = (path as NSString).deletingLastPathComponent
+        if !folder.isEmpty { try makeDirectories(folder) }
+        let part = part(of: path)
+        // Who removes what the dead left holds its lock for a moment only.
+        for attempt in 0..<5 {
+            if access(path, F_OK) == 0 { return .exists }
+            let descriptor = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { throw FileError.current("create", part) }
+            if try lock(descriptor, part) {
+                let file = OutputFile(path, part, descriptor)
+                // Whoever had it before may have completed it, or removed the name, since it was opened.
+                guard file.isStillNamed else {
+                    file.isOver = true
+                    continue
+                }
+                if access(path, F_OK) == 0 { return .exists }
+                guard ftruncate(descriptor, 0) == 0 else { throw FileError.current("empty", part) }
+                return .file(file)
+            }
+            close(descriptor)
+            if attempt > 0 { usleep(20_000) }
+        }
+        return .busy
+    }
+
+    /// Removes what dead processes left in `folder`.
+    static func removeLeftovers(in folder: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where name.hasPrefix(".") && (name.hasSuffix(".h5.part") || name.hasSuffix(".npy.part")) {
+            let path = folder + "/" + name
+            let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+            guard descriptor >= 0 else { continue }
+            if (try? lock(descriptor, path)) == true { unlink(path) }
+            close(descriptor)
+        }
+    }
+
+    /// Whether this process has the lock now. Filesystems without locks have no second process either, as far as can be told.
+    private static func lock(_ descriptor: Int32, _ path: String) throws(FileError) -> Bool {
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            switch errno {
+            case EINTR: continue
+            case EWOULDBLOCK: return false
+            case ENOLCK, EOPNOTSUPP, ENOSYS: return true
+            default: throw FileError.current("lock", path)
+            }
+        }
+        return true
+    }
+
+    private var isStillNamed: Bool {
+        var own = stat()
+        var named = stat()
+        return fstat(descriptor, &own) == 0 && stat(part, &named) == 0 && own.st_ino == named.st_ino
+            && own.st_dev == named.st_dev
+    }
+
+    /// Makes what was written durable and gives the file its name; returns its bytes.
+    func publish() throws(FileError) -> Int64 {
+        guard fsync(descriptor) == 0 else { throw FileError.current("write", part) }
+        guard rename(part, path) == 0 else { throw FileError.current("rename", part) }
+        isOver = true
+        return end
+    }
+
+    /// Removes what was written, unless it was published.
+    func discard() {
+        guard !isOver else { return }
+        isOver = true
+        unlink(part)
+    }
+
+    // MARK: RandomAccessFile
+
+    func size() throws -> Int64 { end }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws {
+        var done = 0
+        while done < buffer.count {
+            let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+            if n < 0 && errno == EINTR { continue }
+            guard n > 0 else { throw FileError.current("read", part) }
+            done += n
+        }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
+        var done = 0
+        while done < bytes.count {
+            let n = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
+            if n < 0 && errno == EINTR { continue }
+            guard n >= 0 else { throw FileError.current("write", part) }
+            done += n
+        }
+        end = max(end, offset + Int64(bytes.count))
+    }
+
+    func setSize(_ size: Int64) throws {
+        guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError.current("write", part) }
+        end = size
+    }
+}
