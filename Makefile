@@ -24,15 +24,16 @@ DESTDIR ?=
 build: install-deps
 	swift build -c release --product evh5
 
-## install: what `make build` made, and mount(8)'s helper, the same binary under another name
+## install: what `make build` made, mount(8)'s helper (the same binary under another name), and the header for preprocessings in C
 install:
 	@test -x "$(BIN)" || { echo "evh5: nothing is built yet; run \`make build\` first" >&2; exit 1; }
 	install -D -m 755 "$(BIN)" "$(DESTDIR)$(PREFIX)/bin/evh5"
+	install -D -m 644 Sources/CPreprocessing/include/evh5_preprocessing.h "$(DESTDIR)$(PREFIX)/include/evh5_preprocessing.h"
 	install -d "$(DESTDIR)$(HELPER_FOLDER)"
 	ln -sfn "$(PREFIX)/bin/evh5" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
 
 uninstall:
-	rm -f "$(DESTDIR)$(PREFIX)/bin/evh5" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/evh5" "$(DESTDIR)$(PREFIX)/include/evh5_preprocessing.h" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
 
 ## test: unit tests (release build), integration tests on real mounts, and whether the benchmarks still run
 test: unit-test integration-test benchmark-test

@@ -22,8 +22,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "VirtualTree", "SidecarStore", "FrameStore", "Generation", "Datasets", "TensorFile",
-                "Tensors", "Recordings", "Files", log, "Yams",
+                "FUSEAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore", "Generation", "Datasets",
+                "TensorFile", "Tensors", "Recordings", "Files", log, "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -45,11 +45,15 @@ let package = Package(
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
+        .target(
+            name: "UserPreprocessings", dependencies: ["Tensors", "Recordings", "CPreprocessing", "CXXHash", log],
+            resources: [.embedInCode("worker.py")], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
         .target(name: "Recordings", dependencies: ["Files", "CKernels"], swiftSettings: strict),
         .target(name: "Files", dependencies: ["CZlib"], swiftSettings: strict),
 
         .target(name: "CKernels"),
+        .target(name: "CPreprocessing"),
         .target(name: "CFUSE", dependencies: ["FUSESystem"]),
         .target(name: "CHDF5", dependencies: ["HDF5System"]),
         .systemLibrary(name: "FUSESystem", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
@@ -70,6 +74,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "Recordings", "RandomFixture"], swiftSettings: strict),
+        .testTarget(
+            name: "UserPreprocessingsTests", dependencies: ["UserPreprocessings", "Tensors", "Recordings", log],
+            swiftSettings: strict),
         .testTarget(
             name: "TensorFileTests",
             dependencies: ["TensorFile", "ContentsFixture", "RandomFixture", "contents-check"],
@@ -105,7 +112,8 @@ let package = Package(
             name: "fuse-fixture", dependencies: ["FUSEFixture", "FUSEAdapter", log], path: "Tests/FUSEFixtureTool",
             swiftSettings: strict),
         .testTarget(
-            name: "CommandsTests", dependencies: ["Commands", "SidecarStore", "TensorFile"], swiftSettings: strict),
+            name: "CommandsTests", dependencies: ["Commands", "SidecarStore", "TensorFile", "Tensors", log],
+            swiftSettings: strict),
         .executableTarget(
             name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",
             swiftSettings: strict),

@@ -56,19 +56,25 @@ struct MountCommand: ParsableCommand {
         // What a killed daemon left behind would hide the mount point.
         do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
         try settings.checkPlaces()
+        let preprocessings = try settings.preprocessings.loaded(logger)
+        defer { preprocessings.stop() }
         let fileSystem: VirtualFileSystem
         do {
             fileSystem = try VirtualFileSystem(
-                source: settings.source, options: settings.tree, registry: settings.registry, logger: logger)
+                source: settings.source, options: settings.tree, registry: preprocessings.registry, logger: logger)
         } catch {
             throw CommandError(.sourceUnusable, error.message, cause: error)
         }
         do {
             let session = try MountSession(fileSystem: fileSystem, options: settings.mount, logger: logger)
-            try session.run {
-                logger.notice("mounted '\(settings.source)' on '\(settings.mount.mountPoint)', evh5 \(programVersion)")
-                if let pipe, !pipe.ready() { session.stop() }
-            }
+            try session.run(
+                onReady: {
+                    logger.notice(
+                        "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', evh5 \(programVersion)")
+                    if let pipe, !pipe.ready() { session.stop() }
+                },
+                // A frame that hangs must not hold up the end.
+                onStopping: { preprocessings.stop() })
         } catch {
             throw CommandError(error)
         }

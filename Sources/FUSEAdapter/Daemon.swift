@@ -81,7 +81,7 @@ public enum Daemon {
     }
 
     /// This program's file; /proc/self/exe itself when the file has been replaced.
-    static var executable: String {
+    package static var executable: String {
         let link = "/proc/self/exe"
         guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: link), access(path, X_OK) == 0
         else { return link }

@@ -86,8 +86,11 @@ public final class MountSession: Sendable {
 
     /// Answers requests until the mount is unmounted, `stop` is called or SIGTERM, SIGINT or SIGHUP arrives; then
     /// unmounts and returns, after requests under way have been answered. To be called once. `onReady` is called on
-    /// another thread, when the mount has answered a first request.
-    public func run(onReady: @escaping @Sendable () -> Void) throws(MountError) {
+    /// another thread, when the mount has answered a first request; `onStopping` on yet another, when `stop` was called or a signal
+    /// arrived: it may hurry those requests.
+    public func run(
+        onReady: @escaping @Sendable () -> Void, onStopping: @escaping @Sendable () -> Void = {}
+    ) throws(MountError) {
         var ends: [Int32] = [-1, -1]
         guard evh5_pipe(&ends, 1) == 0 else {
             throw MountError(.sessionFailed, "cannot make a pipe: \(String(cString: strerror(errno)))")
@@ -101,7 +104,7 @@ public final class MountSession: Sendable {
         }
         if early { tell(write, .stop) }
         evh5_fuse_signals_add(write)
-        let watcher = Watcher(session: session, commands: ends[0])
+        let watcher = Watcher(session: session, commands: ends[0], onStopping: onStopping)
         let prober = Prober(mountPoint: options.mountPoint, watcher: watcher, onReady: onReady) { [self] in stop() }
 
         let result = loop()
@@ -179,7 +182,7 @@ private final class Watcher: Sendable {
     /// Somebody asked for the end.
     var isStopping: Bool { stop.isSet.load(ordering: .acquiring) }
 
-    init(session: OpaquePointer, commands: Int32) {
+    init(session: OpaquePointer, commands: Int32, onStopping: @escaping @Sendable () -> Void) {
         let session = Handed(value: session)
         let loopThread = pthread_self()
         let stop = stop
@@ -195,6 +198,7 @@ private final class Watcher: Sendable {
                 var byte: UInt8 = 0
                 while read(commands, &byte, 1) == 1 {
                     if byte == Command.finish.rawValue { return }
+                    if !stopping { onStopping() }
                     stopping = true
                     stop.isSet.store(true, ordering: .releasing)
                 }

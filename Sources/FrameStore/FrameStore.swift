@@ -18,6 +18,8 @@ public final class FrameStore: Sendable {
     /// Where frames come from that are not in memory, and go to when they were computed.
     public let disk: DiskCache?
     private let prefetcher: Prefetcher
+    /// Those that other processes compute: one that hangs must not stop reading ahead elsewhere.
+    private let prefetcherElsewhere: Prefetcher
 
     /// A store of `memoryTarget` bytes in which at most `computeLimit` computations run at once (default: one for each
     /// core). `patience`, in milliseconds, is how long a request waits for memory while none comes back.
@@ -29,6 +31,7 @@ public final class FrameStore: Sendable {
         self.patience = max(1, patience)
         self.disk = disk
         prefetcher = Prefetcher(limit: computeLimit)
+        prefetcherElsewhere = Prefetcher(limit: computeLimit)
     }
 
     deinit {
@@ -42,24 +45,25 @@ public final class FrameStore: Sendable {
     /// requests wait for the one computation. An error it throws goes to all of them, and is not remembered.
     ///
     /// `scratchBytes` is the memory `compute` needs besides. It must not ask this store for frames. `cached` names the
-    /// tensor in the disk cache; nil keeps the frame out of it.
+    /// tensor in the disk cache; nil keeps the frame out of it. `isElsewhere` says that `compute` waits for other processes:
+    /// it is not one of the computations that may run at once.
     public func frame(
-        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil,
+        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil, isElsewhere: Bool = false,
         compute: (UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> Frame {
         if let (slot, buffer) = table.withLock({ $0.hit(key) }) {
             return Frame(self, slot: slot, buffer, byteCount: byteCount)
         }
-        let frames = try frames([key], byteCount: byteCount, scratchBytes: scratchBytes, cached: cached) {
-            try compute($1)
-        }
+        let frames = try frames(
+            [key], byteCount: byteCount, scratchBytes: scratchBytes, cached: cached, isElsewhere: isElsewhere
+        ) { try compute($1) }
         return frames[0]
     }
 
     /// The frames of `keys`, each of `byteCount` bytes, in that order. Those that are not there are computed one after
     /// the other; else as `frame`. The first error is thrown, after which no frame is held.
     public func frames(
-        _ keys: [FrameKey], byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil,
+        _ keys: [FrameKey], byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil, isElsewhere: Bool = false,
         compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> [Frame] {
         guard let capacity = Buffer.capacity(for: byteCount), scratchBytes >= 0, scratchBytes <= Int.max / 4,
@@ -69,7 +73,7 @@ public final class FrameStore: Sendable {
                 .tooLarge, "\(keys.count) frames of \(byteCount) bytes are more than memory can be: ask for fewer")
         }
         let claims = admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
-        return try complete(claims, byteCount, scratchBytes, cached, isAhead: false, compute)
+        return try complete(claims, byteCount, scratchBytes, cached, isAhead: false, isElsewhere, compute)
     }
 
     /// Computes the frame of `key` in the background if there is memory and a core that nobody waits for; perhaps never.
@@ -77,21 +81,21 @@ public final class FrameStore: Sendable {
     ///
     /// Frames computed ahead take at most a quarter of the memory target until they are asked for.
     public func prefetch(
-        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil,
+        _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil, isElsewhere: Bool = false,
         compute: @escaping @Sendable (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) {
         guard let capacity = Buffer.capacity(for: byteCount), !table.withLock({ $0.knows(key) }) else { return }
         let demand = Demand(keys: [key], capacity: capacity, scratch: scratchBytes)
-        prefetcher.submit { [weak self] in
+        (isElsewhere ? prefetcherElsewhere : prefetcher).submit { [weak self] in
             guard let self, let claims = collect({ $0.admitAhead(demand, now: .now, garbage: &$1) }) else { return }
-            _ = try? complete(claims, byteCount, scratchBytes, cached, isAhead: true, compute)
+            _ = try? complete(claims, byteCount, scratchBytes, cached, isAhead: true, isElsewhere, compute)
         }
     }
 
     /// Fills the claimed frames that are this request's to compute and waits for the others.
     private func complete(
         _ claims: [Claim], _ byteCount: Int, _ scratchBytes: Int, _ cached: CacheKey?, isAhead: Bool,
-        _ compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
+        _ isElsewhere: Bool, _ compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> [Frame] {
         let capacity = Buffer.capacity(for: byteCount) ?? byteCount
         var failure: (any Error)?
@@ -101,7 +105,7 @@ public final class FrameStore: Sendable {
             owes = true
             do {
                 try resolve(
-                    slot, flight, pooled, capacity, isAhead: isAhead, abandon: failure,
+                    slot, flight, pooled, capacity, isAhead: isAhead, isElsewhere, abandon: failure,
                     load: { load(key, cached, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
                     fill: { try compute(key, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
                     keep: { keep(key, cached, byteCount) })
@@ -156,7 +160,8 @@ public final class FrameStore: Sendable {
     /// After an earlier failure of the same request only frames that others wait for are filled, the rest is abandoned
     /// with that error.
     private func resolve(
-        _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, isAhead: Bool, abandon earlier: (any Error)?,
+        _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, isAhead: Bool, _ isElsewhere: Bool,
+        abandon earlier: (any Error)?,
         load: (Buffer) -> Bool, fill: (Buffer) throws -> Void, keep: () -> Void
     ) throws {
         if let earlier, collect({ $0.abandon(slot, pooled, garbage: &$1) }) {
@@ -171,7 +176,7 @@ public final class FrameStore: Sendable {
                     .noMemory, "the system has no memory for a frame of \(capacity) bytes: use a lower memory target")
             }
             let isLoaded = load(buffer)
-            if !isLoaded { try computing(isAhead: isAhead) { try fill(buffer) } }
+            if !isLoaded { try computing(isAhead: isAhead, isElsewhere) { try fill(buffer) } }
             table.withLock { $0.succeed(slot, buffer) }
             flight.finish(.success(buffer))
             if !isLoaded { keep() }
@@ -197,14 +202,14 @@ public final class FrameStore: Sendable {
         }
     }
 
-    /// Runs `body` as one of the computations that may run at once.
-    private func computing(isAhead: Bool, _ body: () throws -> Void) throws {
-        table.withLock { $0.startComputing(isAhead: isAhead) }?.wait()
+    /// Runs `body` as one of the computations that may run at once; those elsewhere do not count.
+    private func computing(isAhead: Bool, _ isElsewhere: Bool, _ body: () throws -> Void) throws {
+        if !isElsewhere { table.withLock { $0.startComputing(isAhead: isAhead) }?.wait() }
         do { try body() } catch {
-            table.withLock { $0.stopComputing(failed: true) }
+            table.withLock { $0.stopComputing(failed: true, isElsewhere) }
             throw error
         }
-        table.withLock { $0.stopComputing(failed: false) }
+        table.withLock { $0.stopComputing(failed: false, isElsewhere) }
     }
 
     /// Runs `body` under the lock, and frees the buffers it found to be garbage outside of it.

@@ -181,9 +181,10 @@ struct FrameTable: Sendable {
     }
 
     /// Gives the right to compute to whoever waits longest for it; those who compute ahead come last.
-    mutating func stopComputing(failed: Bool) {
+    mutating func stopComputing(failed: Bool, _ isElsewhere: Bool) {
         figures.computed += failed ? 0 : 1
         figures.failed += failed ? 1 : 0
+        if isElsewhere { return }
         if !computeQueue.isEmpty {
             computeQueue.removeFirst().give()
         } else if !computeAheadQueue.isEmpty {

@@ -27,10 +27,17 @@ public protocol Preprocessing: Sendable {
     /// - Parameters:
     ///   - storedAsUInt8: store round-half-even(255 v) in a byte instead of v in a float32.
     ///   - frame: exactly as long as the frame and aligned to 16 bytes.
-    /// - Throws: what reading the events throws.
+    /// - Throws: `RecordingError`, as reading the events does; `TensorError.preprocessingFailed` when a preprocessing of the
+    ///   user's own fails.
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
-    ) throws(RecordingError)
+    ) throws
+
+    /// Names the code of a preprocessing that is not evh5's own: another text where a frame's bytes may differ. nil for evh5's.
+    var version: String? { get }
+
+    /// Whether frames are computed by other processes, which see to it themselves how many work at once and may take any time.
+    var runsElsewhere: Bool { get }
 }
 
 extension Preprocessing {
@@ -38,6 +45,8 @@ extension Preprocessing {
     public func valuesAreFractions(shift: Int) -> Bool { true }
     public var usesTime: Bool { true }
     public var extraAttributes: [(name: String, value: TensorAttribute)] { [] }
+    public var version: String? { nil }
+    public var runsElsewhere: Bool { false }
 }
 
 /// A preprocessing's name and parameters, and how it is made from their values.

@@ -62,6 +62,12 @@ public final class PreprocessingRegistry: Sendable {
             throw TensorError(
                 .invalidParameter, "\(component): only parameters can be registered, no size and no dtype")
         }
+        try checkIsFree(name)
+        register(base.definition.renamed(name, defaults: base.values))
+    }
+
+    /// - Throws: `.invalidParameter` when `name` is taken or is no name of ASCII letters, digits, `_` and `-`.
+    public func checkIsFree(_ name: String) throws(TensorError) {
         let isName = name.utf8.allSatisfy {
             switch $0 {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -74,6 +80,5 @@ public final class PreprocessingRegistry: Sendable {
             throw TensorError(
                 .invalidParameter, "\"\(name)\" is taken or is not 1 to 64 ASCII letters, digits, _ and -")
         }
-        register(base.definition.renamed(name, defaults: base.values))
     }
 }

@@ -2,7 +2,7 @@
 
 extension TensorPlan {
     /// Names, values and types of `/data`'s attributes in generate_hdf5's order: its own first, then the
-    /// preprocessing's parameters, then `store_as_uint8`, which exists only when true.
+    /// preprocessing's parameters, then what exists only for some: `preprocessing_version` and `store_as_uint8`.
     public var attributes: [(name: String, value: TensorAttribute)] {
         var period: Int64 = 0
         var count: Int64 = 0
@@ -22,6 +22,7 @@ extension TensorPlan {
         let values = spec.preprocessingSpec.values
         list += spec.preprocessingSpec.definition.parameters.map { ($0.name, values[$0].attribute) }
         list += spec.preprocessing.extraAttributes
+        if let version = spec.preprocessing.version { list.append(("preprocessing_version", .variableString(version))) }
         if spec.asUInt8 { list.append(("store_as_uint8", .bool(true))) }
         return list
     }

@@ -1,6 +1,6 @@
-// What can be wrong with the description of a tensor.
+// What can be wrong with the description of a tensor, or with a preprocessing of the user's own.
 
-/// Why there is no such tensor: a code to branch on, a message that says what to do, and the cause below it.
+/// Why there is no such tensor or frame: a code to branch on, a message that says what to do, and the cause below it.
 public struct TensorError: Error, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
         case unknownPreprocessing
@@ -9,6 +9,8 @@ public struct TensorError: Error, Sendable, CustomStringConvertible {
         case invalidWindow
         /// The specification cannot be applied to this recording.
         case notApplicable
+        /// A preprocessing of the user's own raised an error, hung, died or wrote where it must not.
+        case preprocessingFailed
     }
 
     public let code: Code

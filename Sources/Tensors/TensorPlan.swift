@@ -120,7 +120,7 @@ public struct TensorPlan: Sendable {
     /// Computes a frame and writes every byte of `frame`, which is `frameBytes` long.
     ///
     /// - Throws: `RecordingError` when events cannot be read; `TensorError.notApplicable` for a frame or a buffer that
-    ///   is none.
+    ///   is none, `.preprocessingFailed` when a preprocessing of the user's own fails.
     public func render(frame index: Int, into frame: UnsafeMutableRawBufferPointer) throws {
         guard (0..<frameCount).contains(index), frame.count == frameBytes, let base = frame.baseAddress else {
             throw TensorError(
@@ -129,13 +129,17 @@ public struct TensorPlan: Sendable {
         }
         let preprocessing = spec.preprocessing
         let window = try events.window(index, from: startTime, isTimed: preprocessing.usesTime)
-        if UInt(bitPattern: base) % 16 == 0 {
-            try preprocessing.render(window, on: grid, storedAsUInt8: spec.asUInt8, into: frame)
-        } else {
-            let aligned = UnsafeMutableRawBufferPointer.allocate(byteCount: frameBytes, alignment: 16)
-            defer { aligned.deallocate() }
-            try preprocessing.render(window, on: grid, storedAsUInt8: spec.asUInt8, into: aligned)
-            frame.copyMemory(from: UnsafeRawBufferPointer(aligned))
+        do {
+            if UInt(bitPattern: base) % 16 == 0 {
+                try preprocessing.render(window, on: grid, storedAsUInt8: spec.asUInt8, into: frame)
+            } else {
+                let aligned = UnsafeMutableRawBufferPointer.allocate(byteCount: frameBytes, alignment: 16)
+                defer { aligned.deallocate() }
+                try preprocessing.render(window, on: grid, storedAsUInt8: spec.asUInt8, into: aligned)
+                frame.copyMemory(from: UnsafeRawBufferPointer(aligned))
+            }
+        } catch let error as TensorError {
+            throw TensorError(error.code, "frame \(index): \(error.message)", cause: error.cause)
         }
     }
 

@@ -111,11 +111,12 @@ final class OpenTensor: Sendable {
         for frame in readAhead.next(after: first...last).reversed() {
             store.prefetch(
                 FrameKey(tensor: number, frame: frame), byteCount: plan.keptBytes, scratchBytes: scratchBytes,
-                cached: cacheKey
+                cached: cacheKey, isElsewhere: plan.spec.preprocessing.runsElsewhere
             ) { [self] key, memory in try render(key, memory) }
         }
         return try store.frames(
-            keys, byteCount: plan.keptBytes, scratchBytes: scratchBytes, cached: cacheKey, compute: render)
+            keys, byteCount: plan.keptBytes, scratchBytes: scratchBytes, cached: cacheKey,
+            isElsewhere: plan.spec.preprocessing.runsElsewhere, compute: render)
     }
 
     /// All that the bytes of frames depend on: what the recording was, what is made of it, and by which kernels. The spec

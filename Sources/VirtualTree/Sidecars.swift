@@ -119,7 +119,8 @@ final class Sidecars: Sendable {
 
     private func base(_ tensor: OpenTensor) -> SidecarBase {
         SidecarBase(
-            key: tensor.sidecarKey, recording: tensor.recording.sidecarState, layout: tensor.layout,
+            key: tensor.sidecarKey, recording: tensor.recording.sidecarState(of: tensor.plan.spec.preprocessing),
+            layout: tensor.layout,
             frameShape: [tensor.plan.channels, tensor.plan.height, tensor.plan.width],
             elementType: tensor.plan.elementType.hdf5, programVersion: programVersion, tensorVersion: tensorVersion)
     }

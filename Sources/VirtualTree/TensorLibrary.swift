@@ -120,7 +120,7 @@ final class TensorLibrary: Sendable {
                 state.facts[key] = Facts(
                     status: recording.status, size: layout.size,
                     wrapping: Int64(layout.head.count + layout.tail.count), cacheKey: tensor.cacheKey, number: number,
-                    sidecarKey: sidecarKey, recording: recording.sidecarState)
+                    sidecarKey: sidecarKey, recording: recording.sidecarState(of: spec.preprocessing))
                 state.open = state.open.filter { $0.value.tensor != nil }
                 state.open[key] = Weak(tensor)
                 return tensor
@@ -172,6 +172,8 @@ final class TensorLibrary: Sendable {
                 case .unreadable, .unwritable: (error.cause as? FileError)?.errno ?? EIO
                 }
             return FileSystemError(number, "'\(path)': \(error.message)", cause: error)
+        case let error as TensorError where error.code == .preprocessingFailed:
+            return FileSystemError(EIO, "'\(path)': \(error.message)", cause: error)
         case let error as TensorError:
             return FileSystemError(ENOENT, "'\(path)': \(error.message)", level: .warning, cause: error)
         default: return FileSystemError(EIO, "'\(path)': \(error)", cause: error)
@@ -180,10 +182,13 @@ final class TensorLibrary: Sendable {
 }
 
 extension Recording {
-    /// What a sidecar remembers of its recording.
-    package var sidecarState: RecordingState {
-        RecordingState(
+    /// What a sidecar remembers of its recording. What was added to a tensor of a preprocessing of the user's own is carried over when
+    /// that becomes another, as if the recording had changed.
+    package func sidecarState(of preprocessing: any Preprocessing) -> RecordingState {
+        // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
+        let version = preprocessing.version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        return RecordingState(
             device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
-            headerDigest: UInt64(identity.headerDigest))
+            headerDigest: UInt64(identity.headerDigest) ^ (version ?? 0))
     }
 }

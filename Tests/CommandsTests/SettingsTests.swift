@@ -3,6 +3,8 @@
 import Commands
 import FUSEAdapter
 import Foundation
+import Logging
+import Tensors
 import Testing
 
 struct SettingsTests {
@@ -115,11 +117,64 @@ struct SettingsTests {
             try MountSettings(
                 SettingLayers(environment: [:], config: try ConfigFile(path: "c.yaml", text: places + text)))
         }
-        let named = try settings("preprocessings:\n  histo10: histo,max_incr_per_pixel=10\n  h2: histo10\n").registry
+        func registry(_ text: String) throws -> PreprocessingRegistry {
+            try settings(text).preprocessings.loaded(Logger(label: "test")).registry
+        }
+        let named = try registry("preprocessings:\n  histo10: histo,max_incr_per_pixel=10\n  h2: histo10\n")
         #expect(named.names.suffix(2) == ["histo10", "h2"])
-        #expect(try !settings("").registry.names.contains("histo10"))
+        #expect(try !registry("").names.contains("histo10"))
         for wrong in ["x: nonsense", "x: histo,foo=1", "histo: diff", "x: 'histo,downsample=2'", "a/b: histo"] {
             #expect(throws: CommandError.self) { try settings("preprocessings:\n  \(wrong)\n") }
+        }
+    }
+
+    /// What is wrong with what is registered in a config file or by flags.
+    private func problem(_ config: String, register: [String] = []) throws -> CommandError? {
+        let flags: [String: RawSetting] = [
+            "source": .text("/s"), "mountpoint": .text("/m"), "register": .list(register),
+        ]
+        let layers = SettingLayers(
+            flags: flags, environment: [:], config: try ConfigFile(path: "/etc/c.yaml", text: config))
+        do throws(CommandError) { _ = try MountSettings(layers) } catch { return error }
+        return nil
+    }
+
+    @Test(arguments: [
+        "mine: {python: 'm:f', channels: 2, path: code, kwargs: {threshold: 3, decay: 0.5}, timeout: 30s, summary: 'a, b'}",
+        "mine: {python: 'm:f', channels: 2, kwargs: }", "mine: {native: lib.so}\n  more: mine,anything=5",
+    ])
+    func preprocessingsOfOnesOwn(_ text: String) throws {
+        #expect(try problem("preprocessings:\n  \(text)\n")?.message == nil)
+    }
+
+    @Test(arguments: [
+        ("mine: {python: 'm:f'}", "mine: say how many channels"), ("mine: {channels: 2}", "mine: say either python"),
+        (
+            "mine: {python: 'm:f', channels: 2, threshold: 3}",
+            "mine: threshold is no key; there are python, native, kwargs"
+        ),
+        ("mine: {python: 'm:f', channels: [2]}", "mine: channels is no single value"),
+        ("mine: {python: 'm:f', channels: 2, kwargs: {a: [1]}}", "mine: a is no single value"),
+        ("mine: [1, 2]", "mine: a preprocessing is a text or a mapping"),
+        ("histo: {native: lib.so}", "\"histo\" is taken"),
+        ("more: mine\n  mine: {native: lib.so}", "there is no preprocessing \"mine\""),
+    ])
+    func preprocessingsOfOnesOwnThatAreWrong(_ text: String, _ said: String) throws {
+        let problem = try #require(try problem("preprocessings:\n  \(text)\n"))
+        #expect(problem.status == .configuration)
+        #expect(
+            problem.message.hasPrefix("/etc/c.yaml: preprocessings: ") && problem.message.contains(said), "\(problem)")
+    }
+
+    @Test func flagsRegisterAfterTheConfigFile() throws {
+        let config = "preprocessings:\n  a: histo,max_incr_per_pixel=3\n"
+        #expect(
+            try problem(config, register: ["b=a,max_incr_per_pixel=4", "c=python:m.py:f,channels=1,k=a=b"])?.status
+                == .usage)
+        #expect(try problem(config, register: ["b=a,max_incr_per_pixel=4", "c=python:m.py:f,channels=1,k=1"]) == nil)
+        for wrong in ["a=diff", "b", "b=nonsense", "b=python:m.py:f"] {
+            let problem = try problem(config, register: [wrong])
+            #expect(problem?.status == .usage && problem?.message.hasPrefix("--register: ") == true, "\(wrong)")
         }
     }
 

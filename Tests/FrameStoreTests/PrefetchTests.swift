@@ -102,4 +102,28 @@ import Testing
         store.drop(tensor: 1)
         #expect(eventually { store.statistics.bytesHeld == 0 })
     }
+
+    @Test func computationsElsewhereTakeNoTurns() throws {
+        let store = FrameStore(memoryTarget: 100 * Self.size, computeLimit: 1)
+        let (go, began) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let done = (0..<3).map { frame in
+            start {
+                _ = try? store.frame(FrameKey(tensor: 1, frame: frame), byteCount: Self.size, isElsewhere: true) {
+                    began.signal()
+                    go.wait()
+                    fill(FrameKey(tensor: 1, frame: frame), $0)
+                }
+            }
+        }
+        for _ in 0..<3 { began.wait() }
+        // One that reads ahead and hangs, too, keeps nobody else from reading ahead.
+        store.prefetch(key(3), byteCount: Self.size, isElsewhere: true) { fill($0, $1) }
+        store.prefetch(FrameKey(tensor: 2, frame: 1), byteCount: Self.size) { fill($0, $1) }
+        #expect(eventually { store.statistics.computed == 2 })
+        _ = try store.frame(FrameKey(tensor: 2, frame: 2), byteCount: Self.size) { fill(key(2), $0) }
+        #expect(store.statistics.computed == 3 && store.statistics.computingNow == 0)
+        for _ in 0..<3 { go.signal() }
+        for one in done { one.wait() }
+        #expect(store.statistics.computed == 6 && store.statistics.failed == 0)
+    }
 }

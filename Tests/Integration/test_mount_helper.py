@@ -140,6 +140,7 @@ def test_make_install(evh5, tmp_path):
     installed, link = tmp_path / "usr/bin/evh5", tmp_path / "sbin/mount.fuse.evh5"
     assert installed.read_bytes() == pathlib.Path(evh5.path).read_bytes() and os.access(installed, os.X_OK)
     assert os.readlink(link) == "/usr/bin/evh5"  # DESTDIR is not part of what is installed
+    assert (tmp_path / "usr/include/evh5_preprocessing.h").read_text().count("EVH5_PREPROCESSING_ABI") > 1
     make("install")  # over what is there
     make("uninstall")
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []

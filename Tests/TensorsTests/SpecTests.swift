@@ -174,4 +174,26 @@ import Testing
         }
         #expect(valid > 100)
     }
+
+    @Test(arguments: [
+        ("3", "-2", "-2"), ("3", "007", "7"), ("3", "-0", "0"), ("3.0", "-2.50", "-2.5"), ("3.0", "1e-3", "0.001"),
+        ("3.0", "-0.0", "0"),
+        ("0.5", "2", "2"), ("true", "0", "false"), ("false", "true", "true"), ("word", "a.b-c+d:e_1", "a.b-c+d:e_1"),
+    ])
+    func parametersOfUsersHaveTheTypeOfTheirDefault(_ registered: String, _ given: String, _ canonical: String) throws {
+        let parameter = try ParameterDefinition("p", guessingFrom: registered)
+        #expect(try parameter.parse(given).text == canonical)
+        #expect(try parameter.parse(canonical) == parameter.parse(given))
+    }
+
+    @Test(arguments: [
+        ("3", "2.5"), ("3", "--2"), ("3", "+2"), ("3", ""), ("3", "9223372036854775808"), ("3.0", "inf"), ("3.0", "-"),
+        ("3.0", "0x10"),
+        ("3.0", "1e999"), ("true", "yes"), ("word", "a b"), ("word", ""), ("word", "a=b"),
+        ("word", String(repeating: "a", count: 65)),
+    ])
+    func otherValuesOfUsersParametersAreErrors(_ registered: String, _ given: String) throws {
+        let parameter = try ParameterDefinition("p", guessingFrom: registered)
+        #expect(throws: TensorError.self) { try parameter.parse(given) }
+    }
 }

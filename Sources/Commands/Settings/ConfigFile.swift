@@ -51,7 +51,7 @@ package struct ConfigFile: Sendable {
                     .configuration,
                     "\(place): '\(key)' takes \(setting.allowed), not \(ConfigFile.shown(valueNode))")
             }
-            values[key] = ConfigFile.isPath(key) ? ConfigFile.resolved(raw, below: path, environment) : raw
+            values[key] = ConfigFile.isPath(key, raw) ? ConfigFile.resolved(raw, below: path, environment) : raw
         }
         self.values = values
     }
@@ -66,7 +66,7 @@ package struct ConfigFile: Sendable {
             return items.count == sequence.count ? .list(items) : nil
         case .mapping(let mapping):
             let pairs = mapping.compactMap { key, value in
-                key.scalar.flatMap { key in value.scalar.map { RawSetting.Pair(key: key.string, value: $0.string) } }
+                key.scalar.flatMap { key in raw(value).map { RawSetting.Pair(key: key.string, value: $0) } }
             }
             return pairs.count == mapping.count ? .pairs(pairs) : nil
         case .alias: return nil
@@ -78,14 +78,24 @@ package struct ConfigFile: Sendable {
         switch raw(node) {
         case .text(""): "nothing"
         case .text(let text): "'\(text)'"
-        case .list(let items): "[\(items.joined(separator: ", "))]"
-        case .pairs(let pairs): "{" + pairs.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + "}"
+        case let value?: shown(value)
         case nil: "something nested"
         }
     }
 
-    private static func isPath(_ key: String) -> Bool {
-        [Settings.source.name, Settings.mountPoint.name, Settings.cache.name, Settings.logDirectory.name].contains(key)
+    private static func shown(_ value: RawSetting) -> String {
+        switch value {
+        case .text(let text): text
+        case .list(let items): "[\(items.joined(separator: ", "))]"
+        case .pairs(let pairs): "{" + pairs.map { "\($0.key): \(shown($0.value))" }.joined(separator: ", ") + "}"
+        }
+    }
+
+    private static func isPath(_ key: String, _ value: RawSetting) -> Bool {
+        // A program without a slash is looked for in PATH.
+        if key == Settings.python.name { return value.text?.contains("/") == true }
+        return [Settings.source.name, Settings.mountPoint.name, Settings.cache.name, Settings.logDirectory.name]
+            .contains(key)
     }
 
     /// Paths in a config file are relative to its folder; `~/` is the home folder.

@@ -48,6 +48,7 @@ struct MountFlags: ParsableArguments {
     var readOnly: Bool?
     @Option(Settings.geometry, valueName: "WxH")
     var geometry: String?
+    @OptionGroup var preprocessings: PreprocessingFlags
     @Option(Settings.windows, valueName: "list")
     var windows: String?
     @Option(Settings.companionSizeLimit, valueName: "size")
@@ -102,6 +103,7 @@ struct MountFlags: ParsableArguments {
             (Settings.foreground, foreground), (Settings.readOnly, readOnly), (Settings.allowOther, allowOther),
             (Settings.followLinks, followLinks), (Settings.pageCache, pageCache),
         ]
+        given.merge(preprocessings.given) { $1 }
         for (setting, text) in texts { if let text { given[setting.name] = .text(text) } }
         for (setting, on) in switches { if let on { given[setting.name] = .text(on ? "true" : "false") } }
         return given

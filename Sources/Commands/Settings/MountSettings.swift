@@ -3,7 +3,6 @@
 import FUSEAdapter
 import Foundation
 import Logging
-import Tensors
 import VirtualTree
 
 /// A mount's settings.
@@ -16,7 +15,7 @@ package struct MountSettings {
     package let logDirectory: String?
     package let tree: VirtualFileSystem.Options
     /// The preprocessings that are shown.
-    package let registry: PreprocessingRegistry
+    package let preprocessings: PreprocessingSettings
     package let mount: MountOptions
 
     init(_ flags: MountFlags) throws(CommandError) {
@@ -56,7 +55,7 @@ package struct MountSettings {
         tree.mountPoint = Mounts.absolute(mountPoint)
         tree.programVersion = programVersion
         self.tree = tree
-        registry = try layers.value(Settings.preprocessings)
+        preprocessings = try PreprocessingSettings(layers)
 
         var mount = MountOptions(mountPoint: tree.mountPoint, source: self.source)
         mount.allowOther = allowOther

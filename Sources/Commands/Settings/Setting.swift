@@ -3,19 +3,19 @@
 import Foundation
 
 /// A setting's value as it was written, before anybody knows whether it makes sense.
-package enum RawSetting: Sendable, Hashable {
+package indirect enum RawSetting: Sendable, Hashable {
     /// A flag's or variable's text, or a YAML scalar.
     case text(String)
     /// A YAML sequence of scalars.
     case list([String])
-    /// A YAML mapping of scalars to scalars, in the file's order.
+    /// A YAML mapping with scalars as keys, in the file's order.
     case pairs([Pair])
 
     package struct Pair: Sendable, Hashable {
         package let key: String
-        package let value: String
+        package let value: RawSetting
 
-        package init(key: String, value: String) {
+        package init(key: String, value: RawSetting) {
             self.key = key
             self.value = value
         }

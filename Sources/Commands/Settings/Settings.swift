@@ -71,15 +71,35 @@ package enum Settings {
         "windows", "Windows that listings show before anybody used them.",
         takes: "windows such as 10ms, 250ms or 10000ev", default: VirtualFileSystem.Options().windows,
         shown: VirtualFileSystem.Options().windows.joined(separator: ","), parse: windowList)
-    package static let preprocessings = Setting<PreprocessingRegistry>(
-        "preprocessings", "Names for preprocessings with parameters of their own, in a config file.",
+    package static let preprocessings = Setting<[RawSetting.Pair]>(
+        "preprocessings", "New preprocessings, in a config file.",
         takes:
             "in a config file a mapping of new names to preprocessings, such as histo10: histo,max_incr_per_pixel=10",
-        default: .standard, shown: "",
+        default: [], shown: "",
         parse: { raw in
-            guard case .pairs(let pairs) = raw else { return nil }
-            return try? PreprocessingRegistry(adding: pairs.map { ($0.key, $0.value) })
+            if case .pairs(let pairs) = raw { pairs } else { nil }
         })
+    package static let register = Setting<[String]>(
+        "register",
+        "A new preprocessing, once or more: NAME=python:FILE.py:FUNCTION,channels=2[,key=value...], NAME=native:LIBRARY.so[,key=value...], or NAME=histo,max_incr_per_pixel=10; see docs/PREPROCESSINGS.md.",
+        takes:
+            "NAME=PREPROCESSING, such as mine=python:/path/my_module.py:my_function,channels=2; several with ; between them",
+        default: [], shown: "",
+        parse: { raw in
+            switch raw {
+            case .text(let text): text.split(separator: ";").map(String.init)
+            case .list(let items): items
+            case .pairs: nil
+            }
+        })
+    package static let python = Setting<String>(
+        "python", "The Python that runs preprocessings written in it, such as that of a venv; it needs numpy.",
+        takes: "a program", default: "python3", shown: "python3", parse: path)
+    package static let preprocessingWorkers = Setting<Int>(
+        "preprocessing-workers", "Processes that compute frames at the same time, for each preprocessing of your own.",
+        takes: "a number from 1 to 256", fallback: { _ in ProcessInfo.processInfo.activeProcessorCount },
+        shown: "one for each core",
+        parse: { $0.text.flatMap { Int($0) }.flatMap { (1...256).contains($0) ? $0 : nil } })
     package static let companionSizeLimit = Setting<Int>(
         "companion-size-limit", "Files beside the recordings are shown when they are smaller than this.",
         takes: "a size such as 64M or 1.5G", default: 64 << 20, shown: "64M",
@@ -98,7 +118,8 @@ package enum Settings {
     /// All of them, in the order of the help.
     package static let all: [any AnySetting] = [
         source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, sidecars, readOnly, geometry, preprocessings,
-        windows, companionSizeLimit, allowOther, followLinks, user, group, fileMode, directoryMode, maxThreads,
+        register, python, preprocessingWorkers, windows, companionSizeLimit, allowOther, followLinks, user, group,
+        fileMode, directoryMode, maxThreads,
         pageCache, logLevel, logDirectory, options,
     ]
 
@@ -123,7 +144,7 @@ package enum Settings {
         case .pairs(let pairs):
             var rules: [VirtualFileSystem.GeometryRule] = []
             for pair in pairs {
-                guard !pair.key.isEmpty, let geometry = Geometry(pair.value) else { return nil }
+                guard !pair.key.isEmpty, let geometry = pair.value.text.flatMap({ Geometry($0) }) else { return nil }
                 rules.append(VirtualFileSystem.GeometryRule(glob: pair.key, geometry: geometry))
             }
             return rules

@@ -86,7 +86,9 @@ struct SidecarPlace: ParsableArguments {
     /// The text with a specification in another spelling (`250000us`) written as the store has it.
     private func canonical(_ text: String) -> String? {
         var parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        let registry = (try? layers().value(Settings.preprocessings)) ?? .standard
+        let preprocessings = try? PreprocessingSettings(layers()).loaded(LogDestination.standardError(level: .critical))
+        defer { preprocessings?.stop() }
+        let registry = preprocessings?.registry ?? .standard
         for index in parts.indices.dropLast() {
             guard
                 let spec = try? TensorSpec(

@@ -89,8 +89,9 @@ struct SidecarExport: ParsableCommand {
         if let cache { flags[Settings.cache.name] = .text(cache) }
         if let geometry { flags[Settings.geometry.name] = .text(geometry) }
         let layers = try place.layers(flags)
+        let preprocessings = try PreprocessingSettings(layers).loaded(LogDestination.standardError(level: .error))
         return try ExportedTensor(
-            key, source, access: RecordingAccess(layers), registry: layers.value(Settings.preprocessings))
+            key, source, access: RecordingAccess(layers), registry: preprocessings.registry)
     }
 }
 

@@ -31,7 +31,8 @@ struct ExportedTensor {
         }
         let layout = source.layout
         let frame = layout.frameShape.reduce(layout.elementType.size, *)
-        guard recording.sidecarState.isSameContent(as: source.recording), layout.frameCount == plan.frameCount,
+        let state = recording.sidecarState(of: plan.spec.preprocessing)
+        guard state.isSameContent(as: source.recording), layout.frameCount == plan.frameCount,
             layout.frameShape == [plan.channels, plan.height, plan.width], layout.elementType == plan.elementType.hdf5,
             layout.frameBytes == frame
         else {
