@@ -87,6 +87,13 @@ let package = Package(
         .executableTarget(
             name: "contents-check", dependencies: ["ContentsFixture", "TensorFile"], path: "Tests/ContentsCheckTool",
             swiftSettings: strict),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], swiftSettings: strict),
+        .testTarget(
+            name: "GenerationTests",
+            dependencies: [
+                "Generation", "TensorFile", "Tensors", "Recordings", "Files", "CLZ4", "CLZF", "CZlib", "CZstd",
+            ],
+            swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",

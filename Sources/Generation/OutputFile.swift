@@ -7,9 +7,9 @@ import TensorFile
 /// A new file in the making: `.<name>.part` in the folder of its final name, locked while somebody writes it.
 ///
 /// Who dies leaves the part; it is taken over by the next who makes the same file, as the lock went with its owner.
-final class OutputFile: RandomAccessFile {
+package final class OutputFile: RandomAccessFile {
     /// Who may make a file.
-    enum Beginning {
+    package enum Beginning {
         case file(OutputFile)
         /// The file is complete already.
         case exists
@@ -42,7 +42,7 @@ final class OutputFile: RandomAccessFile {
     }
 
     /// Begins the file `path`, in a folder that is made when it is not there.
-    static func begin(_ path: String) throws(FileError) -> Beginning {
+    package static func begin(_ path: String) throws(FileError) -> Beginning {
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty { try makeDirectories(folder) }
         let part = part(of: path)
@@ -69,7 +69,7 @@ final class OutputFile: RandomAccessFile {
     }
 
     /// Removes what dead processes left in `folder`.
-    static func removeLeftovers(in folder: String) {
+    package static func removeLeftovers(in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         where name.hasPrefix(".") && (name.hasSuffix(".h5.part") || name.hasSuffix(".npy.part")) {
             let path = folder + "/" + name
@@ -101,7 +101,7 @@ final class OutputFile: RandomAccessFile {
     }
 
     /// Makes what was written durable and gives the file its name; returns its bytes.
-    func publish() throws(FileError) -> Int64 {
+    package func publish() throws(FileError) -> Int64 {
         guard fsync(descriptor) == 0 else { throw FileError.current("write", part) }
         guard rename(part, path) == 0 else { throw FileError.current("rename", part) }
         isOver = true
@@ -109,7 +109,7 @@ final class OutputFile: RandomAccessFile {
     }
 
     /// Removes what was written, unless it was published.
-    func discard() {
+    package func discard() {
         guard !isOver else { return }
         isOver = true
         unlink(part)
@@ -117,9 +117,9 @@ final class OutputFile: RandomAccessFile {
 
     // MARK: RandomAccessFile
 
-    func size() throws -> Int64 { end }
+    package func size() throws -> Int64 { end }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws {
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws {
         var done = 0
         while done < buffer.count {
             let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
@@ -129,7 +129,7 @@ final class OutputFile: RandomAccessFile {
         }
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
         var done = 0
         while done < bytes.count {
             let n = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
@@ -140,7 +140,7 @@ final class OutputFile: RandomAccessFile {
         end = max(end, offset + Int64(bytes.count))
     }
 
-    func setSize(_ size: Int64) throws {
+    package func setSize(_ size: Int64) throws {
         guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError.current("write", part) }
         end = size
     }

@@ -12,7 +12,8 @@ from benchmarks.recordings import repeat
 # What the table promises, in its order.
 ROWS = ("decode EVT3", "decode EVT3", "decode EVT2", "decode DAT", "index scan", "index scan", *["sequential"] * 4,
         *["the same, frames in the disk cache"] * 8, *["the same, frames in memory"] * 4, "daemon CPU", "4 processes",
-        *["from RAW only"] * 4, "disk cache size", "peak memory", "h5py adding", "the same, from there", "bytes that a second session")
+        *["from RAW only"] * 4, "disk cache size", "peak memory", "h5py adding", "the same, from there", "bytes that a second session",
+        *["generate"] * 3, *["size of what generate makes"] * 3, "peak memory of generate")
 
 
 def samples(*values):

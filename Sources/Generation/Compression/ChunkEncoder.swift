@@ -5,12 +5,12 @@ import CLZF
 import CZstd
 
 /// Packs frames of one size into its own memory. For one thread.
-final class ChunkEncoder {
+package final class ChunkEncoder {
     /// A frame as it is to be stored. Valid until the next one.
-    struct Chunk {
-        let bytes: UnsafeRawBufferPointer
+    package struct Chunk {
+        package let bytes: UnsafeRawBufferPointer
         /// Whether it was packed at all: what becomes no smaller is stored as it is.
-        let isPacked: Bool
+        package let isPacked: Bool
     }
 
     private let compression: ChunkCompression
@@ -18,7 +18,7 @@ final class ChunkEncoder {
     private let zstd: OpaquePointer?
     private var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
-    init(_ compression: ChunkCompression) {
+    package init(_ compression: ChunkCompression) {
         self.compression = compression
         if case .gzip(let level) = compression { deflater = Deflater(level: level) } else { deflater = nil }
         if case .zstd = compression { zstd = ZSTD_createCCtx() } else { zstd = nil }
@@ -30,10 +30,12 @@ final class ChunkEncoder {
     }
 
     /// Which deflate is the best for frames like this one.
-    func deflateMethod(for frame: UnsafeRawBufferPointer) -> DeflateMethod { deflater?.method(for: frame) ?? .thorough }
+    package func deflateMethod(for frame: UnsafeRawBufferPointer) -> DeflateMethod {
+        deflater?.method(for: frame) ?? .thorough
+    }
 
     /// - Parameter deflate: which deflate is to be used for gzip.
-    func encode(_ frame: UnsafeRawBufferPointer, _ deflate: DeflateMethod) -> Chunk {
+    package func encode(_ frame: UnsafeRawBufferPointer, _ deflate: DeflateMethod) -> Chunk {
         guard compression != .none, let source = frame.baseAddress else { return Chunk(bytes: frame, isPacked: false) }
         if room.count < frame.count {
             room.deallocate()

@@ -4,7 +4,7 @@ import CISAL
 import CLibdeflate
 
 /// Which library packs the frames of a file.
-enum DeflateMethod: Sendable {
+package enum DeflateMethod: Sendable {
     /// libdeflate: as small as zlib makes it, for any frames.
     case thorough
     /// ISA-L: two to four times faster, and good for frames of many different values, such as event cubes and time surfaces. Counts

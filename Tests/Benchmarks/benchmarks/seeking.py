@@ -22,7 +22,7 @@ def frame_n(suite):
     with suite.mounts.mounted() as mount:
         middle = frame_count(files.virtual(mount, TENSOR)) // 2
     info = recording.info
-    shape = (2, info["height"], info["width"])
+    size = (info["height"], info["width"])
     at = info["timeShift"] + middle * PERIOD  # of the sensor's clock, which evutils uses
     seeker, output = Seeker(recording.path, PERIOD), str(pathlib.Path(suite.folder) / "converted.h5")
     suite.say(f"  frame {middle}")
@@ -39,7 +39,7 @@ def frame_n(suite):
 
     def converting():
         def work():
-            convert(recording.path, output, PERIOD, shape, middle + 1)
+            convert(recording.path, output, PERIOD, size, middle + 1)
             read_frames(output, [frame_count(output) - 1])
         return timed(work)
 
@@ -54,7 +54,7 @@ def frame_n(suite):
             seeker.read(reader, at)
             return timed(lambda: seeker.read(reader, at))
 
-    convert(recording.path, output, PERIOD, shape, 1)  # compiles
+    convert(recording.path, output, PERIOD, size, 1)  # compiles
     sides = {INDEX: lambda: through_mount("indexed"), NO_INDEX: lambda: through_mount("empty"), KNOWN: through_known_mount,
              CONVERTING: converting, SEEK: seek, SECOND_SEEK: second_seek}
     found = in_turn(sides, "ms", suite.repetitions, suite.say)

@@ -2,7 +2,7 @@
 import pathlib
 import shutil
 
-from . import decoding, reading, seeking, writing
+from . import decoding, generating, reading, seeking, writing
 from .decoding import Bench
 from .mounting import Mounts
 from .recordings import Recordings
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "cache-size": reading.cache_size,
     "peak-memory": reading.peak_memory,
     "adding": writing.adding,
+    "generate": generating.generating,
 }
 
 

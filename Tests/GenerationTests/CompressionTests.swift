@@ -1,0 +1,141 @@
+// Packed frames, unpacked by what the formats' libraries have for it.
+
+import CLZ4
+import CLZF
+import CZlib
+import CZstd
+import Foundation
+import Generation
+import TensorFile
+import Testing
+
+@Suite struct CompressionTests {
+    /// A frame that packs well, as counts are, or not at all.
+    private func frame(_ count: Int, random: Bool = false) -> [UInt8] {
+        var state: UInt64 = 88_172_645_463_325_252
+        return (0..<count).map { i in
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            if random { return UInt8(truncatingIfNeeded: state) }
+            return i % 4 == 3 && state % 5 == 0 ? 0x3E : 0
+        }
+    }
+
+    private func encoded(
+        _ compression: ChunkCompression, _ frame: [UInt8], _ method: DeflateMethod = .thorough
+    ) -> (bytes: [UInt8], isPacked: Bool) {
+        let encoder = ChunkEncoder(compression)
+        return frame.withUnsafeBytes {
+            let chunk = encoder.encode($0, method)
+            return (Array(chunk.bytes), chunk.isPacked)
+        }
+    }
+
+    private func inflated(_ bytes: [UInt8], _ count: Int) -> [UInt8]? {
+        var result = [UInt8](repeating: 1, count: count)
+        var size = UInt(count)
+        return uncompress(&result, &size, bytes, UInt(bytes.count)) == Z_OK && size == count ? result : nil
+    }
+
+    @Test(arguments: 1...9) func deflate(_ level: Int) {
+        let frame = frame(100_000)
+        let packed = encoded(.gzip(level: level), frame)
+        #expect(packed.isPacked && packed.bytes.count < 20_000)
+        #expect(inflated(packed.bytes, frame.count) == frame)
+    }
+
+    @Test(arguments: [1, 1000, 100_000, 10_000_000]) func quickDeflate(_ count: Int) {
+        let frame = frame(count)
+        let packed = encoded(.gzip(level: 4), frame, .quick)
+        #expect(packed.isPacked == (count > 1))
+        #expect(packed.isPacked ? inflated(packed.bytes, count) == frame : packed.bytes == frame)
+    }
+
+    @Test func countsArePackedThoroughly() {
+        let encoder = ChunkEncoder(.gzip(level: 4))
+        // Few values that come in no order: the quick method makes them much larger.
+        let counts = frame(400_000)
+        #expect(counts.withUnsafeBytes { encoder.deflateMethod(for: $0) } == .thorough)
+        let empty = [UInt8](repeating: 0, count: 400_000)
+        let size = encoded(.gzip(level: 4), empty, empty.withUnsafeBytes { encoder.deflateMethod(for: $0) }).bytes.count
+        #expect(size < 2000)
+        #expect(counts.withUnsafeBytes { ChunkEncoder(.gzip(level: 9)).deflateMethod(for: $0) } == .thorough)
+    }
+
+    @Test func lzf() {
+        let frame = frame(100_000)
+        let packed = encoded(.lzf, frame)
+        var result = [UInt8](repeating: 1, count: frame.count)
+        #expect(packed.isPacked && packed.bytes.count < 40_000)
+        #expect(lzf_decompress(packed.bytes, UInt32(packed.bytes.count), &result, UInt32(result.count)) == frame.count)
+        #expect(result == frame)
+    }
+
+    @Test(arguments: [1, 3, 19]) func zstd(_ level: Int) {
+        let frame = frame(100_000)
+        let packed = encoded(.zstd(level: level), frame)
+        var result = [UInt8](repeating: 1, count: frame.count)
+        #expect(packed.isPacked && packed.bytes.count < 20_000)
+        // The filter asks the packed bytes how large the frame is.
+        #expect(ZSTD_getFrameContentSize(packed.bytes, packed.bytes.count) == UInt64(frame.count))
+        #expect(ZSTD_decompress(&result, result.count, packed.bytes, packed.bytes.count) == frame.count)
+        #expect(result == frame)
+    }
+
+    @Test func lz4() {
+        let frame = frame(100_000)
+        let packed = encoded(.lz4, frame)
+        func number(_ range: Range<Int>) -> Int { packed.bytes[range].reduce(0) { $0 << 8 | Int($1) } }
+        #expect(packed.isPacked)
+        #expect(number(0..<8) == frame.count && number(8..<12) == frame.count)
+        #expect(number(12..<16) == packed.bytes.count - 16)
+        var result = [UInt8](repeating: 1, count: frame.count)
+        let size = packed.bytes.withUnsafeBytes { bytes in
+            result.withUnsafeMutableBytes { result in
+                LZ4_decompress_safe(
+                    bytes.baseAddress! + 16, result.baseAddress!, Int32(bytes.count - 16), Int32(result.count))
+            }
+        }
+        #expect(size == 100_000 && result == frame)
+    }
+
+    @Test(arguments: [ChunkCompression.standard, .lzf, .zstd(level: 3), .lz4, .none])
+    func whatBecomesNoSmallerIsStoredAsItIs(_ compression: ChunkCompression) {
+        for count in [1, 2, 17, 5000] {
+            let frame = frame(count, random: true)
+            let chunk = encoded(compression, frame)
+            #expect(!chunk.isPacked && chunk.bytes == frame)
+        }
+        #expect(encoded(compression, []).bytes.isEmpty)
+    }
+
+    @Test func anEncoderTakesFramesOfAnySize() {
+        let encoder = ChunkEncoder(.standard)
+        for count in [1000, 100_000, 1000] {
+            let frame = frame(count)
+            let bytes = frame.withUnsafeBytes { Array(encoder.encode($0, .quick).bytes) }
+            #expect(inflated(bytes, count) == frame)
+        }
+    }
+
+    @Test func names() {
+        let good: [(String, ChunkCompression)] = [
+            ("gzip", .gzip(level: 4)), ("gzip:1", .gzip(level: 1)), ("gzip:9", .gzip(level: 9)), ("lzf", .lzf),
+            ("lz4", .lz4),
+            ("zstd", .zstd(level: 3)), ("zstd:22", .zstd(level: 22)), ("none", .none),
+        ]
+        for (text, compression) in good { #expect(ChunkCompression(text) == compression) }
+        for text in [
+            "", "gzip:", "gzip:0", "gzip:10", "gzip:x", "gzip:4:4", "lzf:1", "none:0", "zstd:23", "GZIP", "bzip2",
+        ] {
+            #expect(ChunkCompression(text) == nil, "\(text)")
+        }
+    }
+
+    @Test func filters() {
+        #expect(ChunkCompression.standard.filter(frameBytes: 8) == .deflate(level: 4))
+        #expect(ChunkCompression.lzf.filter(frameBytes: 8)?.values == [4, 0x0105, 8])
+        #expect(ChunkCompression.none.filter(frameBytes: 8) == nil)
+    }
+}
