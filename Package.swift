@@ -23,7 +23,7 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "FUSEAdapter", "VirtualTree", "SidecarStore", "FrameStore", "Generation", "Datasets", "TensorFile",
-                "Tensors", "Recordings", "Files", log, "Yams",
+                "Tensors", "Recordings", "Preview", "Files", log, "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -42,6 +42,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "Datasets", dependencies: ["TensorFile", "Tensors", "Recordings"], swiftSettings: strict),
+        .target(name: "Preview", dependencies: ["CCairo"], swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
@@ -62,6 +63,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
 
         .target(name: "RandomFixture", path: "Tests/RandomFixture", swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
@@ -80,6 +82,7 @@ let package = Package(
         .executableTarget(
             name: "contents-check", dependencies: ["ContentsFixture", "TensorFile"], path: "Tests/ContentsCheckTool",
             swiftSettings: strict),
+        .testTarget(name: "PreviewTests", dependencies: ["Preview", "CCairo"], swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",
