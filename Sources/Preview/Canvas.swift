@@ -13,13 +13,18 @@ package final class Canvas {
     private static let largestSide = 32767
     private static let largestArea = 1 << 28
 
-    package init(width: Int, height: Int, color: Color) throws(PreviewError) {
+    /// - Throws: `.tooLarge`.
+    static func check(width: Int, height: Int) throws(PreviewError) {
         let area = width.multipliedReportingOverflow(by: height)
-        guard max(width, height) <= Self.largestSide, !area.overflow, area.partialValue <= Self.largestArea else {
+        guard max(width, height) <= largestSide, !area.overflow, area.partialValue <= largestArea else {
             throw PreviewError(
                 .tooLarge,
                 "the picture would be \(width)x\(height) pixels large; take fewer frames or files, or smaller cells")
         }
+    }
+
+    package init(width: Int, height: Int, color: Color) throws(PreviewError) {
+        try Self.check(width: width, height: height)
         surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))
         context = cairo_create(surface)
         self.width = width

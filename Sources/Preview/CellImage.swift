@@ -41,11 +41,34 @@ struct CellPainter {
     /// Tiles in a row of a cell.
     private var tileColumns: Int { Int(Double(channels).squareRoot().rounded(.up)) }
 
-    /// What `images` takes of a frame.
+    init(_ tensor: SheetTensor, _ style: SheetStyle) {
+        channels = tensor.channels
+        height = tensor.height
+        width = tensor.width
+        coloring = tensor.coloring
+        cellWidth = style.cellWidth
+        palette = style.palette
+    }
+
+    /// Pixels that one plane is wide at most.
+    private var planeWidth: Int {
+        coloring == .tiles ? max(1, (cellWidth - (tileColumns - 1) * Self.tileGap) / tileColumns) : cellWidth
+    }
+
+    /// Of a cell, pixels.
+    var size: (width: Int, height: Int) {
+        let one = Reduction(width: width, height: height, cellWidth: planeWidth)
+        guard coloring == .tiles else { return (one.cellWidth, one.cellHeight) }
+        let rows = (channels + tileColumns - 1) / tileColumns
+        return (
+            tileColumns * (one.cellWidth + Self.tileGap) - Self.tileGap,
+            rows * (one.cellHeight + Self.tileGap) - Self.tileGap
+        )
+    }
+
+    /// What `image` takes of a frame.
     func planes(_ frame: [Float]) -> Planes {
-        var room = cellWidth
-        if coloring == .tiles { room = max(1, (cellWidth - (tileColumns - 1) * Self.tileGap) / tileColumns) }
-        return Planes(frame, channels: channels, height: height, width: width, coloring: coloring, cellWidth: room)
+        Planes(frame, channels: channels, height: height, width: width, coloring: coloring, cellWidth: planeWidth)
     }
 
     /// Whether negative values are among them.
@@ -107,10 +130,8 @@ struct CellPainter {
 
     private func tiles(_ planes: Planes, _ scales: [ColorScale], signed: Bool) -> PixelImage {
         let reduction = planes.reduction
-        let rows = (channels + tileColumns - 1) / tileColumns
         let (across, down) = (reduction.cellWidth + Self.tileGap, reduction.cellHeight + Self.tileGap)
-        var image = PixelImage(
-            width: tileColumns * across - Self.tileGap, height: rows * down - Self.tileGap, color: palette.sheet)
+        var image = PixelImage(width: size.width, height: size.height, color: palette.sheet)
         for tile in 0..<channels {
             let (negative, positive) = (planes.values[2 * tile], planes.values[2 * tile + 1])
             image.draw(reduction, left: tile % tileColumns * across, top: tile / tileColumns * down) {

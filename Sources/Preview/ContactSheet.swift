@@ -14,77 +14,31 @@ public struct ContactSheet: Sendable {
     /// The picture.
     public let png: [UInt8]
 
-    private static let margin = 20
-    private static let gap = 8
-    private static let labelHeight = 18
-    private static let blockGap = 26
-    private static let lineHeight = 16
-    private static let title = Canvas.Font(size: 15, isBold: true)
-    private static let body = Canvas.Font(size: 12)
-    private static let small = Canvas.Font(size: 11)
-    /// Narrower sheets have no room for heading and legend beside each other.
-    private static let narrow = 2 * Legend.barWidth + 120
-    /// A heading needs this, however narrow the cells are.
-    private static let narrowest = Legend.barWidth + 60
-
     /// Draws `blocks` below each other.
     ///
     /// - Throws: `PreviewError`.
     public init(_ blocks: [SheetBlock], _ style: SheetStyle) throws(PreviewError) {
-        let legends = blocks.map { Legend($0, style.palette, sigmas: style.sigmas) }
-        var content = Self.narrowest
-        for block in blocks { content = max(content, Self.width(block, style)) }
-        let isNarrow = content < Self.narrow
-        // First where everything is, then the drawing.
-        var y = Self.margin
-        var heads: [Int] = []
-        var cells: [[Rectangle]] = []
-        for block in blocks {
-            heads.append(y)
-            y += Self.headHeight(block, isNarrow: isNarrow)
-            var places: [Rectangle] = []
-            let columns = Self.columns(block, style)
-            for (index, cell) in block.cells.enumerated() {
-                let place = Rectangle(
-                    x: Self.margin + index % columns * (cell.width + Self.gap),
-                    y: y + index / columns * (cell.height + Self.labelHeight + Self.gap), width: cell.width,
-                    height: cell.height)
-                places.append(place)
-            }
-            if let last = places.last { y = last.y + last.height + Self.labelHeight }
-            y += Self.blockGap
-            cells.append(places)
-        }
-        let canvas = try Canvas(
-            width: content + 2 * Self.margin, height: y - Self.blockGap + Self.margin, color: style.palette.sheet)
-        for index in blocks.indices {
-            Self.drawHead(
-                blocks[index], legends[index], y: heads[index], isNarrow: isNarrow, on: canvas, style.palette)
-            for (cell, place) in cells[index].enumerated() {
-                canvas.draw(blocks[index].cells[cell], x: place.x, y: place.y)
-                Self.drawLabel(blocks[index].tensor.labels[cell], below: place, on: canvas, style.palette)
+        let layout = try SheetLayout(blocks.map(\.tensor), style)
+        let canvas = try Canvas(width: layout.width, height: layout.height, color: style.palette.sheet)
+        for (block, place) in zip(blocks, layout.blocks) {
+            let legend = Legend(block, style.palette, sigmas: style.sigmas)
+            Self.drawHead(block, legend, y: place.top, isNarrow: layout.isNarrow, on: canvas, style.palette)
+            for (index, cell) in place.cells.enumerated() {
+                canvas.draw(block.cells[index], x: cell.x, y: cell.y)
+                Self.drawLabel(block.tensor.labels[index], below: cell, on: canvas, style.palette)
             }
         }
         width = canvas.width
         height = canvas.height
-        self.cells = cells
+        cells = layout.blocks.map(\.cells)
         png = try canvas.png()
     }
 
-    private static func columns(_ block: SheetBlock, _ style: SheetStyle) -> Int {
-        max(1, min(style.columns, block.cells.count))
-    }
-
-    private static func width(_ block: SheetBlock, _ style: SheetStyle) -> Int {
-        let columns = columns(block, style)
-        return columns * ((block.cells.first?.width ?? 0) + gap) - gap
-    }
-
-    private static func headHeight(_ block: SheetBlock, isNarrow: Bool) -> Int {
-        let text = 20 + block.tensor.details.count * lineHeight
-        let legend = Legend.barHeight + 2 * lineHeight
-        return (isNarrow ? text + legend + 4 : max(text, legend)) + 10
-    }
+    private static let title = Canvas.Font(size: 15, isBold: true)
+    private static let body = Canvas.Font(size: 12)
+    private static let small = Canvas.Font(size: 11)
+    private static let margin = SheetLayout.margin
+    private static let lineHeight = SheetLayout.lineHeight
 
     /// The heading's top is at `y`; the legend is at its right, or below it.
     private static func drawHead(
@@ -92,7 +46,9 @@ public struct ContactSheet: Sendable {
     ) {
         let right = canvas.width - margin
         let content = right - margin
-        let text = isNarrow ? content : content - max(Legend.barWidth, Int(canvas.width(of: legend.note, small))) - 24
+        let notes = legend.notes.map { canvas.fitted($0, small, into: content) }
+        let widest = notes.reduce(0) { max($0, Int(canvas.width(of: $1, small))) }
+        let text = isNarrow ? content : content - max(Legend.barWidth, widest) - 24
         canvas.draw(canvas.fitted(block.tensor.title, title, into: text), x: margin, y: y + 13, title, palette.text)
         for (line, detail) in block.tensor.details.enumerated() {
             canvas.draw(
@@ -107,10 +63,11 @@ public struct ContactSheet: Sendable {
         canvas.draw(legend.left, x: start, y: numbers, small, palette.text)
         canvas.draw(legend.middle, x: (start + end) / 2, y: numbers, small, palette.text, from: .middle)
         canvas.draw(legend.right, x: end, y: numbers, small, palette.text, from: .right)
-        let note = canvas.fitted(legend.note, small, into: content)
-        canvas.draw(
-            note, x: isNarrow ? start : end, y: numbers + lineHeight, small, palette.dimText,
-            from: isNarrow ? .left : .right)
+        for (line, note) in notes.enumerated() {
+            canvas.draw(
+                note, x: isNarrow ? start : end, y: numbers + (line + 1) * lineHeight, small, palette.dimText,
+                from: isNarrow ? .left : .right)
+        }
     }
 
     private static func drawLabel(

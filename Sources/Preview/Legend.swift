@@ -1,4 +1,4 @@
-// What the colours of a block mean: a bar of colours with its numbers, and a line of words.
+// What the colours of a block mean: a bar of colours with its numbers, and words.
 
 /// A legend as it will be drawn.
 package struct Legend {
@@ -6,7 +6,8 @@ package struct Legend {
     let left: String
     let middle: String
     let right: String
-    let note: String
+    /// What the colours are of; how values became colours. Lines, none of them empty.
+    let notes: [String]
 
     static let barWidth = 240
     static let barHeight = 12
@@ -50,9 +51,10 @@ package struct Legend {
                 words.append("tiles: channels in order, up to \(limits)\(block.limits.count > 6 ? ", ..." : "")")
             }
         }
-        if block.factor > 1 { words.append("means of \(block.factor)x\(block.factor) pixels") }
-        if isClipped { words.append("clipped at \(Self.text(Float(sigmas))) sigmas") }
-        note = words.joined(separator: "; ")
+        var ways: [String] = []
+        if block.factor > 1 { ways.append("means of \(block.factor)x\(block.factor) pixels") }
+        if isClipped { ways.append("clipped at \(Self.text(Float(sigmas))) sigmas") }
+        notes = [words, ways].filter { !$0.isEmpty }.map { $0.joined(separator: "; ") }
         self.bar = bar
     }
 

@@ -18,9 +18,7 @@ public struct SheetBlock: Sendable {
     /// - Throws: `PreviewError.notApplicable`; what `tensor.frame` throws.
     public init(_ tensor: SheetTensor, _ style: SheetStyle) throws {
         try tensor.coloring.check(channels: tensor.channels)
-        let painter = CellPainter(
-            channels: tensor.channels, height: tensor.height, width: tensor.width, coloring: tensor.coloring,
-            cellWidth: style.cellWidth, palette: style.palette)
+        let painter = CellPainter(tensor, style)
         let results = Mutex([Planes?](repeating: nil, count: tensor.labels.count))
         let failure = Mutex<(any Error)?>(nil)
         DispatchQueue.concurrentPerform(iterations: tensor.labels.count) { index in

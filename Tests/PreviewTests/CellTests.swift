@@ -1,8 +1,7 @@
 // Pixels of frames, against colours worked out by hand.
 
-import Testing
-
 import Preview
+import Testing
 
 private let ground: [Int] = [18, 22, 30]
 

@@ -1,9 +1,8 @@
 // Whole sheets: where cells are, that text is there, with fonts and without.
 
 import Foundation
-import Testing
-
 import Preview
+import Testing
 
 private let background: UInt32 = 0x090B10
 
@@ -88,15 +87,16 @@ struct SheetTests {
         #expect(sheet.cells == [[]] && Decoded(sheet.png) != nil)
     }
 
-    @Test func `pictures that are too large are refused`() throws {
-        let style = SheetStyle(cellWidth: 4000, columns: 9)
-        let frames = [[Float]](repeating: [0, 1], count: 9)
-        let large = try block(frames, channels: 2, height: 1, width: 1, .polarity, style)
+    @Test func `pictures that are too large are refused before a frame is computed`() {
+        let tensor = SheetTensor(
+            title: "", details: [], channels: 2, height: 1, width: 1, coloring: .polarity, duration: nil,
+            labels: [(time: String, number: String)](repeating: ("", ""), count: 9), frame: { _ in [0, 1] })
         #expect {
-            try ContactSheet([large], style)
+            try SheetLayout([tensor], SheetStyle(cellWidth: 4000, columns: 9))
         } throws: {
             ($0 as? PreviewError)?.code == .tooLarge
         }
+        #expect(throws: Never.self) { try SheetLayout([tensor], SheetStyle(cellWidth: 400, columns: 9)) }
     }
 
     @Test func `what a frame throws is thrown`() {

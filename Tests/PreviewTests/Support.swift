@@ -1,7 +1,6 @@
 // What the tests of pictures share: reading a PNG back by cairo, and sheets of given frames.
 
 import CCairo
-
 import Preview
 
 /// A PNG's pixels, decoded by cairo.

@@ -93,22 +93,30 @@ struct PreviewCommand: ParsableCommand {
                 "an HDF5 file holds one preprocessing and window: --preprocess, --delta-t and --start-ts are for recordings"
             )
         }
-        var drawn: [(input: PreviewInput, chosen: [Int], block: SheetBlock)] = []
+        var shown: [Shown] = []
         var failures = 0
-        let progress = Progress("drawing", total: Int64(files.count))
-        for (number, path) in files.enumerated() {
-            do {
-                let input = try source.open(path)
-                let chosen = try FrameChoice(count: frames ?? 8, every: every).frames(of: input)
-                var tensor = try input.tensor(showing: chosen)
-                if let colors { tensor.coloring = colors.coloring(input) }
-                drawn.append((input, chosen, try SheetBlock(tensor, style)))
-            } catch let error as CommandError where error.status == .usage {
-                throw error
-            } catch {
-                progress.end()
+        /// The result of `body`; nil, and a line on stderr, when it throws anything but that the command line is wrong.
+        func attempt<R>(_ path: String, _ body: () throws -> R) throws -> R? {
+            do { return try body() } catch let error as CommandError where error.status == .usage { throw error } catch
+            {
                 Output.problem("evh5: \(escaped(path)): \(escaped("\(error)"))")
                 failures += 1
+                return nil
+            }
+        }
+        for path in files {
+            guard let one = try attempt(path, { try Shown(source.open(path), self) }) else { continue }
+            shown.append(one)
+        }
+        do throws(PreviewError) {
+            // Before hours are spent on frames that fit into no picture.
+            _ = try SheetLayout(shown.map(\.tensor), style)
+        } catch { throw CommandError(.usage, error.message, cause: error) }
+        var drawn: [(shown: Shown, block: SheetBlock)] = []
+        let progress = Progress("drawing", total: Int64(shown.count))
+        for (number, one) in shown.enumerated() {
+            if let block = try attempt(one.input.path, { try SheetBlock(one.tensor, style) }) {
+                drawn.append((one, block))
             }
             progress.update(Int64(number + 1))
         }
@@ -116,13 +124,28 @@ struct PreviewCommand: ParsableCommand {
         if !drawn.isEmpty {
             let sheet: ContactSheet
             do throws(PreviewError) { sheet = try ContactSheet(drawn.map(\.block), style) } catch {
-                throw CommandError(error.code == .tooLarge ? .usage : .failed, error.message, cause: error)
+                throw CommandError(.failed, error.message, cause: error)
             }
             try target.write(sheet.png)
             try report(drawn, sheet)
         }
         if failures > 0 {
             throw CommandError(.recordingUnusable, "\(failures) of \(files.count) files cannot be shown")
+        }
+    }
+
+    /// A file and the frames of it that are shown.
+    private struct Shown {
+        let input: PreviewInput
+        let chosen: [Int]
+        let tensor: SheetTensor
+
+        init(_ input: PreviewInput, _ command: PreviewCommand) throws {
+            self.input = input
+            chosen = try FrameChoice(count: command.frames ?? 8, every: command.every).frames(of: input)
+            var tensor = try input.tensor(showing: chosen)
+            if let colors = command.colors { tensor.coloring = colors.coloring(input) }
+            self.tensor = tensor
         }
     }
 
@@ -150,7 +173,7 @@ struct PreviewCommand: ParsableCommand {
     }
 
     private func report(
-        _ drawn: [(input: PreviewInput, chosen: [Int], block: SheetBlock)], _ sheet: ContactSheet
+        _ drawn: [(shown: Shown, block: SheetBlock)], _ sheet: ContactSheet
     ) throws(CommandError) {
         let count = sheet.cells.reduce(0) { $0 + $1.count }
         guard json else {
@@ -159,14 +182,14 @@ struct PreviewCommand: ParsableCommand {
         }
         var files: [Report.File] = []
         for (index, one) in drawn.enumerated() {
-            let input = one.input
+            let input = one.shown.input
             files.append(
                 Report.File(
                     path: input.path, preprocessing: input.preprocessing, window: input.window,
                     shape: [input.frameCount] + input.frameShape, dtype: input.elementType, geometry: input.geometry,
                     parameters: Dictionary(input.parameters.map { ($0.name, $0.text) }, uniquingKeysWith: { $1 }),
                     limits: one.block.limits,
-                    cells: zip(one.chosen, sheet.cells[index]).map { frame, place in
+                    cells: zip(one.shown.chosen, sheet.cells[index]).map { frame, place in
                         Report.Cell(
                             frame: frame, time: input.time(of: frame) ?? 0, x: place.x, y: place.y, width: place.width,
                             height: place.height)
