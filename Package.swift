@@ -22,8 +22,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore", "Generation", "Datasets",
-                "TensorFile", "Tensors", "Recordings", "Files", log, "Yams",
+                "FUSEAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore", "Generation",
+                "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", log, "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -42,6 +42,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "Datasets", dependencies: ["TensorFile", "Tensors", "Recordings"], swiftSettings: strict),
+        .target(name: "Preview", dependencies: ["CCairo"], swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
         .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
@@ -49,7 +50,7 @@ let package = Package(
             name: "UserPreprocessings", dependencies: ["Tensors", "Recordings", "CPreprocessing", "CXXHash", log],
             resources: [.embedInCode("worker.py")], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
-        .target(name: "Recordings", dependencies: ["Files", "CKernels"], swiftSettings: strict),
+        .target(name: "Recordings", dependencies: ["Files", "CKernels", "CXXHash"], swiftSettings: strict),
         .target(name: "Files", dependencies: ["CZlib"], swiftSettings: strict),
 
         .target(name: "CKernels"),
@@ -66,6 +67,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
 
         .target(name: "RandomFixture", path: "Tests/RandomFixture", swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
@@ -94,6 +96,7 @@ let package = Package(
                 "Generation", "TensorFile", "Tensors", "Recordings", "Files", "CLZ4", "CLZF", "CZlib", "CZstd",
             ],
             swiftSettings: strict),
+        .testTarget(name: "PreviewTests", dependencies: ["Preview", "CCairo"], swiftSettings: strict),
         .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",

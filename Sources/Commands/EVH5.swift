@@ -18,7 +18,7 @@ public struct EVH5: ParsableCommand {
         version: programVersion,
         subcommands: [
             MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Generate.self, Warm.self, Cache.self,
-            Sidecar.self, Synth.self, SidecarHelperCommand.self, PreprocessingWorkerCommand.self,
+            Sidecar.self, PreviewCommand.self, Synth.self, SidecarHelperCommand.self, PreprocessingWorkerCommand.self,
         ])
 
     public init() {}

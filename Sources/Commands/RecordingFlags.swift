@@ -19,11 +19,14 @@ struct RecordingFlags: ParsableArguments {
         help: "A mount's config file: its cache, and its geometries by glob, are used here too. (EVH5_CONFIG_FILE)")
     var configFile: String?
 
-    func access() throws(CommandError) -> RecordingAccess {
+    func access() throws(CommandError) -> RecordingAccess { try RecordingAccess(layers()) }
+
+    /// All settings of a mount, as these flags, the environment and the config file give them.
+    func layers() throws(CommandError) -> SettingLayers {
         var flags: [String: RawSetting] = [:]
         if let cache { flags[Settings.cache.name] = .text(cache) }
         if let geometry { flags[Settings.geometry.name] = .text(geometry) }
-        return try RecordingAccess(SettingLayers.standard(flags: flags, configFile: configFile))
+        return try SettingLayers.standard(flags: flags, configFile: configFile)
     }
 }
 

@@ -1,5 +1,6 @@
 // The file that a time index is kept in: little endian numbers behind a checksum.
 
+import CXXHash
 import Files
 
 /// Layout: magic (8 bytes), version (u32), CRC-32 of everything after it (u32), then the fields in the order of `body`.
@@ -17,6 +18,17 @@ enum IndexFile {
         file.append(version)
         file.append(crc32(body.bytes))
         return file.bytes + body.bytes
+    }
+
+    /// See `TimeIndex.contentsDigest`.
+    static func contentsDigest(of index: TimeIndex) -> UInt64 {
+        var contents = Output()
+        contents.append(contentsOf: index)
+        return digest(contents.bytes[...])
+    }
+
+    fileprivate static func digest(_ contents: ArraySlice<UInt8>) -> UInt64 {
+        contents.withUnsafeBytes { XXH3_64bits($0.baseAddress, $0.count) }
     }
 
     /// nil when `bytes` is no index of this version, is damaged, or holds what no scan would make.
@@ -66,6 +78,11 @@ private struct Output {
         append(identity.headerDigest)
         append(Int64(identity.geometry.width))
         append(Int64(identity.geometry.height))
+        append(contentsOf: index)
+    }
+
+    /// All but the identity.
+    mutating func append(contentsOf index: TimeIndex) {
         append(UInt8(RecordingFormat.allCases.firstIndex(of: index.format) ?? 0))
         append(index.segmentSize)
         append(index.tailDigest)
@@ -139,9 +156,11 @@ private struct Input {
     mutating func index() -> TimeIndex? {
         guard let device = number(UInt64.self), let inode = number(UInt64.self), let size = number(Int64.self),
             let modified = number(Int64.self), let headerDigest = number(UInt32.self), let width = number(Int64.self),
-            let height = number(Int64.self), let geometry = Geometry("\(width)x\(height)"),
-            let format = number(UInt8.self),
-            Int(format) < RecordingFormat.allCases.count, let segmentSize = number(Int64.self), segmentSize > 0,
+            let height = number(Int64.self), let geometry = Geometry("\(width)x\(height)")
+        else { return nil }
+        let contents = bytes[position...]
+        guard let format = number(UInt8.self), Int(format) < RecordingFormat.allCases.count,
+            let segmentSize = number(Int64.self), segmentSize > 0,
             let tailDigest = number(UInt32.self), let resume = progress(), let end = progress(),
             let count = number(Int64.self),
             count >= 0, count == (bytes.count - position) / Self.segmentSize,
@@ -168,6 +187,6 @@ private struct Input {
         return TimeIndex(
             identity: identity, format: RecordingFormat.allCases[Int(format)], segments: segments,
             segmentSize: segmentSize,
-            resume: resume, end: end, tailDigest: tailDigest)
+            resume: resume, end: end, tailDigest: tailDigest, contentsDigest: IndexFile.digest(contents))
     }
 }

@@ -37,14 +37,17 @@ public final class IndexStore: Sendable {
             inode = identity.inode
             geometry = identity.geometry
         }
+    }
 
-        /// FNV-1a of the key: the same in every process.
-        var fileName: String {
-            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-            for byte in "\(device)/\(inode)/\(geometry)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-            let digits = String(hash, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits + ".evh5index"
+    /// FNV-1a of what stays the same when a recording grows: the same in every process and on every machine, which may each have another
+    /// number for the device.
+    private static func fileName(_ identity: RecordingIdentity) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in "\(identity.inode)/\(identity.headerDigest)/\(identity.geometry)".utf8 {
+            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
         }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits + ".evh5index"
     }
 
     /// Whoever holds the lock scans; the others find the result when they get it.
@@ -98,7 +101,7 @@ public final class IndexStore: Sendable {
     /// The index of `recording` if no scan is needed for it.
     public func indexIfKnown(of recording: Recording) -> TimeIndex? {
         if let known = inMemory(recording.identity) { return known }
-        guard let stored = onDisk(recording.identity), stored.identity == recording.identity else { return nil }
+        guard let stored = onDisk(recording), stored.identity == recording.identity else { return nil }
         remember(stored)
         return stored
     }
@@ -108,7 +111,7 @@ public final class IndexStore: Sendable {
             // Another flight may have landed between the look into memory and this one's start.
             if let known = inMemory(recording.identity) { return .success(known) }
             let older = state.withLock { $0.indexes[FileKey(recording.identity)]?.index }
-            let stored = onDisk(recording.identity)
+            let stored = onDisk(recording)
             if let stored, stored.identity == recording.identity {
                 remember(stored)
                 return .success(stored)
@@ -160,9 +163,10 @@ public final class IndexStore: Sendable {
         }
     }
 
-    private func onDisk(_ identity: RecordingIdentity) -> TimeIndex? {
+    private func onDisk(_ recording: Recording) -> TimeIndex? {
+        let identity = recording.identity
         guard let directory else { return nil }
-        let path = "\(directory)/\(FileKey(identity).fileName)"
+        let path = "\(directory)/\(Self.fileName(identity))"
         do throws(FileError) {
             let file = try File(path: path)
             let size = try file.status().size
@@ -171,18 +175,32 @@ public final class IndexStore: Sendable {
                 note("'\(path)' is damaged or from another version; it will be replaced")
                 return nil
             }
-            return FileKey(index.identity) == FileKey(identity) ? index : nil
+            return FileKey(index.identity) == FileKey(identity) ? index : fromElsewhere(index, recording)
         } catch {
             if error.errno != 2 { note(error.message) }
             return nil
         }
     }
 
+    /// `index` if it is of the same state of `recording`, made where the device has another number; nil otherwise.
+    private func fromElsewhere(_ index: TimeIndex, _ recording: Recording) -> TimeIndex? {
+        let here = recording.identity
+        let identity = RecordingIdentity(
+            device: here.device, inode: index.identity.inode, size: index.identity.size,
+            modified: index.identity.modified, headerDigest: index.identity.headerDigest,
+            geometry: index.identity.geometry)
+        // An equal file of another disk is less likely than anything else that can go wrong, and yet a look at its end is cheap.
+        guard identity == here, (try? TimeIndex.tailDigest(of: recording, size: here.size)) == index.tailDigest else {
+            return nil
+        }
+        return index.moved(to: here)
+    }
+
     private func save(_ index: TimeIndex) {
         guard let directory else { return }
         do throws(FileError) {
             try makeDirectories(directory)
-            try AtomicFile.write(IndexFile.bytes(of: index), to: "\(directory)/\(FileKey(index.identity).fileName)")
+            try AtomicFile.write(IndexFile.bytes(of: index), to: "\(directory)/\(Self.fileName(index.identity))")
         } catch {
             note("a time index could not be stored: \(error.message)")
         }

@@ -1,6 +1,7 @@
 // The time index of a recording: its totals, and for every 64 KiB what is needed to start decoding there.
 
 import Files
+import Synchronization
 
 /// A piece of a recording between two bookmarks.
 struct Segment: Hashable, Sendable {
@@ -47,13 +48,14 @@ public final class TimeIndex: Sendable, Equatable {
     /// The latest time in this segment and all before; the earliest in this and all after.
     private let highestSoFar: [Int64]
     private let lowestFromHere: [Int64]
+    private let knownContents: Mutex<UInt64?>
 
     static let tailSize: Int64 = 65536
 
     init(
         identity: RecordingIdentity, format: RecordingFormat, segments: [Segment], segmentSize: Int64,
         resume: ScanProgress,
-        end: ScanProgress, tailDigest: UInt32
+        end: ScanProgress, tailDigest: UInt32, contentsDigest: UInt64? = nil
     ) {
         self.identity = identity
         self.format = format
@@ -62,6 +64,7 @@ public final class TimeIndex: Sendable, Equatable {
         self.resume = resume
         self.end = end
         self.tailDigest = tailDigest
+        knownContents = Mutex(contentsDigest)
         var highest = Int64.min
         highestSoFar = segments.map {
             highest = max(highest, $0.highest)
@@ -74,6 +77,24 @@ public final class TimeIndex: Sendable, Equatable {
             fromHere[i] = lowest
         }
         lowestFromHere = fromHere
+    }
+
+    /// A digest of what the scan found: format, and for every segment the decoder's state, times and numbers of events. It is the same on
+    /// every machine, and for a copy, where device and inode differ.
+    public var contentsDigest: UInt64 {
+        knownContents.withLock { known in
+            if let known { return known }
+            let digest = IndexFile.contentsDigest(of: self)
+            known = digest
+            return digest
+        }
+    }
+
+    /// The same index of a recording on another device, as another machine numbers the devices.
+    func moved(to identity: RecordingIdentity) -> TimeIndex {
+        TimeIndex(
+            identity: identity, format: format, segments: segments, segmentSize: segmentSize, resume: resume, end: end,
+            tailDigest: tailDigest, contentsDigest: contentsDigest)
     }
 
     /// What was subtracted from every timestamp, us.

@@ -290,6 +290,70 @@ private let layouts = [
         #expect(store.lastProblem == nil && other.lastProblem == nil && third.lastProblem == nil)
     }
 
+    /// Stores an index as a machine would that has other numbers in its identity: the device's at byte 0, the inode's at byte 8.
+    private func rewrite(_ path: String, _ offset: Int) throws {
+        var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        bytes[16 + offset] ^= 0x55
+        let digest = crc32(Array(bytes[16...]))
+        bytes.replaceSubrange(12..<16, with: withUnsafeBytes(of: digest.littleEndian) { Array($0) })
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+
+    private func scanned(_ folder: TemporaryFolder, _ recording: Recording) throws -> (index: TimeIndex, bytes: Int64) {
+        var bytes: Int64 = 0
+        let store = IndexStore(directory: folder.path + "/cache/index")
+        let isKnown = IndexStore(directory: folder.path + "/cache/index").indexIfKnown(of: recording) != nil
+        let index = try store.index(of: recording) { bytes = $0 }
+        #expect(isKnown == (bytes == 0))
+        return (index, bytes)
+    }
+
+    @Test func otherMachinesHaveOtherNumbersForTheDevice() throws {
+        let folder = try TemporaryFolder()
+        let made = try make(folder)
+        let recording = try Recording(path: made.path)
+        let built = try IndexStore(directory: folder.path + "/cache/index").index(of: recording)
+        let path = try indexFile(folder)
+        try rewrite(path, 0)
+        let shared = try scanned(folder, recording)
+        #expect(shared.bytes == 0 && shared.index == built && shared.index.identity == recording.identity)
+        // Another inode is another file.
+        try rewrite(path, 8)
+        #expect(try scanned(folder, recording).bytes > 0)
+        // And so is one of the same size and time with another end.
+        try rewrite(path, 0)
+        let handle = try #require(FileHandle(forUpdatingAtPath: made.path))
+        try handle.seek(toOffset: UInt64(recording.status.size - 2))
+        try handle.write(contentsOf: [made.payload[made.payload.count - 2] ^ 1, made.payload[made.payload.count - 1]])
+        try handle.close()
+        var times = [timespec(), timespec()]
+        for i in 0..<2 {
+            times[i] = timespec(
+                tv_sec: Int(recording.status.modified / 1_000_000_000),
+                tv_nsec: Int(recording.status.modified % 1_000_000_000))
+        }
+        #expect(utimensat(AT_FDCWD, made.path, times, 0) == 0)
+        let changed = try Recording(path: made.path)
+        #expect(changed.identity == recording.identity)
+        #expect(try scanned(folder, changed).bytes > 0)
+    }
+
+    @Test func contentsHaveOneDigestEverywhere() throws {
+        let folder = try TemporaryFolder()
+        let made = try make(folder)
+        let bytes = header(.evt3, "640x480") + made.payload
+        func digest(_ name: String, _ bytes: [UInt8]) throws -> UInt64 {
+            try TimeIndex.build(Recording(path: folder.file(name, bytes))).contentsDigest
+        }
+        let first = try digest("b.raw", bytes)
+        #expect(try first == digest("c.raw", bytes))
+        #expect(try first == TimeIndex.build(Recording(path: made.path), threads: 2).contentsDigest)
+        var changed = bytes
+        changed[changed.count - 100] ^= 1
+        #expect(try first != digest("d.raw", changed))
+        #expect(try first != digest("e.raw", Array(bytes.dropLast(2))))
+    }
+
     @Test func damagedFilesAreRebuilt() throws {
         let folder = try TemporaryFolder()
         let recording = try Recording(path: make(folder, 100_000).path)

@@ -14,6 +14,7 @@ static inline hid_t CHDF5_int64LE(void) { return H5T_STD_I64LE; }
 static inline hid_t CHDF5_cString(void) { return H5T_C_S1; }
 
 // Datatypes of this machine's memory.
+static inline hid_t CHDF5_nativeFloat32(void) { return H5T_NATIVE_FLOAT; }
 static inline hid_t CHDF5_nativeFloat64(void) { return H5T_NATIVE_DOUBLE; }
 static inline hid_t CHDF5_nativeInt8(void) { return H5T_NATIVE_INT8; }
 static inline hid_t CHDF5_nativeUInt32(void) { return H5T_NATIVE_UINT32; }

@@ -1,0 +1,35 @@
+// Which frames a preview shows.
+
+import Foundation
+
+/// So many frames, or one every so long.
+struct FrameChoice {
+    /// Spread evenly, each in the middle of its part of the recording.
+    let count: Int
+    /// us; instead of `count`.
+    let every: Int?
+
+    /// More cells than anybody looks at.
+    private static let mostFrames = 10_000
+
+    /// - Throws: exit code `usage` when `every` does not go with the input's window or gives too many.
+    func frames(of input: PreviewInput) throws(CommandError) -> [Int] {
+        let total = input.frameCount
+        guard let every else {
+            guard count < total else { return Array(0..<total) }
+            return (0..<count).map { Int((Double($0) + 0.5) * Double(total) / Double(count)) }
+        }
+        guard let period = input.period else {
+            throw CommandError(
+                .usage, "--every takes a time, and frames of so many events have none; give --frames instead")
+        }
+        let step = max(1, every / Int(period))
+        guard (total + step - 1) / step <= Self.mostFrames else {
+            throw CommandError(
+                .usage,
+                "--every \(Quantity.text(microseconds: every)) gives \((total + step - 1) / step) frames; "
+                    + "there may be \(Self.mostFrames)")
+        }
+        return Array(stride(from: 0, to: total, by: step))
+    }
+}
