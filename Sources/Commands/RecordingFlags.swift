@@ -16,17 +16,20 @@ struct RecordingFlags: ParsableArguments {
     var geometry: String?
     @Option(
         name: .customLong("config-file"),
-        help: "A mount's config file: its cache, and its geometries by glob, are used here too. (EVH5_CONFIG_FILE)")
+        help:
+            "A mount's config file: its cache, its geometries by glob and (for generate) its preprocessings are used here too. (EVH5_CONFIG_FILE)"
+    )
     var configFile: String?
 
     func access() throws(CommandError) -> RecordingAccess { try RecordingAccess(layers()) }
 
-    /// All settings of a mount, as these flags, the environment and the config file give them.
-    func layers() throws(CommandError) -> SettingLayers {
-        var flags: [String: RawSetting] = [:]
+    /// All settings of a mount, as these flags, the environment and the config file give them; `others` are flags of the command
+    /// besides these.
+    func layers(_ others: [String: RawSetting] = [:]) throws(CommandError) -> SettingLayers {
+        var flags = others
         if let cache { flags[Settings.cache.name] = .text(cache) }
         if let geometry { flags[Settings.geometry.name] = .text(geometry) }
-        return try SettingLayers.standard(flags: flags, configFile: configFile)
+        return try .standard(flags: flags, configFile: configFile)
     }
 }
 

@@ -553,3 +553,50 @@ def test_a_python_that_will_not_do(evh5, library, module, tmp_path, python, said
     config.write_text(f"python: {python.format(here=tmp_path)}\npreprocessings:\n  mine: {{python: 'my_module:weighted', path: code, channels: 3}}\n")
     done = evh5.run("mount", library, tmp_path / "point", "--config-file", config)
     assert done.returncode == 78 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_generate(evh5, mount, library, module, tmp_path):
+    """Real files with the same tensors and attributes; none of what a function failed at."""
+    registered = [*own(module, "mine", "weighted", channels=3, threshold=3, decay=0.5), *own(module, "bad", "behaving", channels=1)[:2],
+                  "--register", f"mean=native:{compiled(tmp_path, EXAMPLES / 'mean_time.c')}"]
+    m = mount(library, *registered)
+    for spec in ("mine", "mine,threshold=5,downsample=2", "mean,least=2", "mean,dtype=uint8"):
+        out = tmp_path / spec
+        evh5.run("generate", library / "evt3.raw", library / "evt2.raw", "-o", out, "--preprocess", spec, "--delta-t", "20ms", *registered, check=0)
+        for name in ("evt3", "evt2"):
+            with h5py.File(out / f"{name}.h5") as made, h5py.File(m / spec / "20ms" / f"{name}.h5") as virtual:
+                assert made["data"].dtype == virtual["data"].dtype and made["data"][:].tobytes() == virtual["data"][:].tobytes()
+                assert made["data"].attrs["preprocessing_version"] == virtual["data"].attrs["preprocessing_version"]
+                assert set(made["data"].attrs) == set(virtual["data"].attrs)
+    (module / "how").write_text("raise")
+    done = evh5.run("generate", library / "evt3.raw", "-o", tmp_path / "none", "--preprocess", "bad", *registered, check=3)
+    assert "LookupError: as told" in done.stderr and "my_module.py" in done.stderr and not list((tmp_path / "none").glob("*.h5"))
+    evh5.run("generate", library / "evt3.raw", "-o", tmp_path / "none", "--register", "mine=python:nothing:f", check=64)
+
+
+def test_generate_ends_while_a_function_hangs(evh5, library, module, tmp_path):
+    (module / "how").write_text("hang")
+    running = evh5.start("generate", library / "evt3.raw", "-o", tmp_path / "out", "--preprocess", "bad", *own(module, "bad", "behaving", channels=1, timeout="1000s"))
+    try:
+        while not (module / "hangs").exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == -signal.SIGINT and not list((tmp_path / "out").glob("*.h5"))
+    finally:
+        running.kill()
+        running.stdout.close()
+
+
+def test_exporting_what_was_added(evh5, mount, library, module, tmp_path):
+    config = tmp_path / "mount.yaml"
+    config.write_text(f"python: {sys.executable}\nsidecars: {tmp_path / 'store'}\ncache: {tmp_path / 'cache'}\npreprocessings:\n"
+                      "  mine: {python: 'my_module:weighted', path: code, channels: 3, kwargs: {threshold: 3, decay: 0.5}}\n")
+    m = mount(library, "--config-file", config, "--sidecars", tmp_path / "store")
+    with h5py.File(m / "mine,decay=2/50ms/evt3.h5", "r+") as file:
+        file["added"] = [1, 2]
+        expected = file["data"][:]
+    m.stop()
+    evh5.run("sidecar", "export", library / "evt3.raw", "--config-file", config, "--sidecars", tmp_path / "store", "-o", tmp_path / "out.h5", "--with-tensor", check=0)
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert file["added"][:].tolist() == [1, 2] and np.array_equal(file["data"][:], expected)

@@ -55,6 +55,7 @@ struct Generate: ParsableCommand {
     var anyGeometry = false
     @Flag(name: .customLong("dry-run"), help: "Write nothing; list the files, with the sizes of their tensors.")
     var dryRun = false
+    @OptionGroup(title: "Preprocessings of your own") var preprocessings: PreprocessingFlags
     @OptionGroup var flags: RecordingFlags
     @Flag(help: "Print a summary as JSON; bytes, seconds.")
     var json = false
@@ -77,10 +78,13 @@ struct Generate: ParsableCommand {
     }
 
     func run() throws {
-        let access = try flags.access()
+        let layers = try flags.layers(preprocessings.given)
+        let access = try RecordingAccess(layers)
+        let loaded = try PreprocessingSettings(layers).loaded(LogDestination.standardError(level: .info))
+        defer { loaded.stop() }
         let opener = RecordingOpener(store: access.store) { path throws(RecordingError) in try access.open(path) }
         let found = RecordingTree.find(paths)
-        let inputs = try inputs(found.files)
+        let inputs = try inputs(found.files, loaded.registry)
         var summary = GenerateSummary()
         summary.failures = found.unreadable.map { .init(path: $0.path, reason: $0.reason) }
         let folder = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
@@ -98,7 +102,7 @@ struct Generate: ParsableCommand {
         if dryRun {
             try GeneratePreview(plan).report(json: json, failures: summary.failures)
         } else {
-            try make(plan, in: folder, opener, &summary)
+            try make(plan, in: folder, opener, loaded, &summary)
             try summary.report(json: json)
         }
         if plan.files.isEmpty && summary.failures.isEmpty && shard == nil {
@@ -109,8 +113,9 @@ struct Generate: ParsableCommand {
         }
     }
 
-    private func inputs(_ files: [RecordingTree.Found]) throws(CommandError) -> [DatasetInput] {
-        let registry = PreprocessingRegistry.standard
+    private func inputs(
+        _ files: [RecordingTree.Found], _ registry: PreprocessingRegistry
+    ) throws(CommandError) -> [DatasetInput] {
         let named = files.count { $0.isNamed } == files.count
         guard boxLabels.isEmpty || boxLabels.count == files.count else {
             throw CommandError(
@@ -142,7 +147,8 @@ struct Generate: ParsableCommand {
     }
 
     private func make(
-        _ plan: DatasetPlan, in folder: String, _ opener: RecordingOpener, _ summary: inout GenerateSummary
+        _ plan: DatasetPlan, in folder: String, _ opener: RecordingOpener, _ loaded: LoadedPreprocessings,
+        _ summary: inout GenerateSummary
     ) throws(CommandError) {
         let clock = ContinuousClock()
         let start = clock.now
@@ -159,7 +165,11 @@ struct Generate: ParsableCommand {
         let generator = Generator(
             jobs, opener: opener, compression: ChunkCompression(compression) ?? .standard,
             programVersion: programVersion, workers: numWorkers, onProgress: { progress.update($0) })
-        let interruption = Interruption { generator.stop() }
+        let interruption = Interruption {
+            generator.stop()
+            // A frame that hangs must not hold up the end.
+            loaded.stop()
+        }
         try labels(plan, &summary)
         let report = generator.run()
         progress.end()
