@@ -55,6 +55,7 @@ struct PreviewCommand: ParsableCommand {
     var force = false
     @Flag(help: "Print what was drawn as JSON.")
     var json = false
+    @OptionGroup(title: "Preprocessings of your own") var preprocessings: PreprocessingFlags
     @OptionGroup var flags: RecordingFlags
 
     /// `Coloring`, as users choose it.
@@ -86,7 +87,7 @@ struct PreviewCommand: ParsableCommand {
     func run() throws {
         let target = try PictureFile(output, force: force)
         let style = SheetStyle(palette: light ? .light : .dark, cellWidth: width, columns: columns, sigmas: sigmas)
-        let source = try PreviewSource(flags, preprocess: preprocess, window: deltaT, start: startTs)
+        let source = try PreviewSource(flags, preprocessings, preprocess: preprocess, window: deltaT, start: startTs)
         if files.allSatisfy(PreviewSource.isHDF5), preprocess != nil || deltaT != nil || startTs != nil {
             throw CommandError(
                 .usage,

@@ -14,10 +14,13 @@ struct PreviewSource {
     private let spec: TensorSpec
 
     /// - Throws: exit code `usage` when preprocessing, window or start are not valid; what reading the settings throws.
-    init(_ flags: RecordingFlags, preprocess: String?, window: String?, start: String?) throws(CommandError) {
-        let layers = try flags.layers()
+    init(
+        _ flags: RecordingFlags, _ preprocessings: PreprocessingFlags, preprocess: String?, window: String?,
+        start: String?
+    ) throws(CommandError) {
+        let layers = try flags.layers(preprocessings.given)
         access = try RecordingAccess(layers)
-        let registry = try layers.value(Settings.preprocessings)
+        let registry = try PreprocessingSettings(layers).loaded(LogDestination.standardError(level: .info)).registry
         let window = (window ?? "50ms") + (start.map { ",start_ts=\($0)" } ?? "")
         do throws(TensorError) {
             spec = try TensorSpec(preprocessing: preprocess ?? "histo", window: window, registry: registry)
