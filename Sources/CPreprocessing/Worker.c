@@ -63,6 +63,8 @@ int evh5_worker_spawn(
         posix_spawn_file_actions_destroy(&actions);
         return result;
     }
+    // Where a daemon stands, sooner or later.
+    posix_spawn_file_actions_addchdir_np(&actions, "/");
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, 1);
     posix_spawn_file_actions_adddup2(&actions, output, 2);

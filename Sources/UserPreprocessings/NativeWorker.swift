@@ -47,7 +47,8 @@ public struct NativeWorker {
             Foundation.exit(1)
         }
         for descriptor in [control, memory, lifeline, library] { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-        // A crash is an answer; nobody looks at its memory.
+        // A crash is an answer; nobody looks at its memory. And where memory runs out, this process ends, not evh5.
+        try? Data("1000".utf8).write(to: URL(filePath: "/proc/self/oom_score_adj"))
         var none = rlimit()
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         var worker = NativeWorker()

@@ -29,6 +29,17 @@ def die_with_evh5():
     fcntl.fcntl(LIFELINE, fcntl.F_SETFL, fcntl.fcntl(LIFELINE, fcntl.F_GETFL) | os.O_ASYNC)
 
 
+def be_first_to_go():
+    """Where memory runs out, this process ends, not evh5; and nobody looks at the memory of one that crashed."""
+    try:
+        import resource
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except (ImportError, OSError, ValueError):
+        pass
+
+
 def find(module, folder=None, **_):
     """The path of a module's source, without running it (but the packages that it is in)."""
     if folder:
@@ -186,6 +197,7 @@ def serve(connection):
 
 def main():
     die_with_evh5()
+    be_first_to_go()
     for descriptor in (CONTROL, MEMORY, LIFELINE):
         os.set_inheritable(descriptor, False)
     os.close(SCRIPT)

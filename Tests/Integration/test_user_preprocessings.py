@@ -600,3 +600,9 @@ def test_exporting_what_was_added(evh5, mount, library, module, tmp_path):
     evh5.run("sidecar", "export", library / "evt3.raw", "--config-file", config, "--sidecars", tmp_path / "store", "-o", tmp_path / "out.h5", "--with-tensor", check=0)
     with h5py.File(tmp_path / "out.h5") as file:
         assert file["added"][:].tolist() == [1, 2] and np.array_equal(file["data"][:], expected)
+
+
+def test_preview(evh5, library, module, tmp_path):
+    done = evh5.run("preview", library / "evt3.raw", "-o", tmp_path / "out.png", "--preprocess", "mine,threshold=2", "--json",
+                    *own(module, "mine", "weighted", channels=3, threshold=3, decay=0.5), check=0)
+    assert "mine" in done.stdout and (tmp_path / "out.png").stat().st_size > 1000 and calls(module) == 8

@@ -15,7 +15,7 @@ void *evh5_memory_remap(void *base, size_t old_size, size_t new_size);
 /// Gives the memory of this part back; it reads as zeros from then on.
 void evh5_memory_discard(int fd, off_t offset, off_t count);
 
-/// Starts `program` (looked for in PATH) in a session of its own with /dev/null as input, `output` as output and error, and `fds` as
+/// Starts `program` (looked for in PATH) in a session of its own, in /, with /dev/null as input, `output` as output and error, and `fds` as
 /// 3, 4, ...; nothing else is open there. All of them must be at least 3 + `count`. Returns 0 or an errno.
 int evh5_worker_spawn(
     pid_t *process, const char *program, char *const arguments[], char *const environment[], int output, const int *fds, int count);
