@@ -98,7 +98,8 @@ struct Generate: ParsableCommand {
         if dryRun {
             try GeneratePreview(plan).report(json: json, failures: summary.failures)
         } else {
-            try make(plan, in: folder, opener, &summary)
+            let dictionaries = noLabels ? [] : RecordingTree.dictionaries(paths, found.files, output: folder)
+            try make(plan, dictionaries, in: folder, opener, &summary)
             try summary.report(json: json)
         }
         if plan.files.isEmpty && summary.failures.isEmpty && shard == nil {
@@ -142,7 +143,8 @@ struct Generate: ParsableCommand {
     }
 
     private func make(
-        _ plan: DatasetPlan, in folder: String, _ opener: RecordingOpener, _ summary: inout GenerateSummary
+        _ plan: DatasetPlan, _ dictionaries: [LabelJob], in folder: String, _ opener: RecordingOpener,
+        _ summary: inout GenerateSummary
     ) throws(CommandError) {
         let clock = ContinuousClock()
         let start = clock.now
@@ -160,7 +162,10 @@ struct Generate: ParsableCommand {
             jobs, opener: opener, compression: ChunkCompression(compression) ?? .standard,
             programVersion: programVersion, workers: numWorkers, onProgress: { progress.update($0) })
         let interruption = Interruption { generator.stop() }
-        try labels(plan, &summary)
+        try labels(plan.labels, &summary)
+        for job in dictionaries {
+            do throws(GenerationError) { _ = try job.run() } catch { throw CommandError(error) }
+        }
         let report = generator.run()
         progress.end()
         interruption.end()
@@ -184,8 +189,8 @@ struct Generate: ParsableCommand {
         }
     }
 
-    private func labels(_ plan: DatasetPlan, _ summary: inout GenerateSummary) throws(CommandError) {
-        for job in plan.labels {
+    private func labels(_ jobs: [LabelJob], _ summary: inout GenerateSummary) throws(CommandError) {
+        for job in jobs {
             do throws(GenerationError) {
                 if try job.run() { summary.labels += 1 }
             } catch {
