@@ -31,6 +31,12 @@ public struct LabelJob: Sendable {
     public let times: Range<Int64>?
     public let output: String
 
+    public init(labels: String, times: Range<Int64>?, output: String) {
+        self.labels = labels
+        self.times = times
+        self.output = output
+    }
+
     /// Labels are read whole; a file beyond this is no label file.
     private static let largest: Int64 = 1 << 30
 

@@ -71,7 +71,7 @@ package final class OutputFile: RandomAccessFile {
     /// Removes what dead processes left in `folder`.
     package static func removeLeftovers(in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        where name.hasPrefix(".") && (name.hasSuffix(".h5.part") || name.hasSuffix(".npy.part")) {
+        where name.hasPrefix(".") && [".h5.part", ".npy.part", ".json.part"].contains(where: name.hasSuffix) {
             let path = folder + "/" + name
             let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
             guard descriptor >= 0 else { continue }

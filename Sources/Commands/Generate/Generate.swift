@@ -102,7 +102,8 @@ struct Generate: ParsableCommand {
         if dryRun {
             try GeneratePreview(plan).report(json: json, failures: summary.failures)
         } else {
-            try make(plan, in: folder, opener, loaded, &summary)
+            let dictionaries = noLabels ? [] : RecordingTree.dictionaries(paths, found.files, output: folder)
+            try make(plan, dictionaries, in: folder, opener, loaded, &summary)
             try summary.report(json: json)
         }
         if plan.files.isEmpty && summary.failures.isEmpty && shard == nil {
@@ -147,7 +148,8 @@ struct Generate: ParsableCommand {
     }
 
     private func make(
-        _ plan: DatasetPlan, in folder: String, _ opener: RecordingOpener, _ loaded: LoadedPreprocessings,
+        _ plan: DatasetPlan, _ dictionaries: [LabelJob], in folder: String, _ opener: RecordingOpener,
+        _ loaded: LoadedPreprocessings,
         _ summary: inout GenerateSummary
     ) throws(CommandError) {
         let clock = ContinuousClock()
@@ -170,7 +172,10 @@ struct Generate: ParsableCommand {
             // A frame that hangs must not hold up the end.
             loaded.stop()
         }
-        try labels(plan, &summary)
+        try labels(plan.labels, &summary)
+        for job in dictionaries {
+            do throws(GenerationError) { _ = try job.run() } catch { throw CommandError(error) }
+        }
         let report = generator.run()
         progress.end()
         interruption.end()
@@ -194,8 +199,8 @@ struct Generate: ParsableCommand {
         }
     }
 
-    private func labels(_ plan: DatasetPlan, _ summary: inout GenerateSummary) throws(CommandError) {
-        for job in plan.labels {
+    private func labels(_ jobs: [LabelJob], _ summary: inout GenerateSummary) throws(CommandError) {
+        for job in jobs {
             do throws(GenerationError) {
                 if try job.run() { summary.labels += 1 }
             } catch {

@@ -2,6 +2,7 @@
 
 import Datasets
 import Foundation
+import Generation
 
 /// Recordings in files and folders, as `RecordingFiles` finds them, and where they lie below what was named.
 enum RecordingTree {
@@ -36,5 +37,23 @@ enum RecordingTree {
         guard RecordingName.isRecording(name) else { return nil }
         return RecordingName.labels(of: name).map { folder.isEmpty ? $0 : folder + "/" + $0 }
             .first { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// What label classes are called, for Metavision ML's loaders.
+    private static let dictionary = "label_map_dictionary.json"
+
+    /// The dictionaries of labels in the folders that `files` were found in, with the folders that they go to below `output`.
+    static func dictionaries(_ paths: [String], _ files: [Found], output: String) -> [LabelJob] {
+        var folders: [String: String] = [:]
+        for path in paths { folders[path.hasSuffix("/") ? String(path.dropLast()) : path] = "" }
+        for file in files where !file.isNamed {
+            folders[(file.path as NSString).deletingLastPathComponent] = file.folder
+        }
+        return folders.sorted { $0.key < $1.key }.compactMap { source, folder in
+            let path = source + "/" + dictionary
+            guard FileManager.default.fileExists(atPath: path) else { return nil }
+            return LabelJob(
+                labels: path, times: nil, output: output + (folder.isEmpty ? "" : "/" + folder) + "/" + dictionary)
+        }
     }
 }
