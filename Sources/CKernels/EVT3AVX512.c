@@ -33,7 +33,8 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     uint32_t starts[16] __attribute__((aligned(64))), rows[16] __attribute__((aligned(64)));
     uint32_t bits_of[16] __attribute__((aligned(64))), times_of[16] __attribute__((aligned(64)));
     while (i < length && n <= limit) {
-        const struct evh5_block block = read_block(words + 2 * i, length - i, high_word);
+        struct evh5_block block = read_block(words + 2 * i, length - i);
+        end_at_change(&block, high_word);
         const __m512i w = block.w, type = block.type;
         __mmask16 active = block.active;
         size_t step = block.step;

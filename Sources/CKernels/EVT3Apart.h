@@ -52,7 +52,8 @@ EVH5_AVX512 EVH5_INLINE size_t evt3_take_apart(
     const size_t unset = SIZE_MAX, cleared = SIZE_MAX - 1;
     size_t low_at = unset;
     while (i < length && cells <= limit && parts <= limit) {
-        const struct evh5_block block = read_block(words + 2 * i, length - i, high_word);
+        struct evh5_block block = read_block(words + 2 * i, length - i);
+        if (!values) end_at_change(&block, high_word);
         const __m512i w = block.w, type = block.type;
         const __mmask16 active = block.active;
         const __mmask16 lows = _mm512_mask_cmpeq_epi32_mask(active, type, _mm512_set1_epi32(6));

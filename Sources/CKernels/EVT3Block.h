@@ -17,8 +17,8 @@ struct evh5_block {
     int ends;
 };
 
-/// Reads up to 16 of `rest` words. The block ends before a time high that changes the time.
-EVH5_AVX512 EVH5_INLINE struct evh5_block read_block(const uint8_t *words, size_t rest, __m512i high_word) {
+/// Reads up to 16 of `rest` words.
+EVH5_AVX512 EVH5_INLINE struct evh5_block read_block(const uint8_t *words, size_t rest) {
     struct evh5_block block = {.active = 0xFFFF, .step = 16};
     if (__builtin_expect(rest >= 16, 1)) {
         block.w = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)words));
@@ -28,14 +28,18 @@ EVH5_AVX512 EVH5_INLINE struct evh5_block read_block(const uint8_t *words, size_
         block.step = rest;
     }
     block.type = _mm512_srli_epi32(block.w, 12);
-    const __mmask16 change = _mm512_mask_cmpneq_epi32_mask(
-        _mm512_mask_cmpeq_epi32_mask(block.active, block.type, _mm512_set1_epi32(8)), block.w, high_word);
-    block.ends = change != 0;
-    if (__builtin_expect(block.ends, 0)) {
-        block.step = (size_t)__builtin_ctz(change);
-        block.active &= (__mmask16)((1u << block.step) - 1);
-    }
     return block;
+}
+
+/// Ends the block before a time high that changes the time.
+EVH5_AVX512 EVH5_INLINE void end_at_change(struct evh5_block *block, __m512i high_word) {
+    const __mmask16 change = _mm512_mask_cmpneq_epi32_mask(
+        _mm512_mask_cmpeq_epi32_mask(block->active, block->type, _mm512_set1_epi32(8)), block->w, high_word);
+    block->ends = change != 0;
+    if (__builtin_expect(block->ends, 0)) {
+        block->step = (size_t)__builtin_ctz(change);
+        block->active &= (__mmask16)((1u << block->step) - 1);
+    }
 }
 
 /// What vectors have from words before: the column that the next one starts at, and what is added for its polarity.

@@ -22,6 +22,8 @@ EVH5_AVX512 EVH5_INLINE size_t find_lows(
         const size_t rest = length - i;
         __mmask32 active = rest < 32 ? (1u << rest) - 1 : ~0u;
         const __m512i w = _mm512_maskz_loadu_epi16(active, words + 2 * i);
+        // The next stretch: going over this one twice, the processor does not expect it.
+        __builtin_prefetch(words + 2 * (i + STRETCH));
         const __m512i type = _mm512_srli_epi16(w, 12);
         const __mmask32 change = _mm512_mask_cmpneq_epi16_mask(
             _mm512_mask_cmpeq_epi16_mask(active, type, _mm512_set1_epi16(8)), w, same_high);
@@ -69,7 +71,8 @@ EVH5_AVX512 EVH5_INLINE void set_vectors(const struct evh5_vectors *vectors, con
         const __mmask16 lower = (__mmask16)vectors->masks[i], upper = (__mmask16)(vectors->masks[i] >> 16);
         const __m512 now = _mm512_set1_ps(vectors->values[i]);
         float *const value = latest->values + vectors->places[i];
-        for (size_t k = 0; k < 48; k += 16) __builtin_prefetch(latest->values + vectors->places[i + VECTORS_AHEAD] + k, 1);
+        __builtin_prefetch(latest->values + vectors->places[i + VECTORS_AHEAD], 1);
+        __builtin_prefetch(latest->values + vectors->places[i + VECTORS_AHEAD] + 31, 1);
         if (__builtin_expect(vectors->places[i] <= safe, 1)) {
             const __m512 a = _mm512_loadu_ps(value), b = _mm512_loadu_ps(value + 16);
             _mm512_storeu_ps(value, _mm512_mask_max_ps(a, lower, a, now));
