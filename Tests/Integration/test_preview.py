@@ -1,6 +1,8 @@
 """preview: every preprocessing drawn from a recording, from the mount's file and from compressed files, against colours that numpy works out."""
 import json
 import os
+import pathlib
+import sys
 
 import h5py
 import numpy as np
@@ -302,3 +304,25 @@ def test_presets_of_a_config_file(evh5, recordings, tmp_path):
     (tmp_path / "config.yaml").write_text('preprocessings:\n  histo10: "histo,max_incr_per_pixel=10"\n')
     [(told, cells)] = drawn(evh5, tmp_path / "a.png", recordings / "small.raw", "--preprocess", "histo10", "--config-file", tmp_path / "config.yaml")
     assert told["preprocessing"] == "histo10" and told["parameters"] == {"max_incr_per_pixel": "10"} and len(cells) == 8
+
+
+def test_preprocessings_of_ones_own(evh5, module_mount, recordings, tmp_path):
+    """The example of docs/examples, with a parameter, from a recording and through a mount."""
+    example = pathlib.Path(__file__).resolve().parents[2] / "docs/examples/decayed.py"
+    register = ["--register", f"decayed=python:{example}:decayed,channels=2,fractions=true,decay=0.5,most=5", "--python", sys.executable]
+    mounted = module_mount(recordings, *register)
+    both = drawn(evh5, tmp_path / "a.png", recordings / "small.raw", mounted / "decayed,decay=0.25" / "50ms" / "small.h5", "--preprocess", "decayed,decay=0.25", *register)
+    assert both[0][0]["preprocessing"] == "decayed" and both[0][0]["parameters"] == both[1][0]["parameters"]
+    assert len(both[0][1]) == 8 and all(np.array_equal(one, two) for one, two in zip(both[0][1], both[1][1], strict=True))
+    with h5py.File(mounted / "decayed,decay=0.25" / "50ms" / "small.h5") as file:
+        assert close(both[0][1], expected(file["data"][[cell["frame"] for cell in both[0][0]["cells"]]], "polarity", 320)[0])
+    # generate has the same preprocessings.
+    evh5.run("generate", recordings / "small.raw", "-o", tmp_path / "out", "--preprocess", "decayed,decay=0.25", *register, check=0)
+    with h5py.File(mounted / "decayed,decay=0.25" / "50ms" / "small.h5") as one, h5py.File(tmp_path / "out" / "small.h5") as two:
+        assert np.array_equal(one["data"][:], two["data"][:]) and dict(one["data"].attrs).keys() == dict(two["data"].attrs).keys()
+    [(_, cells)] = drawn(evh5, tmp_path / "c.png", tmp_path / "out" / "small.h5")
+    assert all(np.array_equal(one, two) for one, two in zip(cells, both[0][1], strict=True))
+    # One that raises: the file cannot be shown, and the reason is told.
+    (tmp_path / "bad.py").write_text("def bad(events, tensor, delta_t, **kwargs):\n    raise ValueError('as it happens')\n")
+    done = evh5.run("preview", recordings / "small.raw", "-o", tmp_path / "b.png", "--preprocess", "bad", "--python", sys.executable, "--register", f"bad=python:{tmp_path}/bad.py:bad,channels=2", check=3)
+    assert "as it happens" in done.stderr and not (tmp_path / "b.png").exists()
