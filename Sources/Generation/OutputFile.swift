@@ -21,6 +21,9 @@ package final class OutputFile: RandomAccessFile {
     private let part: String
     private let descriptor: Int32
     private var end: Int64 = 0
+    /// Up to where the system was asked to store, in bursts.
+    private var handedOver: Int64 = 0
+    private static let burst: Int64 = 8 << 20
     private var isOver = false
 
     private init(_ path: String, _ part: String, _ descriptor: Int32) {
@@ -138,10 +141,17 @@ package final class OutputFile: RandomAccessFile {
             done += n
         }
         end = max(end, offset + Int64(bytes.count))
+        // The disk begins with what has piled up, so that the end need not wait for all of it: Linux starts to store pages that
+        // are said to be needed no more.
+        if end - handedOver >= OutputFile.burst {
+            posix_fadvise(descriptor, off_t(handedOver), off_t(end - handedOver), POSIX_FADV_DONTNEED)
+            handedOver = end
+        }
     }
 
     package func setSize(_ size: Int64) throws {
         guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError.current("write", part) }
         end = size
+        handedOver = min(handedOver, size)
     }
 }
