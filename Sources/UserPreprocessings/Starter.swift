@@ -22,9 +22,9 @@ final class Starter: Sendable {
         }
     }
 
-    /// Runs `body` there and waits for its result.
-    func run<R: Sendable>(_ body: @escaping @Sendable () -> R) -> R {
-        let result = Result<R>()
+    /// Runs `body` there and waits for its result, in whose place `other` stands until then.
+    func run<R: Sendable>(orElse other: R, _ body: @escaping @Sendable () -> R) -> R {
+        let result = Result(other)
         let done = DispatchSemaphore(value: 0)
         jobs.withLock { jobs in
             jobs.append {
@@ -34,11 +34,11 @@ final class Starter: Sendable {
         }
         waiting.signal()
         done.wait()
-        guard let value = result.value.withLock({ $0 }) else { fatalError("the thread that starts processes has gone") }
-        return value
+        return result.value.withLock { $0 }
     }
 
     private final class Result<R: Sendable>: Sendable {
-        let value = Mutex<R?>(nil)
+        let value: Mutex<R>
+        init(_ value: R) { self.value = Mutex(value) }
     }
 }

@@ -97,7 +97,7 @@ final class Worker: @unchecked Sendable {
     private static func spawn(
         _ launch: WorkerLaunch, _ environment: [String: String], output: Int32, _ descriptors: [Int32]
     ) -> (result: Int32, process: pid_t) {
-        Starter.shared.run {
+        Starter.shared.run(orElse: (ECHILD, 0)) {
             var words: [UnsafeMutablePointer<CChar>?] = ([launch.program] + launch.arguments).map { strdup($0) } + [nil]
             var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
             defer { for word in words + variables { free(word) } }
