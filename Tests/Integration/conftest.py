@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from toolbox import encoders, scenes
+from toolbox import encoders, scenes, users
 from toolbox.mounting import Binary, Mount, is_mounted
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -194,3 +194,9 @@ def library(tmp_path_factory, small):
 def shown(small):
     """format -> the events of the library's recording as a reader must show them."""
     return {format: encoders.shifted(format, scenes.raw_events(format, small)) for format in encoders.FORMATS}
+
+
+@pytest.fixture
+def module(tmp_path):
+    """The folder of my_module.py."""
+    return users.write_module(tmp_path / "code")
