@@ -64,8 +64,10 @@ demo: build $(VENV)/demo.installed
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
 
+## format: swift format, and comments wrapped, which it does not see to
 format:
 	swift format --in-place --recursive Package.swift Sources Tests
+	.ci/comments --mend
 
 ## install-deps: the system's packages, by apt, only when something is missing
 install-deps:
