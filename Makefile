@@ -24,16 +24,31 @@ DESTDIR ?=
 build: install-deps
 	swift build -c release --product evh5
 
-## install: what `make build` made, mount(8)'s helper (the same binary under another name), and the header for preprocessings in C
+# Where shells look for completions, and the documents with the examples of mount-configs.
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/evh5 $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_evh5 \
+	$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/evh5.fish
+DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/evh5
+
+## install: what `make build` made, mount(8)'s helper (the same binary under another name), the header for preprocessings in C,
+## completions for shells, and the documents
 install:
 	@test -x "$(BIN)" || { echo "evh5: nothing is built yet; run \`make build\` first" >&2; exit 1; }
 	install -D -m 755 "$(BIN)" "$(DESTDIR)$(PREFIX)/bin/evh5"
 	install -D -m 644 Sources/CPreprocessing/include/evh5_preprocessing.h "$(DESTDIR)$(PREFIX)/include/evh5_preprocessing.h"
 	install -d "$(DESTDIR)$(HELPER_FOLDER)"
 	ln -sfn "$(PREFIX)/bin/evh5" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
+	set -- $(COMPLETIONS); for shell in bash zsh fish; do \
+		install -d "$$(dirname "$$1")"; "$(BIN)" --generate-completion-script $$shell > "$$1"; chmod 644 "$$1"; shift; done
+	install -d "$(DOCUMENTS)/docs/scale-out" "$(DOCUMENTS)/docs/examples" "$(DOCUMENTS)/mount-configs"
+	install -m 644 README.md CHANGELOG.md LICENSE "$(DOCUMENTS)"
+	install -m 644 docs/*.md docs/*.png "$(DOCUMENTS)/docs"
+	install -m 644 docs/scale-out/* "$(DOCUMENTS)/docs/scale-out"
+	install -m 644 docs/examples/* "$(DOCUMENTS)/docs/examples"
+	install -m 644 mount-configs/* "$(DOCUMENTS)/mount-configs"
 
 uninstall:
-	rm -f "$(DESTDIR)$(PREFIX)/bin/evh5" "$(DESTDIR)$(PREFIX)/include/evh5_preprocessing.h" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/evh5" "$(DESTDIR)$(PREFIX)/include/evh5_preprocessing.h" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5" $(COMPLETIONS)
+	rm -rf "$(DOCUMENTS)"
 
 ## test: unit tests (release build), integration tests on real mounts, and whether the benchmarks still run
 test: unit-test integration-test benchmark-test

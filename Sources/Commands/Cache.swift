@@ -24,10 +24,18 @@ struct Cache: ParsableCommand {
         @Flag(help: "Print JSON.")
         var json = false
 
-        func maintenance() throws(CommandError) -> CacheMaintenance {
+        private func directory() throws(CommandError) -> String {
             let flags = cache.map { [Settings.cache.name: RawSetting.text($0)] } ?? [:]
             let layers = try SettingLayers.standard(flags: flags, configFile: configFile)
-            return CacheMaintenance(directory: Mounts.absolute(try layers.value(Settings.cache)))
+            return Mounts.absolute(try layers.value(Settings.cache))
+        }
+
+        func maintenance() throws(CommandError) -> CacheMaintenance { CacheMaintenance(directory: try directory()) }
+
+        /// Says so when there is no such folder: an empty cache and a mistyped one look alike.
+        func mention() throws(CommandError) {
+            let directory = try directory()
+            if access(directory, F_OK) != 0 { Output.problem("evh5: there is no cache at '\(escaped(directory))'") }
         }
     }
 
@@ -37,14 +45,29 @@ struct Cache: ParsableCommand {
             discussion: "With --json: sizes in bytes as they are on disk, oldestUse in seconds since 1970.")
         @OptionGroup var place: Place
 
+        private struct Report: Encodable {
+            let contents: CacheMaintenance.Contents
+            /// Whether there is such a folder.
+            let exists: Bool
+
+            private enum Keys: CodingKey { case exists }
+
+            func encode(to encoder: any Encoder) throws {
+                try contents.encode(to: encoder)
+                var container = encoder.container(keyedBy: Keys.self)
+                try container.encode(exists, forKey: .exists)
+            }
+        }
+
         func run() throws {
             let contents = try Cache.guarded { try place.maintenance().contents() }
-            if place.json { return try Output.json(contents) }
+            let isThere = access(contents.directory, F_OK) == 0
+            if place.json { return try Output.json(Report(contents: contents, exists: isThere)) }
             var rows = [
-                ("cache", contents.directory),
+                ("cache", contents.directory + (isThere ? "" : " (not there)")),
                 (
                     "frames",
-                    "\(contents.frames), \(Quantity.text(bytes: Int(contents.frameBytes))), of \(contents.tensors) tensors"
+                    "\(contents.frames), \(Quantity.text(bytes: Int(contents.frameBytes))), of \(Quantity.text(contents.tensors, "tensor"))"
                 ),
                 ("time indexes", "\(contents.indexes), \(Quantity.text(bytes: Int(contents.indexBytes)))"),
             ]
@@ -63,6 +86,7 @@ struct Cache: ParsableCommand {
         @OptionGroup var place: Place
 
         func run() throws {
+            try place.mention()
             let outcome = try Cache.guarded { try place.maintenance().clear() }
             try Cache.report(outcome, place.json, "removed")
         }
@@ -78,6 +102,7 @@ struct Cache: ParsableCommand {
         @OptionGroup var place: Place
 
         func run() throws {
+            try place.mention()
             let progress = Progress("verifying", total: 100)
             let outcome = try Cache.guarded {
                 try place.maintenance().verify { done, total in progress.update(done * 100 / max(1, total)) }
@@ -97,7 +122,7 @@ struct Cache: ParsableCommand {
         if json {
             try Output.json(outcome)
         } else {
-            var text = "\(outcome.checked) files \(done), \(Quantity.text(bytes: Int(outcome.bytes)))"
+            var text = "\(Quantity.text(outcome.checked, "file")) \(done), \(Quantity.text(bytes: Int(outcome.bytes)))"
             if outcome.corrupt > 0 { text += "; \(outcome.corrupt) damaged, \(outcome.removed) removed" }
             Output.line(text)
         }

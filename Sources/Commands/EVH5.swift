@@ -13,9 +13,10 @@ public struct EVH5: ParsableCommand {
             $ h5ls -v /mnt/h5/timesurface/250ms/traffic.h5
             $ evh5 unmount /mnt/h5
 
-            Exit codes are named in docs/EXIT-CODES.md.
+            Exit codes are named in docs/EXIT-CODES.md. `evh5 --generate-completion-script bash` (or zsh, fish) prints a script that
+            completes commands and flags.
             """,
-        version: programVersion,
+        version: "evh5 \(programVersion)",
         subcommands: [
             MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Generate.self, Warm.self, Cache.self,
             Sidecar.self, PreviewCommand.self, Synth.self, SidecarHelperCommand.self, PreprocessingWorkerCommand.self,
@@ -33,6 +34,9 @@ public struct EVH5: ParsableCommand {
             MountHelper.main()
         }
         do {
+            if let complaint = NearMiss.complaint(Array(CommandLine.arguments.dropFirst()), root: EVH5.self) {
+                throw CommandError(.usage, "\(complaint) (see evh5 --help)")
+            }
             var command = try parseAsRoot()
             try command.run()
         } catch let error as CommandError {

@@ -71,7 +71,8 @@ struct Index: ParsableCommand {
         let all = summary.built + summary.known + summary.unusable.count
         if all == 0 { throw CommandError(.recordingUnusable, "there are no .raw or .dat files there") }
         if !summary.unusable.isEmpty {
-            throw CommandError(.recordingUnusable, "\(summary.unusable.count) of \(all) files cannot be used")
+            throw CommandError(
+                .recordingUnusable, "\(summary.unusable.count) of \(Quantity.text(all, "file")) cannot be used")
         }
     }
 }

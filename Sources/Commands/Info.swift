@@ -1,6 +1,7 @@
 // `evh5 info`: what a recording is, or why it is none.
 
 import ArgumentParser
+import Files
 import Foundation
 import Recordings
 
@@ -9,6 +10,8 @@ struct Info: ParsableCommand {
         abstract: "Show header, geometry, duration, events, rate and damage of recordings.",
         discussion: """
             A recording is scanned once; the time index that this makes is kept in the cache for mounts.
+            One recording is shown with its header, several or a folder as a table with a line for each; --long shows them all with their
+            headers. Of damage the table says what was dropped.
             With --json: an array of objects; times are in us after the time shift, rate in events per second.
             The exit code is 3 (recording-unusable) when a file cannot be used; its reason is shown.
             """)
@@ -16,6 +19,8 @@ struct Info: ParsableCommand {
     @Argument(help: "RAW and DAT files, or folders of them.")
     var recordings: [String]
     @OptionGroup var flags: RecordingFlags
+    @Flag(help: "Show several with their headers, too.")
+    var long = false
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -23,17 +28,27 @@ struct Info: ParsableCommand {
         let access = try flags.access()
         let found = RecordingFiles.find(recordings)
         var reports = found.unreadable.map { RecordingReport(path: $0.path, reason: $0.reason) }
-        if !json { for report in reports { report.print() } }
+        // A folder is a table even if it holds one recording only: what scripts see does not depend on that.
+        let isOne = found.files.count + found.unreadable.count == 1 && !recordings.contains(where: Info.isFolder)
+        let table = json || long || isOne ? nil : RecordingTable(paths: reports.map(\.path) + found.files)
+        func show(_ report: RecordingReport) {
+            if let table { table.print(report) } else if !json { report.print() }
+        }
+        for report in reports { show(report) }
         for path in found.files {
             let report = RecordingReport(path: path, access: access)
-            if !json { report.print() }
+            show(report)
             reports.append(report)
         }
         if json { try Output.json(reports) }
         let bad = reports.count { !$0.usable }
-        if bad > 0 { throw CommandError(.recordingUnusable, "\(bad) of \(reports.count) files cannot be used") }
+        if bad > 0 {
+            throw CommandError(.recordingUnusable, "\(bad) of \(Quantity.text(reports.count, "file")) cannot be used")
+        }
         if reports.isEmpty { throw CommandError(.recordingUnusable, "there are no .raw or .dat files there") }
     }
+
+    private static func isFolder(_ path: String) -> Bool { (try? FileStatus(path: path))?.kind == .directory }
 }
 
 /// What `info` says of one file; the JSON object has these names.
@@ -91,6 +106,14 @@ struct RecordingReport: Encodable {
         }
     }
 
+    /// What was dropped, by kind; empty when nothing was, nil when that is not known.
+    var drops: String? {
+        dropped.map { dropped in
+            dropped.filter { $0.value != 0 }.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+                .joined(separator: ", ")
+        }
+    }
+
     func print() {
         var rows: [(String, String)] = []
         if let format { rows.append(("format", format)) }
@@ -101,11 +124,7 @@ struct RecordingReport: Encodable {
         if let rate { rows.append(("rate", Quantity.text(count: Int(rate.rounded())) + " events/s")) }
         if let firstTime, let lastTime { rows.append(("times", "\(firstTime) ... \(lastTime) us")) }
         if let timeShift { rows.append(("time shift", "\(timeShift) us")) }
-        if let dropped {
-            let some = dropped.filter { $0.value != 0 }.sorted { $0.key < $1.key }
-            rows.append(
-                ("dropped", some.isEmpty ? "nothing" : some.map { "\($0.key) \($0.value)" }.joined(separator: ", ")))
-        }
+        if let drops { rows.append(("dropped", drops.isEmpty ? "nothing" : drops)) }
         for field in header ?? [] { rows.append(("% " + escaped(field.key), field.value)) }
         if let reason { rows.append(("unusable", reason)) }
         Output.line(escaped(path))

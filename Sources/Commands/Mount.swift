@@ -56,6 +56,11 @@ struct MountCommand: ParsableCommand {
         // What a killed daemon left behind would hide the mount point.
         do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
         try settings.checkPlaces()
+        if let problem = settings.cacheProblem() {
+            logger.warning("\(problem)")
+            // Until the mount answers, stderr is that of who mounts.
+            if pipe != nil { Output.problem("evh5: warning: \(escaped(problem))") }
+        }
         let preprocessings = try settings.preprocessings.loaded(logger)
         defer { preprocessings.stop() }
         let fileSystem: VirtualFileSystem

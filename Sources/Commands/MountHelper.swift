@@ -14,10 +14,10 @@ struct MountHelper: ParsableCommand {
         discussion: """
             $ mount -t fuse.evh5 -o ro,allow_other,memory-target=1G /srv/recordings /srv/h5
 
-            Options are the flags of `evh5 mount` without --, config-file=FILE, and those of fstab and FUSE. Lists in a value have : between
-            their items (windows=10ms:50ms). Exit codes are those of mount(8): 1 for wrong options, 32 when the mount failed.
+            Options are the flags of `evh5 mount` without --, config-file=FILE, and those of fstab and FUSE. A comma ends an option, so lists
+            have : between their items (windows=10ms:50ms). Exit codes are those of mount(8): 1 for wrong options, 32 when the mount failed.
             """,
-        version: programVersion)
+        version: "evh5 \(programVersion)")
 
     @Argument(help: "The folder of recordings.")
     var source: String

@@ -65,23 +65,46 @@ private func isControl(_ scalar: Unicode.Scalar) -> Bool {
     }
 }
 
-/// A line of progress on a terminal, rewritten in place; nothing when stderr is no terminal.
+/// When a line of progress is due where nothing can be rewritten in place, such as in a batch job's output.
+struct ProgressLines {
+    /// `EVH5_PROGRESS_SECONDS` is for tests.
+    static let interval: Duration = .seconds(
+        Double(ProcessInfo.processInfo.environment["EVH5_PROGRESS_SECONDS"] ?? "") ?? 10)
+
+    private var last = ContinuousClock.now
+
+    mutating func isDue() -> Bool {
+        let now = ContinuousClock.now
+        guard now - last >= ProgressLines.interval else { return false }
+        last = now
+        return true
+    }
+}
+
+/// A line of progress on a terminal, rewritten in place; elsewhere a line every ten seconds.
 final class Progress {
     private let label: String
     private let total: Int64
-    private let shown: Bool
+    private let isTerminal: Bool
+    private let enabled: Bool
     private var lastPercent: Int64 = -1
+    private var lines = ProgressLines()
 
     /// - Parameter total: what `update` counts up to.
     init(_ label: String, total: Int64, enabled: Bool = true) {
         self.label = label
         self.total = max(1, total)
-        shown = enabled && isatty(STDERR_FILENO) == 1
+        self.enabled = enabled
+        isTerminal = isatty(STDERR_FILENO) == 1
     }
 
     func update(_ done: Int64) {
-        guard shown else { return }
-        let percent = min(100, done * 100 / total)
+        guard enabled else { return }
+        let percent = min(100, Int64(Double(done) * 100 / Double(total)))
+        guard isTerminal else {
+            if lines.isDue() { Output.problem("evh5: \(percent)% \(escaped(label))") }
+            return
+        }
         guard percent != lastPercent else { return }
         lastPercent = percent
         let filled = Int(percent) * 30 / 100
@@ -91,7 +114,7 @@ final class Progress {
 
     /// Wipes the line.
     func end() {
-        if shown && lastPercent >= 0 { Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
+        if isTerminal && lastPercent >= 0 { Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
     }
 }
 
@@ -99,8 +122,9 @@ final class Progress {
 final class RateProgress: Sendable {
     private let label: String
     private let total: Int64
-    private let shown: Bool
+    private let isTerminal: Bool
     private let started = ContinuousClock.now
+    private let lines = Mutex(ProgressLines())
     /// When the line was last drawn.
     private let drawn = Mutex<ContinuousClock.Instant?>(nil)
 
@@ -108,24 +132,34 @@ final class RateProgress: Sendable {
     init(_ label: String, total: Int64) {
         self.label = label
         self.total = max(1, total)
-        shown = isatty(STDERR_FILENO) == 1
+        isTerminal = isatty(STDERR_FILENO) == 1
     }
 
     func update(_ done: Int64) {
-        guard shown else { return }
+        guard isTerminal else {
+            if lines.withLock({ $0.isDue() }) { Output.problem("evh5: \(text(done))") }
+            return
+        }
         drawn.withLock { drawn in
             let now = ContinuousClock.now
             if let drawn, now - drawn < .milliseconds(200) { return }
             drawn = now
-            let seconds = max(0.001, (now - started) / .seconds(1))
-            let share = min(1, Double(done) / Double(total))
-            let filled = Int(share * 30)
+            let filled = Int(share(done) * 30)
             let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
-            let rate = Quantity.text(bytes: Int(Double(done) / seconds)) + "/s"
-            let left = share > 0 ? Int((seconds / share - seconds).rounded(.up)) : 0
-            let time = share > 0.001 ? ", \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left" : ""
-            Output.write("\r\u{1b}[K[\(bar)] \(Int(share * 100))% \(rate)\(time) \(label)", to: STDERR_FILENO)
+            Output.write("\r\u{1b}[K[\(bar)] \(text(done))", to: STDERR_FILENO)
         }
+    }
+
+    private func share(_ done: Int64) -> Double { min(1, Double(done) / Double(total)) }
+
+    /// `35% 120M/s, 1:20 left generating`.
+    private func text(_ done: Int64) -> String {
+        let seconds = max(0.001, (ContinuousClock.now - started) / .seconds(1))
+        let share = share(done)
+        let rate = Quantity.text(bytes: Int(Double(done) / seconds)) + "/s"
+        let left = share > 0.001 ? Int(min(1e9, (seconds / share - seconds).rounded(.up))) : 0
+        let time = share > 0.001 ? ", \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left" : ""
+        return "\(Int(share * 100))% \(rate)\(time) \(label)"
     }
 
     /// Wipes the line.

@@ -63,6 +63,9 @@ public enum Quantity {
         return "\(microseconds) us"
     }
 
+    /// `1 file`, `2 files`.
+    public static func text(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
+
     private static func scaled(_ value: Int, steps: [(String, Int)]) -> String {
         guard let (unit, factor) = steps.first(where: { abs(value) >= $0.1 }) else { return "\(value)" }
         return decimal(Double(value) / Double(factor), digits: 1) + unit

@@ -47,7 +47,12 @@ struct RecordingAccess {
     }
 
     func open(_ path: String) throws(RecordingError) -> Recording {
-        try Recording(path: path, geometry: geometry(of: path))
+        do throws(RecordingError) { return try Recording(path: path, geometry: geometry(of: path)) } catch {
+            guard error.code == .notARecording, PreviewSource.isHDF5(path) else { throw error }
+            throw RecordingError(
+                .notARecording,
+                "it is an HDF5 file, no recording; h5dump and `evh5 preview` show what is in it", cause: error)
+        }
     }
 
     /// The geometry that the first fitting rule gives; paths outside the source are matched as they are written.
@@ -64,12 +69,13 @@ struct RecordingAccess {
 /// The recordings in files and folders.
 enum RecordingFiles {
     /// Every path that is a file, and every `.raw` and `.dat` below those that are folders, sorted; links are followed, each folder once.
-    /// Mounts of evh5 are left out: they show every recording many times over.
+    /// Mounts of evh5 are left out: they show every recording many times over. Hidden files count, as in a mount.
     static func find(_ paths: [String]) -> (files: [String], unreadable: [(path: String, reason: String)]) {
         var files: [String] = []
         var unreadable: [(path: String, reason: String)] = []
         var visited: Set<[UInt64]> = []
-        let mounts = Set(Mounts.list().map(\.mountPoint))
+        let all = Mounts.list()
+        let mounts = Set(all.map(\.mountPoint))
         func visit(_ path: String, named: Bool) {
             do {
                 let status = try FileStatus(path: path)
@@ -77,7 +83,7 @@ enum RecordingFiles {
                     guard visited.insert([status.device, status.inode]).inserted else { return }
                     if !named && !mounts.isEmpty, let real = realPath(path), mounts.contains(real) { return }
                     let names = try FileManager.default.contentsOfDirectory(atPath: path)
-                    for name in names.sorted() where !name.hasPrefix(".") {
+                    for name in names.sorted() {
                         visit(path.hasSuffix("/") ? path + name : path + "/" + name, named: false)
                     }
                 } else if named || (status.kind == .regular && RecordingName.isRecording(path)) {
@@ -85,11 +91,31 @@ enum RecordingFiles {
                 }
             } catch {
                 // A dangling link in a folder is nobody's request.
-                if named || (error as? FileError)?.errno != ENOENT { unreadable.append((path, "\(error)")) }
+                let isMissing = (error as? FileError)?.errno == ENOENT
+                if named && isMissing { return unreadable.append((path, "there is no such file or folder")) }
+                if !isMissing { unreadable.append((path, "\(error)")) }
             }
         }
-        for path in paths { visit(path, named: true) }
+        for path in paths {
+            if let reason = reason(path, in: all) {
+                unreadable.append((path, reason))
+            } else {
+                visit(path, named: true)
+            }
+        }
         return (files, unreadable)
+    }
+
+    /// Why what lies in a mount of evh5 is no recording; nil for everything else.
+    private static func reason(_ path: String, in mounts: [Mount]) -> String? {
+        guard !mounts.isEmpty, let real = realPath(path) else { return nil }
+        guard let mount = mounts.last(where: { real == $0.mountPoint || real.hasPrefix($0.mountPoint + "/") }) else {
+            return nil
+        }
+        let isTensor = real.hasSuffix(".h5")
+        return
+            "it is \(isTensor ? "an HDF5 tensor" : "a place") in the mount '\(mount.mountPoint)', which shows recordings as "
+            + "HDF5 tensors; the recordings themselves are in '\(mount.source)'"
     }
 }
 

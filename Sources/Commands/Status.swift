@@ -60,8 +60,8 @@ struct Status: ParsableCommand {
                 ),
                 ("cache", Status.text(status.cache)),
                 ("open", "\(status.openFiles) files; \(status.recordingsKnown) recordings known"),
-                ("used", status.used.isEmpty ? "nothing yet" : status.used.joined(separator: ", ")),
             ]
+            rows += UsedWindows.rows(status.used)
             Output.table(rows)
         }
     }

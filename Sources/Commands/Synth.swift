@@ -85,7 +85,7 @@ struct Synth: ParsableCommand {
             throw CommandError(.outputUnwritable, "'\(out)' exists; --force replaces it")
         }
         // Under another name until it is whole, so that nobody takes a part for the recording.
-        let partial = out + ".part"
+        let partial = temporaryPath(for: out, suffix: ".part")
         let events: Int64
         do {
             events = try write(to: partial, format.recordingFormat)

@@ -11,12 +11,12 @@ public enum RecordingName {
         return lower.hasSuffix(".raw") || lower.hasSuffix(".dat")
     }
 
-    /// The name that a recording is shown under unless another has the same: without extension, and for DAT without `_td` or `_cd`.
+    /// The name that a recording is shown under unless another has the same: without extension, and for DAT without `_td` or `_cd`, in any
+    /// case.
     public static func stem(_ name: String) -> String {
         let stem = String(name.dropLast(4))
-        guard name.lowercased().hasSuffix(".dat"), stem.count > 3, stem.hasSuffix("_td") || stem.hasSuffix("_cd") else {
-            return stem
-        }
+        let lower = name.lowercased()
+        guard stem.count > 3, lower.hasSuffix("_td.dat") || lower.hasSuffix("_cd.dat") else { return stem }
         return String(stem.dropLast(3))
     }
 

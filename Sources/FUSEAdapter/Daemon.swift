@@ -19,7 +19,7 @@ public enum Daemon {
     }
 
     /// The variable that tells the copy which descriptor its parent listens to.
-    static let variable = "EVH5_READY_FD"
+    public static let variable = "EVH5_READY_FD"
     private static let descriptor: Int32 = 3
 
     /// How the copy's start ended.

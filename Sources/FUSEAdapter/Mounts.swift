@@ -66,7 +66,30 @@ public enum Mounts {
         let (status, complaint) = try Subprocess.run(arguments)
         guard status != 0 else { return }
         if complaint.contains("busy") { throw busy(mountPoint) }
+        if let owner = owner(of: mountPoint), owner != geteuid() {
+            let name = getpwuid(owner).map { String(cString: $0.pointee.pw_name) } ?? "user \(owner)"
+            throw MountError(
+                .notPermitted, "'\(mountPoint)' was mounted by \(name): only that user and root can unmount it")
+        }
         throw MountError(.notPermitted, "cannot unmount '\(mountPoint)': \(complaint)")
+    }
+
+    /// Who mounted it.
+    private static func owner(of mountPoint: String) -> UInt32? {
+        guard let bytes = FileManager.default.contents(atPath: "/proc/self/mountinfo") else { return nil }
+        return owners(String(decoding: bytes, as: UTF8.self))[mountPoint]
+    }
+
+    /// The users in the text of a mountinfo file who mounted evh5, by mount point; of two on one place the later.
+    package static func owners(_ text: String) -> [String: UInt32] {
+        var owners: [String: UInt32] = [:]
+        for line in text.split(separator: "\n") {
+            guard let mount = parse(String(line)).first, let options = line.split(separator: " ").last else { continue }
+            for option in options.split(separator: ",") where option.hasPrefix("user_id=") {
+                owners[mount.mountPoint] = UInt32(option.dropFirst("user_id=".count))
+            }
+        }
+        return owners
     }
 
     private static func busy(_ mountPoint: String) -> MountError {

@@ -7,7 +7,7 @@ public enum AtomicFile {
     /// Writes `bytes` to a new file in the folder of `path` and renames it to `path`. The bytes are not synced: what a crash of the
     /// machine leaves must be recognised by the reader (a checksum).
     public static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(FileError) {
-        let temporary = "\(path).\(getpid()).\(UInt64.random(in: .min ... .max)).tmp"
+        let temporary = temporaryPath(for: path, suffix: ".\(getpid()).\(UInt64.random(in: .min ... .max)).tmp")
         let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard fd >= 0 else { throw FileError.current("create", temporary) }
         var failure = writeAll(bytes, to: fd, temporary)

@@ -1,6 +1,7 @@
 // From recordings to the files that are to be made of them: names, parts, labels, shards; before anything is written.
 
 import Datasets
+import Files
 import Foundation
 import Recordings
 import Tensors
@@ -53,6 +54,8 @@ public struct DatasetPlan: Sendable {
         public let shape: [Int]
         /// Of the tensor, not packed.
         public let bytes: Int64
+        /// Of its recording.
+        public let geometry: Geometry
     }
     public struct Failure: Sendable {
         public let path: String
@@ -72,13 +75,15 @@ public struct DatasetPlan: Sendable {
     ///   - output: the folder that everything is made in.
     ///   - anyGeometry: whether recordings may have different ones.
     ///   - progress: told the recording that is scanned and the bytes done.
-    /// - Throws: `.invalidRequest` when two files would have the same name, or geometries differ.
+    /// - Throws: `.invalidRequest` when two files would have the same name, geometries differ, or no recording's allows what is asked
+    ///   for.
     public init(
         _ inputs: [DatasetInput], output: String, opener: RecordingOpener, shard: Shard?, anyGeometry: Bool,
         progress: @escaping (String, Int64) -> Void = { _, _ in }
     ) throws(GenerationError) {
         let usable = try open(inputs, opener, anyGeometry)
-        let names = try DatasetPlan.names(usable)
+        let names = try DatasetPlan.names(usable.map(\.input))
+        let geometries = Dictionary(usable.map { ($0.input.path, $0.geometry) }, uniquingKeysWith: { $1 })
         var number = 0
         func isMine() -> Bool {
             defer { number += 1 }
@@ -86,26 +91,38 @@ public struct DatasetPlan: Sendable {
         }
         // What cannot be used has its place in the list all the same: no other shard's list depends on this one's luck.
         for (input, name) in zip(inputs, inputs.map { names[$0.path] }) {
-            guard let name else {
+            guard let name, let geometry = geometries[input.path] else {
                 if !isMine() { failures.removeAll { $0.path == input.path } }
                 continue
             }
             let folder = input.folder.isEmpty ? output : output + "/" + input.folder
             do {
-                try add(input, folder + "/" + name, opener, isMine, progress)
+                try add(input, folder + "/" + name, geometry, opener, isMine, progress)
             } catch {
                 failures.append(
                     Failure(path: input.path, error: GenerationError(.recordingUnusable, "\(error)", cause: error)))
             }
+        }
+        try refuseWhatFitsNone()
+    }
+
+    /// What no recording can give was a mistake on the command line, such as a size that divides no sensor's.
+    private func refuseWhatFitsNone() throws(GenerationError) {
+        guard files.isEmpty else { return }
+        for failure in failures {
+            guard let cause = failure.error.cause as? TensorError,
+                [.notApplicable, .invalidParameter].contains(cause.code)
+            else { continue }
+            throw GenerationError(.invalidRequest, "'\(failure.path)': \(cause.message)", cause: cause)
         }
     }
 
     /// The inputs that are recordings.
     private mutating func open(
         _ inputs: [DatasetInput], _ opener: RecordingOpener, _ anyGeometry: Bool
-    ) throws(GenerationError) -> [DatasetInput] {
+    ) throws(GenerationError) -> [(input: DatasetInput, geometry: Geometry)] {
         var first: (path: String, geometry: Geometry)?
-        var usable: [DatasetInput] = []
+        var usable: [(input: DatasetInput, geometry: Geometry)] = []
         for input in inputs {
             let geometry: Geometry
             do throws(RecordingError) { geometry = try opener.open(input.path).geometry } catch {
@@ -120,7 +137,7 @@ public struct DatasetPlan: Sendable {
                         + "geometry only; call it for each, or give --any-geometry")
             }
             if first == nil { first = (input.path, geometry) }
-            usable.append(input)
+            usable.append((input, geometry))
         }
         return usable
     }
@@ -150,8 +167,8 @@ public struct DatasetPlan: Sendable {
     }
 
     private mutating func add(
-        _ input: DatasetInput, _ base: String, _ opener: RecordingOpener, _ isMine: () -> Bool,
-        _ progress: @escaping (String, Int64) -> Void
+        _ input: DatasetInput, _ base: String, _ geometry: Geometry, _ opener: RecordingOpener,
+        _ isMine: () -> Bool, _ progress: @escaping (String, Int64) -> Void
     ) throws {
         var scanned: (recording: Recording, index: TimeIndex)?
         func scan() throws -> (recording: Recording, index: TimeIndex) {
@@ -165,11 +182,12 @@ public struct DatasetPlan: Sendable {
         let parts = input.spec.maxDuration == nil ? nil : try TensorPlan.partCount(input.spec, scan().index)
         for part in 0..<(parts ?? 1) where isMine() {
             let output = base + (parts == nil ? ".h5" : "_\(part).h5")
-            addLabels(input, base, part: parts == nil ? nil : part)
+            try checkNameLength(output)
             let job = TensorJob(
                 recording: input.path, spec: input.spec, part: parts == nil ? nil : part, output: output)
             if FileManager.default.fileExists(atPath: output) {
-                files.append(File(job: job, exists: true, shape: [], bytes: 0))
+                files.append(File(job: job, exists: true, shape: [], bytes: 0, geometry: geometry))
+                addLabels(input, base, part: job.part)
                 continue
             }
             let (recording, index) = try scan()
@@ -177,7 +195,8 @@ public struct DatasetPlan: Sendable {
             files.append(
                 File(
                     job: job, exists: false, shape: [plan.frameCount, plan.channels, plan.height, plan.width],
-                    bytes: Int64(plan.frameCount) * Int64(plan.frameBytes)))
+                    bytes: Int64(plan.frameCount) * Int64(plan.frameBytes), geometry: geometry))
+            addLabels(input, base, part: job.part)
             if !isCounted { recordingBytes += recording.status.size }
             isCounted = true
         }
@@ -189,20 +208,23 @@ public struct DatasetPlan: Sendable {
         let folder = (base as NSString).deletingLastPathComponent
         let shown = (base as NSString).lastPathComponent
         let file = (path as NSString).lastPathComponent
-        // As a mount names them where the name says whose they are; else as generate_hdf5 does, which numbers before the last "_b".
+        // Loaders find labels by the tensor's name, whatever the file was called that they come from.
         let isNamed = RecordingName.labels(of: shown).contains(file)
-        let place = file.range(of: "_b", options: .backwards)?.lowerBound ?? file.lastIndex(of: ".") ?? file.endIndex
-        let (front, rear) =
-            isNamed ? (shown, RecordingName.labelSuffix) : (String(file[..<place]), String(file[place...]))
         if let part, let duration = input.spec.maxDuration {
             let start = input.spec.startTime + Int64(part) * duration
             labels.append(
-                LabelJob(labels: path, times: start..<start + duration, output: "\(folder)/\(front)_\(part)\(rear)"))
+                LabelJob(
+                    recording: input.path, labels: path, times: start..<start + duration,
+                    output: "\(folder)/\(shown)_\(part)\(RecordingName.labelSuffix)"))
         } else if input.spec.startTime != 0 {
             let times = input.spec.startTime..<Int64.max
-            labels.append(LabelJob(labels: path, times: times, output: folder + "/" + front + rear))
+            labels.append(
+                LabelJob(
+                    recording: input.path, labels: path, times: times,
+                    output: "\(folder)/\(shown)\(RecordingName.labelSuffix)"))
         } else {
-            labels.append(LabelJob(labels: path, times: nil, output: folder + "/" + file))
+            let name = isNamed ? file : shown + RecordingName.labelSuffix
+            labels.append(LabelJob(recording: input.path, labels: path, times: nil, output: "\(folder)/\(name)"))
         }
     }
 }

@@ -25,13 +25,16 @@ public struct TensorJob: Sendable {
 
 /// One label file to be cut.
 public struct LabelJob: Sendable {
+    /// The recording that they are of; nil for what belongs to a whole folder.
+    public let recording: String?
     /// The label file's path.
     public let labels: String
     /// us; all that there is becomes a copy, byte by byte.
     public let times: Range<Int64>?
     public let output: String
 
-    public init(labels: String, times: Range<Int64>?, output: String) {
+    public init(recording: String? = nil, labels: String, times: Range<Int64>?, output: String) {
+        self.recording = recording
         self.labels = labels
         self.times = times
         self.output = output
@@ -52,12 +55,16 @@ public struct LabelJob: Sendable {
             let whole = try file.bytes(in: 0..<status.size)
             bytes = if let times { try LabelFile(whole).cut(to: times) } else { whole }
         } catch {
-            throw GenerationError(.recordingUnusable, "label file '\(labels)' cannot be used: \(error)", cause: error)
+            throw GenerationError(.recordingUnusable, "these labels cannot be used: \(error)", cause: error)
         }
+        let file: OutputFile
+        do throws(FileError) {
+            guard case .file(let begun) = try OutputFile.begin(output) else { return false }
+            file = begun
+        } catch { throw GenerationError(beginning: error) }
         do {
-            guard case .file(let output) = try OutputFile.begin(output) else { return false }
-            try bytes.withUnsafeBytes { try output.write($0, at: 0) }
-            _ = try output.publish()
+            try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+            _ = try file.publish()
             return true
         } catch {
             throw GenerationError(.outputUnwritable, "\(error)", cause: error)

@@ -1,5 +1,6 @@
 // The workers that make tensor files: frames are computed and packed side by side, and written in their order.
 
+import Files
 import Foundation
 import Tensors
 
@@ -156,6 +157,8 @@ public final class Generator: @unchecked Sendable {
             }
         } catch let error as GenerationError {
             result = .failure(error)
+        } catch let error as FileError {
+            result = .failure(GenerationError(beginning: error))
         } catch {
             result = .failure(GenerationError(.outputUnwritable, "\(error)", cause: error))
         }

@@ -4,7 +4,7 @@ import Files
 import Foundation
 import TensorFile
 
-/// A new file in the making: `.<name>.part` in the folder of its final name, locked while somebody writes it.
+/// A new file in the making: `.<name>.part` in the folder of its final name (a long one shortened), locked while somebody writes it.
 ///
 /// Who dies leaves the part; it is taken over by the next who makes the same file, as the lock went with its owner.
 package final class OutputFile: RandomAccessFile {
@@ -38,16 +38,13 @@ package final class OutputFile: RandomAccessFile {
     }
 
     /// The temporary name of the file `path`.
-    static func part(of path: String) -> String {
-        let name = (path as NSString).lastPathComponent
-        let folder = (path as NSString).deletingLastPathComponent
-        return folder.isEmpty ? ".\(name).part" : "\(folder)/.\(name).part"
-    }
+    static func part(of path: String) -> String { temporaryPath(for: path, prefix: ".", suffix: ".part") }
 
     /// Begins the file `path`, in a folder that is made when it is not there.
     package static func begin(_ path: String) throws(FileError) -> Beginning {
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty { try makeDirectories(folder) }
+        try checkNameLength(path)
         let part = part(of: path)
         // Who removes what the dead left holds its lock for a moment only.
         for attempt in 0..<5 {

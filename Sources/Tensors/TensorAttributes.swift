@@ -1,29 +1,50 @@
 // The attributes of `/data`, as Metavision ML's generate_hdf5 writes them.
 
+import Recordings
+
 extension TensorPlan {
     /// Names, values and types of `/data`'s attributes in generate_hdf5's order: its own first, then the
     /// preprocessing's parameters, then what exists only for some: `preprocessing_version` and `store_as_uint8`.
-    public var attributes: [(name: String, value: TensorAttribute)] {
+    public var attributes: [(name: String, value: TensorAttribute)] { spec.attributes(on: grid) }
+}
+
+extension TensorSpec {
+    /// What `/data` of a recording with this geometry is said to be, and the type of its elements: all that does not depend on events.
+    ///
+    /// - Throws: `.notApplicable` and `.invalidParameter` as `TensorPlan` does.
+    public func traits(
+        for geometry: Geometry
+    ) throws(TensorError) -> (attributes: [(name: String, value: TensorAttribute)], elementType: ElementType) {
+        let spec = try resolved(for: geometry)
+        let shift = spec.preprocessingSpec.shift
+        guard let grid = FrameGrid(geometry: geometry, shift: shift) else {
+            throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
+        }
+        return (spec.attributes(on: grid), spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift))
+    }
+
+    /// Of this specification with its scale resolved to `grid`.
+    fileprivate func attributes(on grid: FrameGrid) -> [(name: String, value: TensorAttribute)] {
         var period: Int64 = 0
         var count: Int64 = 0
-        switch spec.window {
+        switch window {
         case .period(let value): period = value
         case .count(let value): count = value
         }
         var list: [(name: String, value: TensorAttribute)] = [
-            ("events_to_tensor", .fixedString(spec.preprocessingSpec.name)),
+            ("events_to_tensor", .fixedString(preprocessingSpec.name)),
             ("delta_t", .uint32(UInt32(truncatingIfNeeded: period))),
             ("event_input_width", .int64(Int64(grid.geometry.width))),
             ("event_input_height", .int64(Int64(grid.geometry.height))),
-            ("shape", .int64Array([Int64(channels), Int64(height), Int64(width)])),
+            ("shape", .int64Array([Int64(preprocessing.channels), Int64(grid.height), Int64(grid.width)])),
             ("mode", .variableString(count == 0 ? "delta_t" : "n_events")),
             ("n_events", .int64(count)),
         ]
-        let values = spec.preprocessingSpec.values
-        list += spec.preprocessingSpec.definition.parameters.map { ($0.name, values[$0].attribute) }
-        list += spec.preprocessing.extraAttributes
-        if let version = spec.preprocessing.version { list.append(("preprocessing_version", .variableString(version))) }
-        if spec.asUInt8 { list.append(("store_as_uint8", .bool(true))) }
+        let values = preprocessingSpec.values
+        list += preprocessingSpec.definition.parameters.map { ($0.name, values[$0].attribute) }
+        list += preprocessing.extraAttributes
+        if let version = preprocessing.version { list.append(("preprocessing_version", .variableString(version))) }
+        if asUInt8 { list.append(("store_as_uint8", .bool(true))) }
         return list
     }
 }

@@ -146,13 +146,18 @@ final class TensorWriter: Sendable {
     /// One opening ended; with the last one the session does. Whatever cannot be committed is rolled back and kept aside.
     /// - Returns: whether it was the last one.
     func release() -> Bool {
-        let (isLast, isTorn, failure) = state.withLock { state in
+        let (isLast, isTorn, wasRefused, failure) = state.withLock { state in
             state.handles -= 1
-            return (state.handles == 0, state.isTorn, state.failure)
+            return (state.handles == 0, state.isTorn, state.wasRefused, state.failure)
         }
         guard isLast else { return false }
         if sidecar.hasUncommitted {
-            if isTorn {
+            if isTorn && wasRefused {
+                // HDF5 2.0 crashes when it cannot write what it kept: the end is not the cause.
+                sidecar.rollBack(
+                    "it wrote into the tensor (/data), which is computed and cannot be changed, and ended without closing the file"
+                )
+            } else if isTorn {
                 sidecar.rollBack("the writing process was killed before it closed the file")
             } else if let failure {
                 sidecar.rollBack(failure.message)

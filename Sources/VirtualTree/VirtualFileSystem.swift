@@ -76,7 +76,8 @@ public final class VirtualFileSystem: FileSystem {
         self.registry = registry
         catalog = RecordingCatalog(source: source, rules: options.geometryRules)
         views = FolderViews(source: source) { path, count in
-            logger.warning("\(count) names in folder '\(path)' are not UTF-8 and are not shown; rename them")
+            let names = count == 1 ? "a name in folder '\(path)' is" : "\(count) names in folder '\(path)' are"
+            logger.warning("\(names) not UTF-8 and not shown; rename \(count == 1 ? "it" : "them")")
         }
         sidecars = Sidecars(options, logger)
         frames = FrameStore(

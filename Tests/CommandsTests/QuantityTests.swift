@@ -4,6 +4,17 @@ import Commands
 import Testing
 
 struct QuantityTests {
+    @Test func usedWindowsHaveALineForEachPreprocessing() {
+        let rows = UsedWindows.rows(["histo/10ms", "diff/50ms", "histo/50ms", "histo,downsample=2/10ms"])
+        #expect(rows.map(\.0) == ["used", "", ""])
+        #expect(rows.map(\.1) == ["histo: 10ms, 50ms", "diff: 50ms", "histo,downsample=2: 10ms"])
+        #expect(UsedWindows.rows([]).map(\.1) == ["nothing yet"])
+    }
+
+    @Test func counts() {
+        #expect([0, 1, 2].map { Quantity.text($0, "file") } == ["0 files", "1 file", "2 files"])
+    }
+
     @Test(arguments: [
         ("0", 0), ("1048576", 1_048_576), ("512M", 536_870_912), ("20G", 21_474_836_480), ("1.5G", 1_610_612_736),
         ("64K", 65536), ("64KiB", 65536), ("0.25T", 274_877_906_944), ("1.1K", 1126),

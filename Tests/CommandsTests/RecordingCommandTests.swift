@@ -117,6 +117,89 @@ struct RecordingCommandTests {
         // The same for people.
         let text = try Run.evh5(["info", "."], in: folder)
         #expect(text.code == run.code && text.output.contains("unusable") && text.output.contains("64x48"))
+        // A line for each, all of the unusable ones with their reasons.
+        let lines = text.output.split(separator: "\n").map(String.init)
+        #expect(lines.count == 6 && lines[0].hasPrefix("path "))
+        for (path, report) in reports {
+            let line = try #require(lines.first { $0.hasPrefix(path + " ") })
+            #expect(report.reason.map { line.hasSuffix("unusable: " + $0) } ?? line.contains("64x48"))
+        }
+        #expect(text.problems.hasSuffix("3 of 5 files cannot be used\n"))
+        let long = try Run.evh5(["info", ".", "--long"], in: folder)
+        #expect(long.output.split(separator: "\n").count > 30 && long.output.contains("  geometry"))
+        let one = try Run.evh5(["info", "good.raw"], in: folder)
+        #expect(one.output.hasPrefix("good.raw\n  format") && one.output.contains("% "))
+    }
+
+    @Test func hiddenRecordingsCount() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder.path + "/.folder", withIntermediateDirectories: false)
+        let flags = ["--geometry", "64x48", "--rate", "10k", "--duration", "100ms"]
+        for name in [".hidden.raw", ".folder/a.raw", ".raw"] {
+            #expect(try Run.evh5(["synth", name] + flags, in: folder).code == 0)
+        }
+        let run = try Run.evh5(["info", ".", "--json"], in: folder)
+        #expect(try json([Report].self, run).map(\.path) == ["./.folder/a.raw", "./.hidden.raw", "./.raw"])
+        let made = try Run.evh5(["generate", ".", "-o", "out"], in: folder)
+        #expect(made.code == 0, "\(made.problems)")
+        for name in [".hidden.h5", ".folder/a.h5", ".h5"] {
+            #expect(FileManager.default.fileExists(atPath: folder.path + "/out/" + name), "\(name)")
+        }
+    }
+
+    @Test func whatIsNoRecordingIsNamed() throws {
+        let folder = try TemporaryFolder()
+        try Data([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0]).write(
+            to: URL(filePath: folder.path + "/tensor.h5"))
+        for command in [["info"], ["index"], ["generate", "-o", "out"]] {
+            let run = try Run.evh5(command + ["tensor.h5", "none.raw"], in: folder)
+            #expect(run.code == CommandExit.recordingUnusable.rawValue)
+            let said = run.output + run.problems
+            #expect(said.contains("it is an HDF5 file, no recording"), "\(said)")
+            #expect(said.contains("there is no such file or folder"), "\(said)")
+            #expect(run.problems.contains("2 of 2 "), "\(run.problems)")
+        }
+    }
+
+    @Test func theLongestNames() throws {
+        let folder = try TemporaryFolder()
+        let flags = ["--geometry", "64x48", "--rate", "10k", "--duration", "100ms"]
+        // 255 bytes each, the second with letters of three bytes; the temporary names must be shorter ones.
+        for name in [String(repeating: "m", count: 251), String(repeating: "é", count: 125) + "m"] {
+            let made = try Run.evh5(["synth", name + ".raw"] + flags, in: folder)
+            #expect(made.code == 0, "\(made.problems)")
+        }
+        #expect(try Run.evh5(["synth", "good.raw"] + flags, in: folder).code == 0)
+        let picture = String(repeating: "p", count: 251) + ".png"
+        #expect(try Run.evh5(["preview", "good.raw", "-o", picture], in: folder).code == 0)
+        let run = try Run.evh5(["generate", ".", "-o", "out", "--any-geometry"], in: folder)
+        #expect(run.code == 0, "\(run.problems)")
+        #expect(run.output.hasPrefix("3 files made, 0 skipped, 0 failed"))
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/out")
+        #expect(names.count == 3 && names.allSatisfy { $0.hasSuffix(".h5") })
+        // Both of these keep their extension, and the file of the long one would have 258 bytes.
+        #expect(try Run.evh5(["synth", String(repeating: "m", count: 251) + ".dat"] + flags, in: folder).code == 0)
+        let some = try Run.evh5(["generate", ".", "-o", "more", "--any-geometry"], in: folder)
+        #expect(some.code == CommandExit.recordingUnusable.rawValue)
+        #expect(some.output.hasPrefix("2 files made, 0 skipped, 2 failed"), "\(some.output)")
+        #expect(some.problems.contains("its name has 258 bytes, and names may have 255"), "\(some.problems)")
+        #expect(some.problems.hasSuffix("evh5: 2 of 4 inputs could not be used\n"), "\(some.problems)")
+    }
+
+    @Test func progressWithoutATerminal() throws {
+        let folder = try TemporaryFolder()
+        let flags = ["--geometry", "64x48", "--rate", "100k", "--duration", "1s"]
+        let run = try Run.evh5(["synth", "a.raw"] + flags, in: folder, environment: ["EVH5_PROGRESS_SECONDS": "0"])
+        #expect(run.problems.contains("evh5: 50% a.raw\n"), "\(run.problems)")
+        #expect(try Run.evh5(["synth", "b.raw"] + flags, in: folder).problems.isEmpty)
+    }
+
+    @Test func aCacheThatIsNotThere() throws {
+        let folder = try TemporaryFolder()
+        let stats = try Run.evh5(["cache", "stats", "--cache", "none"], in: folder)
+        #expect(stats.code == 0 && stats.output.contains("/none (not there)"))
+        let clear = try Run.evh5(["cache", "clear", "--cache", "none"], in: folder)
+        #expect(clear.code == 0 && clear.problems.contains("there is no cache at"))
     }
 
     @Test func indexesAreBuiltOnce() throws {

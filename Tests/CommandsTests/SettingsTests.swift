@@ -187,11 +187,54 @@ struct SettingsTests {
 
     @Test func unknownKeysAreNamedWithThoseThatExist() throws {
         let error = #expect(throws: CommandError.self) {
-            try ConfigFile(path: "c.yaml", text: "windows: [10ms]\nmemory-traget: 1G\n")
+            try ConfigFile(path: "c.yaml", text: "windows: [10ms]\nmemory: 1G\n")
         }
         let message = try #require(error?.message)
-        #expect(message.hasPrefix("c.yaml:2: 'memory-traget' is no setting; keys are "))
+        #expect(message.hasPrefix("c.yaml:2: 'memory' is no setting; keys are "))
         #expect(message.contains("memory-target, ") && !message.contains("\n"))
+    }
+
+    @Test(arguments: [
+        ("memory-traget", "memory-target"), ("memory_target", "memory-target"), ("Read-Only", "read-only"),
+        ("sidecar", "sidecars"), ("mount-point", "mountpoint"),
+    ])
+    func keysThatWereNearlyRight(_ key: String, _ meant: String) throws {
+        let error = #expect(throws: CommandError.self) { try ConfigFile(path: "c.yaml", text: "\(key): 1\n") }
+        #expect(error?.message == "c.yaml:1: '\(key)' is no setting; did you mean '\(meant)'?")
+    }
+
+    @Test(arguments: [
+        ("source: a\nwindows: [10ms]\nsource: b\n", 3, "source"),
+        ("# windows: 1\n'windows': 10ms\n\nwindows: 20ms\n", 4, "windows"),
+        ("geometry:\n  a.raw: 8x8\n  b.raw: 8x8\n  a.raw: 4x4\n", 4, "a.raw"),
+    ])
+    func doubledKeysNameTheLineOfTheSecond(_ text: String, _ line: Int, _ key: String) throws {
+        let error = #expect(throws: CommandError.self) { try ConfigFile(path: "c.yaml", text: text) }
+        #expect(error?.message == "c.yaml:\(line): the key '\(key)' is there twice")
+    }
+
+    @Test func aFolderIsNoConfigFile() throws {
+        let folder = try TemporaryFolder()
+        let error = #expect(throws: CommandError.self) { try ConfigFile(path: folder.path) }
+        #expect(error?.status == .configuration)
+        #expect(error?.message.hasSuffix("'\(folder.path)' is a folder; name a file in it") == true)
+    }
+
+    @Test(arguments: [
+        ("20", false), ("1023", false), ("0", true), ("1048576", true), ("20G", true), ("400K", true), ("1.5M", true),
+    ]) func aCacheSizeWithoutUnitIsAMistakeWhenSmall(_ text: String, _ isRight: Bool) {
+        #expect(Settings.maxCacheSize.accepts(.text(text)) == isRight)
+    }
+
+    @Test func unknownVariables() {
+        let environment = [
+            "EVH5_MEMRY_TARGET": "1G", "EVH5_CACHE": "/c", "EVH5_CONFIG_FILE": "", "EVH5_SOMETHING_ELSE": "1",
+            "EVH5": "x", "PATH": "/",
+        ]
+        let lines = SettingLayers.unknownVariables(environment)
+        #expect(lines.count == 2)
+        #expect(lines[0].contains("EVH5_MEMRY_TARGET") && lines[0].hasSuffix("did you mean 'EVH5_MEMORY_TARGET'?"))
+        #expect(lines[1].contains("EVH5_SOMETHING_ELSE") && !lines[1].contains("did you mean"))
     }
 
     @Test(arguments: [
@@ -228,6 +271,8 @@ struct SettingsTests {
         let windows = try SettingLayers(flags: list.settings, environment: [:]).value(Settings.windows)
         #expect(windows == ["10ms", "20ms"])
         #expect(throws: CommandError.self) { try OptionList(["memory-target"]) }
+        let commas = #expect(throws: CommandError.self) { try OptionList(["ro,windows=10ms,50ms,100ms"]) }
+        #expect(commas?.message.contains("windows=10ms:50ms") == true && commas?.status == .usage)
         #expect(throws: CommandError.self) { try OptionList(["remount,ro"]) }
         #expect(throws: CommandError.self) { try OptionList(["config-file="]) }
     }

@@ -6,6 +6,7 @@ import Testing
 @Suite struct RecordingNamesTests {
     @Test(arguments: [
         ("a.raw", "a"), ("a_td.raw", "a_td"), ("a_td.dat", "a"), ("a_cd.DAT", "a"), ("_td.dat", "_td"),
+        ("UP_TD.DAT", "UP"),
         ("a.1.raw", "a.1"),
     ]) func stems(_ name: String, _ stem: String) {
         #expect(RecordingName.isRecording(name))

@@ -58,6 +58,15 @@ struct MountTests {
         #expect(mounts.map(\.options) == ["rw,nosuid", "ro"])
     }
 
+    @Test func whoMountedIsInMountinfo() {
+        let text = """
+            90 28 0:48 / /mnt/a\\040b rw,nosuid shared:5 - fuse.evh5 /data/x rw,user_id=0,group_id=0
+            91 28 0:49 / /mnt/jane rw - fuse.evh5 src rw,user_id=1000,group_id=1000
+            92 28 0:50 / /mnt/other rw - fuse.sshfs host: rw,user_id=7
+            """
+        #expect(Mounts.owners(text) == ["/mnt/a b": 0, "/mnt/jane": 1000])
+    }
+
     @Test func unmountEndsRun() throws {
         let mount = try MountedTree()
         #expect(run(["ls", mount.path]).status == 0)

@@ -92,11 +92,32 @@ import Testing
     }
 
     @Test(arguments: [
-        ("20ms", "other_box.npy", "other_box.npy"), ("20ms,max_duration=400ms", "other_box.npy", "other_0_box.npy"),
-        ("20ms,max_duration=400ms", "other.npy", "other_0.npy"), ("20ms,start_ts=1s", "a_bbox.npy", "a_bbox.npy"),
+        ("20ms", "boxes.npy", "a_bbox.npy"), ("20ms,max_duration=400ms", "other_box.npy", "a_0_bbox.npy"),
+        ("20ms,max_duration=400ms", "a_bbox.npy", "a_0_bbox.npy"), ("20ms,start_ts=1s", "b_bbox.npy", "a_bbox.npy"),
+        ("20ms", "a_bbox.npy", "a_bbox.npy"),
     ]) func namesOfGivenLabels(_ window: String, _ labels: String, _ output: String) throws {
         let plan = try plan([input(try folder.record("a.raw"), try spec("histo", window), labels: "/labels/" + labels)])
         #expect(plan.labels.map(\.output) == [out + "/" + output])
+    }
+
+    @Test func whatSuitsNoRecordingIsAWrongRequest() throws {
+        let spec = try spec("histo,height=100,width=100")
+        let a = input(try folder.record("a.raw"), spec, labels: "/labels/a_bbox.npy")
+        let error = #expect(throws: GenerationError.self) { try plan([a]) }
+        #expect(error?.code == .invalidRequest && error?.message.contains("power of two") == true)
+        // Where it suits another, the one is told of, and its labels are left.
+        let b = input(try folder.record("b.raw", geometry: .init(width: 200, height: 200)), spec)
+        let both = try plan([a, b], anyGeometry: true)
+        #expect(names(both) == ["b.h5"] && both.failures.map(\.path) == [a.path] && both.labels.isEmpty)
+    }
+
+    @Test func namesThatAreTooLongAreToldBeforeAnythingIsMade() throws {
+        let long = input(
+            try folder.record(String(repeating: "n", count: 251) + ".raw"), try spec("histo", "20ms,max_duration=60ms"))
+        let plan = try plan([long, input(try folder.record("a.raw"), try spec())])
+        #expect(names(plan) == ["a.h5"])
+        #expect(plan.failures.map(\.path) == [long.path])
+        #expect(plan.failures.first?.error.message.contains("may have 255") == true)
     }
 
     @Test func shardsAreTheWholeInTurn() throws {

@@ -116,8 +116,24 @@ import Testing
 
     @Test func anOutputThatCannotBeWrittenEndsIt() throws {
         for name in ["a.raw", "b.raw"] { try folder.record(name) }
-        try Data().write(to: URL(fileURLWithPath: folder / "out"))
-        let report = run(try jobs(["a.raw", "b.raw"]), workers: 1)
+        let jobs = try jobs(["a.raw", "b.raw"]).map {
+            TensorJob(
+                recording: $0.recording, spec: $0.spec, part: nil,
+                output: "/proc/evh5/" + ($0.output as NSString).lastPathComponent)
+        }
+        let report = run(jobs, workers: 1)
         #expect(report.made.isEmpty && report.failures.map(\.error.code) == [.outputUnwritable])
+    }
+
+    @Test func whatIsInTheWayOfOneFileDoesNotHoldUpTheOthers() throws {
+        for name in ["a.raw", "b.raw"] { try folder.record(name) }
+        try FileManager.default.createDirectory(atPath: folder / "out", withIntermediateDirectories: true)
+        try Data().write(to: URL(fileURLWithPath: folder / "out/sub"))
+        let jobs = try jobs(["a.raw", "b.raw"])
+        let blocked = TensorJob(
+            recording: jobs[0].recording, spec: jobs[0].spec, part: nil, output: folder / "out/sub/a.h5")
+        let report = run([blocked, jobs[1]], workers: 1)
+        #expect(report.failures.map(\.error.code) == [.recordingUnusable])
+        #expect(report.made.map(\.output) == [jobs[1].output])
     }
 }

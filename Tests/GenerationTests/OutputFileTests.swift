@@ -31,6 +31,27 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder / "below/a.h5"))
     }
 
+    @Test func longNamesHaveShorterTemporaryOnes() throws {
+        for stem in [String(repeating: "a", count: 252), String(repeating: "é", count: 126)] {
+            let file = try #require(try begin(stem + ".h5"))
+            let part = try #require(folder.names().first)
+            #expect(part.hasPrefix("." + stem.prefix(60)) && part.hasSuffix(".h5.part") && part.utf8.count <= 255)
+            // One name, one lock.
+            guard case .busy = try OutputFile.begin(folder / (stem + ".h5")) else {
+                throw FileError(errno: 0, message: "not busy")
+            }
+            let other = try #require(try begin(String(stem.dropLast()) + "b.h5"))
+            #expect(try folder.names().count == 2)
+            other.discard()
+            try write(file, [1])
+            #expect(try file.publish() == 1)
+            #expect(try folder.names() == [stem + ".h5"])
+            try FileManager.default.removeItem(atPath: folder / (stem + ".h5"))
+        }
+        let error = #expect(throws: FileError.self) { try begin(String(repeating: "a", count: 253) + ".h5") }
+        #expect(error?.errno == ENAMETOOLONG)
+    }
+
     @Test func isGoneWhenDiscarded() throws {
         for discards in [true, false] {
             var file = try begin("a.h5")

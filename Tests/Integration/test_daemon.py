@@ -343,6 +343,45 @@ def test_an_ordinary_user(nobody, evh5, library):
     assert not is_mounted(folder / "m")
 
 
+def test_a_source_that_an_ordinary_user_may_not_read(nobody, evh5, library):
+    prefix, folder = nobody
+    shutil.copy(evh5.path, folder / "evh5")
+    for name in ("m", "closed", "unlisted"):
+        (folder / name).mkdir()
+        os.chown(folder / name, 65534, 65534)
+    os.chown(folder / "closed", 0, 0)
+    os.chmod(folder / "closed", 0o700)
+    os.chown(folder / "unlisted", 0, 0)
+    os.chmod(folder / "unlisted", 0o711)
+    environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
+    for name in ("closed", "unlisted"):
+        done = subprocess.run([*prefix, folder / "evh5", "mount", folder / name, folder / "m"], capture_output=True, text=True, timeout=30, env=environment, cwd="/")
+        assert done.returncode == 4 and "Permission denied" in done.stderr and not is_mounted(folder / "m"), done.stderr
+
+
+def test_another_users_mount(nobody, evh5, mount, library):
+    prefix, folder = nobody
+    shutil.copy(evh5.path, folder / "evh5")
+    where = mount(library, "--allow-other", point=folder / "m0")
+    done = subprocess.run([*prefix, folder / "evh5", "unmount", where.point], capture_output=True, text=True, timeout=30, env={"PATH": os.environ["PATH"]}, cwd="/")
+    assert done.returncode == 1 and "was mounted by root" in done.stderr and is_mounted(where.point)
+
+
+def test_a_cache_that_cannot_be_written(evh5, library, tmp_path):
+    (tmp_path / "point").mkdir()
+    (tmp_path / "file").write_text("")
+    for cache in (tmp_path / "file", tmp_path / "file/below"):
+        done = evh5.run("mount", library, tmp_path / "point", "--cache", cache, check=0)
+        try:
+            assert f"warning: the cache '{cache}' cannot be written" in done.stderr and len(done.stderr.splitlines()) == 1
+            assert (tmp_path / "point/histo/50ms/evt3.h5").read_bytes()[:4] == b"\x89HDF"
+        finally:
+            evh5.run("unmount", tmp_path / "point", check=0)
+    done = evh5.run("mount", library, tmp_path / "point", "--cache", tmp_path / "deep/er", check=0)
+    evh5.run("unmount", tmp_path / "point", check=0)
+    assert done.stderr == ""
+
+
 # --- What it costs
 
 @pytest.fixture(scope="module")

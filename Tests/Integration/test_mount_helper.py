@@ -119,6 +119,7 @@ def test_a_killed_daemon_is_recovered(mount8, library, evh5):
 
 @pytest.mark.parametrize("options, source, code, said", [
     ("memory-target=lots", "library", 1, "memory-target takes"), ("ro,nosuchoption", "library", 32, "nosuchoption"),
+    ("ro,allow_othr", "library", 32, "did you mean 'allow-other'?"), ("windows=10ms,50ms", "library", 1, "windows=10ms:50ms"),
     ("ro", "missing", 32, "missing"), ("remount,ro", "library", 1, "cannot remount"),
 ])
 def test_failures_have_a_code_of_mount_and_one_line(mount8, library, options, source, code, said):
@@ -141,6 +142,13 @@ def test_make_install(evh5, tmp_path):
     assert installed.read_bytes() == pathlib.Path(evh5.path).read_bytes() and os.access(installed, os.X_OK)
     assert os.readlink(link) == "/usr/bin/evh5"  # DESTDIR is not part of what is installed
     assert (tmp_path / "usr/include/evh5_preprocessing.h").read_text().count("EVH5_PREPROCESSING_ABI") > 1
+    share = tmp_path / "usr/share"
+    for name in ("bash-completion/completions/evh5", "zsh/site-functions/_evh5", "fish/vendor_completions.d/evh5.fish"):
+        assert "unmount" in (share / name).read_text()
+    assert (share / "doc/evh5/README.md").exists() and (share / "doc/evh5/mount-configs/fstab").exists()
+    for line in ("complete -p evh5", "COMP_WORDS=(evh5 unm); COMP_CWORD=1; COMP_LINE='evh5 unm'; COMP_POINT=8; _evh5; echo \"${COMPREPLY[@]}\""):
+        done = subprocess.run(["bash", "-c", f". {share}/bash-completion/completions/evh5; {line}"], capture_output=True, text=True, timeout=30)
+        assert "evh5" in done.stdout if "-p" in line else "unmount" in done.stdout, done.stderr
     make("install")  # over what is there
     make("uninstall")
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []

@@ -51,6 +51,27 @@ def torn_session(path):
 
 # --- list
 
+def test_the_reason_of_a_session_that_wrote_into_the_tensor(where, sidecar):
+    """HDF5 2.0 crashes afterwards: the refused write is the cause, not the end of the process."""
+    path = where / FILE
+    with h5py.File(path) as file:
+        offset = file["data"].id.get_offset()
+    with Program(locks=False) as writer:
+        writer.do("file = h5py.File(path, 'r+')\nfile['more'] = np.arange(50000)\nfile.flush()", path=str(path))
+        refused = writer.do("""
+try:
+    fd = os.open(path, os.O_RDWR)
+    os.pwrite(fd, b'1234', offset)
+except OSError as problem:
+    code = problem.errno
+code
+""", offset=offset)
+        assert refused == 1  # EPERM
+        writer.kill()
+    [entry] = sidecar.json("list")
+    assert "wrote into the tensor (/data)" in entry["torn"][0]["reason"] and "killed" not in entry["torn"][0]["reason"]
+
+
 def test_list(where, path, sidecar, library):
     torn_session(path)
     edits.change_and_delete(path)

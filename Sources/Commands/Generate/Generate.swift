@@ -33,7 +33,7 @@ struct Generate: ParsableCommand {
     @Option(
         name: [.customLong("box-labels"), .customLong("box_labels")], parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Label files (.npy), one for each recording in their order, cut and re-timed like the frames. Default: <name>_bbox.npy beside a recording.",
+            "Label files (.npy), one for each recording in their order, cut and re-timed like the frames, and called <name>_bbox.npy after them. Default: <name>_bbox.npy beside a recording.",
             valueName: "npy"))
     var boxLabels: [String] = []
     @Flag(name: .customLong("no-labels"), help: "Leave labels beside recordings alone.")
@@ -44,7 +44,7 @@ struct Generate: ParsableCommand {
     var compression = "gzip"
     @Option(
         name: [.short, .customLong("num-workers"), .customLong("num_workers")],
-        help: "Threads that compute and pack frames (default: one for each processor).")
+        help: "Threads that compute and pack frames; as many as there are processors when not said.")
     var numWorkers = max(1, ProcessInfo.processInfo.activeProcessorCount)
     @Option(
         help: ArgumentHelp(
@@ -86,6 +86,7 @@ struct Generate: ParsableCommand {
         let found = RecordingTree.find(paths)
         let inputs = try inputs(found.files, loaded.registry)
         var summary = GenerateSummary()
+        summary.inputs = found.files.count + found.unreadable.count
         summary.failures = found.unreadable.map { .init(path: $0.path, reason: $0.reason) }
         let folder = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
         let scan = ScanProgress()
@@ -110,7 +111,9 @@ struct Generate: ParsableCommand {
             throw CommandError(.recordingUnusable, "there are no .raw or .dat files there")
         }
         if !summary.failures.isEmpty {
-            throw CommandError(.recordingUnusable, "\(summary.failures.count) of the inputs could not be used")
+            let bad = Set(summary.failures.map { $0.recording ?? $0.path }).count
+            throw CommandError(
+                .recordingUnusable, "\(bad) of \(Quantity.text(summary.inputs, "input")) could not be used")
         }
     }
 
@@ -121,13 +124,13 @@ struct Generate: ParsableCommand {
         guard boxLabels.isEmpty || boxLabels.count == files.count else {
             throw CommandError(
                 .usage,
-                "\(files.count) recordings were given, but \(boxLabels.count) label files: --box-labels takes one for each"
+                "\(Quantity.text(files.count, "recording")) and \(Quantity.text(boxLabels.count, "label file")) were given: --box-labels takes one for each"
             )
         }
         guard tensor.startTs.count <= 1 || (named && tensor.startTs.count == files.count) else {
             throw CommandError(
                 .usage,
-                "--start-ts takes one time, or one for each of the recordings, which are named as files then: \(files.count) were given, but \(tensor.startTs.count) times"
+                "--start-ts takes one time, or one for each of the recordings, which are named as files then: \(Quantity.text(files.count, "recording")) and \(Quantity.text(tensor.startTs.count, "time")) were given"
             )
         }
         var specs: [String: TensorSpec] = [:]
@@ -155,8 +158,10 @@ struct Generate: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         for file in plan.files where file.exists {
-            if !json { Output.problem("\(escaped(file.job.output)) already exists, skipped") }
-            summary.skipped += 1
+            let difference = ExistingFile.difference(file.job.output, from: file.job.spec, file.geometry)
+            let reason = "already exists, skipped" + (difference.map { ": " + $0 } ?? "")
+            if !json { Output.problem("\(escaped(file.job.output)) \(escaped(reason))") }
+            summary.skippedFiles.append(.init(path: file.job.output, reason: reason))
         }
         do throws(FileError) { try makeDirectories(folder) } catch {
             throw CommandError(.outputUnwritable, error.message, cause: error)
@@ -174,7 +179,10 @@ struct Generate: ParsableCommand {
         }
         try labels(plan.labels, &summary)
         for job in dictionaries {
-            do throws(GenerationError) { _ = try job.run() } catch { throw CommandError(error) }
+            do throws(GenerationError) { _ = try job.run() } catch {
+                guard error.code == .recordingUnusable else { throw CommandError(error) }
+                summary.note(.init(path: job.labels, reason: error.message))
+            }
         }
         let report = generator.run()
         progress.end()
@@ -188,12 +196,12 @@ struct Generate: ParsableCommand {
         if let failure = report.failures.first(where: { $0.error.code == .outputUnwritable }) {
             throw CommandError(
                 .outputUnwritable,
-                "\(failure.error.message); \(report.made.count) of \(jobs.count) files are complete, the same call makes the rest",
+                "\(failure.error.message); \(report.made.count) of \(Quantity.text(jobs.count, "file")) complete; when that is mended, the same call makes the rest",
                 cause: failure.error)
         }
         if let signal = interruption.signal, report.isStopped {
             Output.problem(
-                "evh5: interrupted; \(report.made.count) of \(jobs.count) files are complete, the same call makes the rest"
+                "evh5: interrupted; \(report.made.count) of \(Quantity.text(jobs.count, "file")) complete, the same call makes the rest"
             )
             Interruption.die(of: signal)
         }
@@ -205,7 +213,7 @@ struct Generate: ParsableCommand {
                 if try job.run() { summary.labels += 1 }
             } catch {
                 guard error.code == .recordingUnusable else { throw CommandError(error) }
-                summary.failures.append(.init(path: job.labels, reason: error.message))
+                summary.note(.init(path: job.labels, reason: error.message, recording: job.recording))
             }
         }
     }

@@ -5,7 +5,12 @@ import Generation
 
 /// What was made; the JSON object has these names. Bytes, seconds.
 struct GenerateSummary: Encodable {
-    struct Failure: Encodable {
+    struct Failure: Encodable, Hashable {
+        let path, reason: String
+        /// Whose it is, when it is no recording itself.
+        var recording: String?
+    }
+    struct Skipped: Encodable {
         let path, reason: String
     }
     struct File: Encodable {
@@ -14,9 +19,15 @@ struct GenerateSummary: Encodable {
         let bytes, tensorBytes: Int64
     }
 
-    /// Files made, and those that were there or that another process makes.
+    /// Recordings given or found, and paths that are none.
+    var inputs = 0
+    /// Files made.
     var files: [File] = []
-    var skipped = 0
+    /// Those that were there or that another process makes, and how many they are.
+    var skippedFiles: [Skipped] = [] {
+        didSet { skipped = skippedFiles.count }
+    }
+    private(set) var skipped = 0
     var labels = 0
     var frames = 0
     /// Of the recordings, of the files made of them, and of the tensors before they were packed.
@@ -26,29 +37,35 @@ struct GenerateSummary: Encodable {
     var seconds = 0.0
     var failures: [Failure] = []
 
+    /// Notes a failure; the same one of several parts once.
+    mutating func note(_ failure: Failure) {
+        if !failures.contains(failure) { failures.append(failure) }
+    }
+
     mutating func add(_ report: GenerationReport, recordingBytes: Int64) {
         files = report.made.map {
             File(path: $0.output, frames: $0.frames, bytes: $0.bytes, tensorBytes: $0.tensorBytes)
         }
         .sorted { $0.path < $1.path }
-        skipped += report.skipped.count
+        skippedFiles += report.skipped.map { Skipped(path: $0, reason: "is made by another process, skipped") }
         frames = files.reduce(0) { $0 + $1.frames }
         bytes = files.reduce(0) { $0 + $1.bytes }
         tensorBytes = files.reduce(0) { $0 + $1.tensorBytes }
         self.recordingBytes = recordingBytes
-        failures += report.failures.filter { $0.error.code != .outputUnwritable }
-            .map { Failure(path: $0.job.recording, reason: $0.error.message) }
+        for failure in report.failures where failure.error.code != .outputUnwritable {
+            note(Failure(path: failure.job.recording, reason: failure.error.message))
+        }
     }
 
     func report(json: Bool) throws(CommandError) {
         for failure in failures { Output.problem("evh5: \(escaped(failure.path)): \(escaped(failure.reason))") }
         if json { return try Output.json(self) }
         let rate = seconds > 0 ? Quantity.decimal(Double(frames) / seconds, digits: 1) : "0"
-        var line = "\(files.count) files made, \(skipped) skipped, \(failures.count) failed"
-        if labels > 0 { line += ", \(labels) label files" }
+        var line = "\(Quantity.text(files.count, "file")) made, \(skipped) skipped, \(failures.count) failed"
+        if labels > 0 { line += ", " + Quantity.text(labels, "label file") }
         Output.line(line)
         Output.line(
-            "\(frames) frames in \(Quantity.decimal(seconds, digits: 1)) s, \(rate) frames/s: recordings "
+            "\(Quantity.text(frames, "frame")) in \(Quantity.decimal(seconds, digits: 1)) s, \(rate) frames/s: recordings "
                 + "\(Quantity.text(bytes: Int(recordingBytes))), files \(Quantity.text(bytes: Int(bytes))), "
                 + "tensors \(Quantity.text(bytes: Int(tensorBytes))) before packing")
     }
@@ -96,7 +113,8 @@ struct GeneratePreview: Encodable {
                 )
             })
         Output.line(
-            "\(files.count { !$0.exists }) files to make, \(files.count { $0.exists }) there: \(frames) frames, "
+            "\(Quantity.text(files.count { !$0.exists }, "file")) to make, \(files.count { $0.exists }) there: "
+                + "\(Quantity.text(frames, "frame")), "
                 + "\(Quantity.text(bytes: Int(tensorBytes))) before packing")
     }
 }

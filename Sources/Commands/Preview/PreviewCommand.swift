@@ -131,7 +131,8 @@ struct PreviewCommand: ParsableCommand {
             try report(drawn, sheet)
         }
         if failures > 0 {
-            throw CommandError(.recordingUnusable, "\(failures) of \(files.count) files cannot be shown")
+            throw CommandError(
+                .recordingUnusable, "\(failures) of \(Quantity.text(files.count, "file")) cannot be shown")
         }
     }
 
@@ -179,7 +180,8 @@ struct PreviewCommand: ParsableCommand {
         let count = sheet.cells.reduce(0) { $0 + $1.count }
         guard json else {
             return Output.line(
-                "\(escaped(output)): \(sheet.width)x\(sheet.height), \(count) frames of \(drawn.count) files")
+                "\(escaped(output)): \(sheet.width)x\(sheet.height), \(Quantity.text(count, "frame")) of \(Quantity.text(drawn.count, "file"))"
+            )
         }
         var files: [Report.File] = []
         for (index, one) in drawn.enumerated() {

@@ -52,7 +52,7 @@ struct PreviewInput: Sendable {
         let others: Set<String> = [
             "events_to_tensor", "mode", "delta_t", "n_events", "event_input_width", "event_input_height", "shape",
         ]
-        return attributes.filter { !others.contains($0.name) }.map { ($0.name, Self.text($0.value)) }
+        return attributes.filter { !others.contains($0.name) }.map { ($0.name, $0.value.shown) }
     }
 
     /// Where a period begins, or a frame of so many events ends, us; nil where nothing is known.
@@ -87,14 +87,5 @@ struct PreviewInput: Sendable {
     private func number(_ name: String) -> Int64? {
         guard case .number(let value) = self[name], abs(value) < 1e15 else { return nil }
         return Int64(value)
-    }
-
-    private static func text(_ value: StoredValue) -> String {
-        switch value {
-        case .text(let text): text
-        case .number(let number): Quantity.decimal(number, digits: 6)
-        case .boolean(let flag): flag ? "true" : "false"
-        case .numbers(let numbers): numbers.map { Quantity.decimal($0, digits: 6) }.joined(separator: " ")
-        }
     }
 }

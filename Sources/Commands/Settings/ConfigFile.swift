@@ -1,5 +1,6 @@
 // The YAML config file: the settings' names as keys.
 
+import Files
 import Foundation
 import Yams
 
@@ -13,9 +14,16 @@ package struct ConfigFile: Sendable {
     package init(
         path: String, environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(CommandError) {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw CommandError(
-                .configuration, "cannot read the config file '\(path)': \(String(cString: strerror(errno)))")
+        let bytes: [UInt8]
+        do throws(FileError) {
+            guard try FileStatus(path: path).kind != .directory else {
+                throw FileError(errno: EISDIR, message: "'\(path)' is a folder; name a file in it")
+            }
+            // Not by size: a pipe (`<(...)`) has none.
+            guard let data = FileManager.default.contents(atPath: path) else { throw FileError.current("read", path) }
+            bytes = Array(data)
+        } catch {
+            throw CommandError(.configuration, "the config file cannot be used: \(error.message)", cause: error)
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandError(.configuration, "\(path): not UTF-8; save it as UTF-8")
@@ -28,6 +36,10 @@ package struct ConfigFile: Sendable {
     ) throws(CommandError) {
         let root: Node?
         do { root = try Yams.compose(yaml: text) } catch {
+            if case YamlError.duplicatedKeysInMapping(let duplicates, let context) = error, let key = duplicates.first {
+                let line = ConfigFile.secondLine(of: key, in: text, from: context.mark.line) ?? context.mark.line
+                throw CommandError(.configuration, "\(path):\(line): the key '\(key)' is there twice", cause: error)
+            }
             throw CommandError(.configuration, "\(path): not YAML: \(ConfigFile.oneLine(error))", cause: error)
         }
         self.path = path
@@ -43,8 +55,8 @@ package struct ConfigFile: Sendable {
             let place = "\(path):\(keyNode.mark?.line ?? 1)"
             guard let key = keyNode.scalar?.string, let setting = Settings.named(key) else {
                 let shown = keyNode.scalar?.string ?? "?"
-                throw CommandError(
-                    .configuration, "\(place): '\(shown)' is no setting; keys are \(ConfigFile.keys)")
+                let hint = NearMiss.question(shown, in: Settings.all.map(\.name)) ?? "keys are \(ConfigFile.keys)"
+                throw CommandError(.configuration, "\(place): '\(shown)' is no setting; \(hint)")
             }
             guard let raw = ConfigFile.raw(valueNode), setting.accepts(raw) else {
                 throw CommandError(
@@ -111,13 +123,32 @@ package struct ConfigFile: Sendable {
         return .text(file[...slash] + text)
     }
 
+    /// The line where `key` of the mapping that begins in line `first` is there for the second time: Yams tells where the mapping begins.
+    private static func secondLine(of key: String, in text: String, from first: Int) -> Int? {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        var indent: Int?
+        for number in max(1, first)...max(1, lines.count) where number <= lines.count {
+            let line = lines[number - 1]
+            let rest = line.drop { $0 == " " }
+            let isKey = [key, "'\(key)'", "\"\(key)\""].contains { name in
+                rest.hasPrefix(name) && rest.dropFirst(name.count).drop { $0 == " " }.first == ":"
+            }
+            guard isKey else { continue }
+            let here = line.count - rest.count
+            guard let before = indent else {
+                indent = here
+                continue
+            }
+            if here == before { return number }
+        }
+        return nil
+    }
+
     private static func oneLine(_ error: any Error) -> String {
         switch error {
         case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _):
             "line \(mark.line): \(problem)"
-        case YamlError.duplicatedKeysInMapping(let duplicates, let context):
-            "line \(context.mark.line): the key '\(duplicates.joined(separator: "', '"))' is there twice"
         default: "\(error)".split(whereSeparator: \.isNewline).joined(separator: "; ")
         }
     }

@@ -66,10 +66,44 @@ package struct MountSettings {
         self.mount = mount
     }
 
+    /// Why nothing will be kept in the cache; nil when that looks possible. The mount works without it.
+    func cacheProblem() -> String? {
+        guard let cache = tree.cacheDirectory else { return nil }
+        var folder = cache
+        var status = stat()
+        while stat(folder, &status) != 0 {
+            let why = errno
+            let above = (folder as NSString).deletingLastPathComponent
+            guard why == ENOENT, !above.isEmpty, above != folder else {
+                return complaint(cache, String(cString: strerror(why)))
+            }
+            folder = above
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            return complaint(cache, folder == cache ? "it is no folder" : "'\(folder)' is no folder")
+        }
+        guard MountSettings.may(W_OK | X_OK, folder) else { return complaint(cache, String(cString: strerror(errno))) }
+        return nil
+    }
+
+    /// Whether this process may do so with `path`; sets `errno` when not.
+    private static func may(_ what: Int32, _ path: String) -> Bool { faccessat(AT_FDCWD, path, what, AT_EACCESS) == 0 }
+
+    private func complaint(_ cache: String, _ why: String) -> String {
+        "the cache '\(cache)' cannot be written (\(why)): frames and time indexes are computed every time; --cache names another"
+    }
+
     /// Refuses a mount point that the daemon would have to ask itself about.
     func checkPlaces() throws(CommandError) {
         guard let source = realPath(source) else {
             throw CommandError(.sourceUnusable, "cannot mount '\(source)': \(String(cString: strerror(errno)))")
+        }
+        var status = stat()
+        // What is no folder is refused with that reason when it is opened.
+        if stat(source, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, !MountSettings.may(R_OK | X_OK, source) {
+            throw CommandError(
+                .sourceUnusable,
+                "cannot mount '\(source)': \(String(cString: strerror(errno))); you must be able to read it")
         }
         guard let mountPoint = realPath(mount.mountPoint) else { return }  // the adapter says why
         func contains(_ folder: String, _ path: String) -> Bool {

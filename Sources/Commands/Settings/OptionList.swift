@@ -19,7 +19,9 @@ package struct OptionList: Sendable {
     /// - Parameter lists: each with commas between options.
     /// - Throws: exit code `usage` when one of ours lacks its value, or for `remount`.
     package init(_ lists: [String]) throws(CommandError) {
+        var last = ""
         for option in lists.flatMap({ $0.split(separator: ",") }) {
+            defer { last = String(option) }
             let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let name = parts[0].replacing("_", with: "-")
             if option == "remount" {
@@ -36,6 +38,9 @@ package struct OptionList: Sendable {
                     throw CommandError(.usage, "-o \(option) needs a value: \(setting.allowed)")
                 }
                 settings[name] = .text(parts.count == 2 ? parts[1] : "true")
+            } else if last.hasPrefix(Settings.windows.name + "="), Settings.windows.accepts(.text(String(option))) {
+                throw CommandError(
+                    .usage, "-o \(last),\(option): commas end an option; write the list with colons, \(last):\(option)")
             } else if !OptionList.isForMountOnly(option) {
                 fuse.append(String(option))
             }

@@ -1,6 +1,8 @@
 // Who wins when a setting is given more than once: flag, environment, config file, default.
 
+import FUSEAdapter
 import Foundation
+import Synchronization
 
 /// The places where settings can be given.
 package struct SettingLayers: Sendable {
@@ -50,9 +52,27 @@ extension SettingLayers {
         flags: [String: RawSetting], configFile: String?,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(CommandError) -> SettingLayers {
+        // A copy in the background has said nothing new.
+        if environment[Daemon.variable] == nil {
+            for complaint in unknownVariables(environment) where said.withLock({ $0.insert(complaint).inserted }) {
+                Output.problem("evh5: warning: \(escaped(complaint))")
+            }
+        }
         let named = configFile ?? environment["EVH5_CONFIG_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         var config: ConfigFile?
         if let named { config = try ConfigFile(path: named, environment: environment) }
         return SettingLayers(flags: flags, environment: environment, config: config)
+    }
+
+    /// What was said already: a command asks for its settings more than once.
+    private static let said = Mutex<Set<String>>([])
+
+    /// Of each variable `EVH5_...` that stands for nothing: a line that says so.
+    package static func unknownVariables(_ environment: [String: String]) -> [String] {
+        let known = Settings.all.map(\.variable) + ["EVH5_CONFIG_FILE", "EVH5_PROGRESS_SECONDS", Daemon.variable]
+        return environment.keys.filter { $0.hasPrefix("EVH5_") && !known.contains($0) }.sorted().map { name in
+            let hint = NearMiss.question(name, in: known) ?? "`evh5 mount --help` names the variables"
+            return "the variable \(name) is no setting and is left aside; \(hint)"
+        }
     }
 }

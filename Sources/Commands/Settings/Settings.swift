@@ -21,8 +21,9 @@ package enum Settings {
         }, shown: "$XDG_CACHE_HOME/evh5, else ~/.cache/evh5", parse: path)
     package static let maxCacheSize = Setting<Int64>(
         "max-cache-size", "Disk space that frames in the cache may take; 0 keeps none there.",
-        takes: "a size such as 20G or 500M, or 0", default: 20 << 30, shown: "20G",
-        parse: { $0.text.flatMap { Quantity.bytes($0) }.map { Int64($0) } })
+        takes: "a size such as 20G or 500M (a number without unit is bytes, at least 1048576), or 0",
+        default: 20 << 30, shown: "20G",
+        parse: { $0.text.flatMap(cacheSize) })
     package static let memoryTarget = Setting<Int>(
         "memory-target", "Memory that frames may take; units are powers of 1024.",
         takes: "a size of at least 16M, such as 512M or 1.5G", default: 512 << 20, shown: "512M",
@@ -134,6 +135,13 @@ package enum Settings {
 
     @Sendable private static func path(_ raw: RawSetting) -> String?? {
         path(raw).map(Optional.some)
+    }
+
+    /// A few bytes are no cache: somebody forgot the unit.
+    @Sendable private static func cacheSize(_ text: String) -> Int64? {
+        guard let bytes = Quantity.bytes(text) else { return nil }
+        let hasUnit = text.last?.isNumber == false
+        return bytes == 0 || bytes >= 1 << 20 || hasUnit ? Int64(bytes) : nil
     }
 
     @Sendable private static func geometryRules(_ raw: RawSetting) -> [VirtualFileSystem.GeometryRule]? {

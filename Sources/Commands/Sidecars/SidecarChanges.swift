@@ -129,13 +129,15 @@ struct SidecarVerify: ParsableCommand {
                 for problem in check.problems { Output.line("\(escaped(check.name)): \(escaped(problem))") }
             }
             let bytes = Quantity.text(bytes: Int(checks.reduce(0) { $0 + $1.bytes }))
-            Output.line("\(checks.count) sidecars, \(checks.reduce(0) { $0 + $1.files }) files, \(bytes)")
+            Output.line(
+                "\(Quantity.text(checks.count, "sidecar")), \(Quantity.text(checks.reduce(0) { $0 + $1.files }, "file")), \(bytes)"
+            )
         }
         let bad = checks.count { !$0.problems.isEmpty }
         guard bad == 0 else {
             throw CommandError(
                 .sidecarUnusable,
-                "\(bad) of \(checks.count) sidecars are damaged: `evh5 sidecar restore --state` brings an earlier state back"
+                "\(bad) of \(Quantity.text(checks.count, "sidecar")) \(bad == 1 ? "is" : "are") damaged: `evh5 sidecar restore --state` brings an earlier state back"
             )
         }
     }

@@ -102,9 +102,12 @@ struct NewFile {
 
     init(_ path: String, force: Bool) throws(CommandError) {
         self.path = path
-        temporary = "\(path).\(getpid()).tmp"
+        temporary = temporaryPath(for: path, suffix: ".\(getpid()).tmp")
         guard access(path, F_OK) != 0 || force else {
             throw CommandError(.outputUnwritable, "'\(path)' is there already; --force replaces it")
+        }
+        do throws(FileError) { try checkNameLength(path) } catch {
+            throw CommandError(.outputUnwritable, error.message, cause: error)
         }
         let folder = (path as NSString).deletingLastPathComponent
         guard access(folder.isEmpty ? "." : folder, W_OK | X_OK) == 0 else {
