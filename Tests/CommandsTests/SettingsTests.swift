@@ -222,8 +222,9 @@ struct SettingsTests {
 
     @Test(arguments: [
         ("20", false), ("1023", false), ("0", true), ("1048576", true), ("20G", true), ("400K", true), ("1.5M", true),
-    ]) func aCacheSizeWithoutUnitIsAMistakeWhenSmall(_ text: String, _ isRight: Bool) {
+    ]) func aSizeWithoutUnitIsAMistakeWhenSmall(_ text: String, _ isRight: Bool) {
         #expect(Settings.maxCacheSize.accepts(.text(text)) == isRight)
+        #expect(Settings.companionSizeLimit.accepts(.text(text)) == isRight)
     }
 
     @Test func unknownVariables() {

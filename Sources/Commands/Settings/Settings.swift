@@ -23,7 +23,7 @@ package enum Settings {
         "max-cache-size", "Disk space that frames in the cache may take; 0 keeps none there.",
         takes: "a size such as 20G or 500M (a number without unit is bytes, at least 1048576), or 0",
         default: 20 << 30, shown: "20G",
-        parse: { $0.text.flatMap(cacheSize) })
+        parse: { $0.text.flatMap(size).map { Int64($0) } })
     package static let memoryTarget = Setting<Int>(
         "memory-target", "Memory that frames may take; units are powers of 1024.",
         takes: "a size of at least 16M, such as 512M or 1.5G", default: 512 << 20, shown: "512M",
@@ -103,8 +103,8 @@ package enum Settings {
         parse: { $0.text.flatMap { Int($0) }.flatMap { (1...256).contains($0) ? $0 : nil } })
     package static let companionSizeLimit = Setting<Int>(
         "companion-size-limit", "Files beside the recordings are shown when they are smaller than this.",
-        takes: "a size such as 64M or 1.5G", default: 64 << 20, shown: "64M",
-        parse: { $0.text.flatMap { Quantity.bytes($0) } })
+        takes: "a size such as 64M or 1.5G (a number without unit is bytes, at least 1048576), or 0", default: 64 << 20,
+        shown: "64M", parse: { $0.text.flatMap(size) })
     package static let options = Setting<[String]>(
         "options", "Options for FUSE, as -o passes them.", takes: "options such as noatime,max_read=131072",
         default: [], shown: "",
@@ -137,11 +137,11 @@ package enum Settings {
         path(raw).map(Optional.some)
     }
 
-    /// A few bytes are no cache: somebody forgot the unit.
-    @Sendable private static func cacheSize(_ text: String) -> Int64? {
+    /// Bytes. A few without a unit are a mistake: somebody forgot it.
+    @Sendable private static func size(_ text: String) -> Int? {
         guard let bytes = Quantity.bytes(text) else { return nil }
         let hasUnit = text.last?.isNumber == false
-        return bytes == 0 || bytes >= 1 << 20 || hasUnit ? Int64(bytes) : nil
+        return bytes == 0 || bytes >= 1 << 20 || hasUnit ? bytes : nil
     }
 
     @Sendable private static func geometryRules(_ raw: RawSetting) -> [VirtualFileSystem.GeometryRule]? {
