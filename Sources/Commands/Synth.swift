@@ -88,6 +88,7 @@ struct Synth: ParsableCommand {
         let partial = temporaryPath(for: out, suffix: ".part")
         let events: Int64
         do {
+            try checkNameLength(out)
             events = try write(to: partial, format.recordingFormat)
             guard rename(partial, out) == 0 else { throw FileError.current("rename", partial) }
         } catch {

@@ -49,6 +49,25 @@ def test_filter_outliers(text):
     assert filtered.min() == 0 and filtered.max() == 1 and np.all(names["filter_outliers"](np.zeros(9)) == 0)
 
 
+def test_mv_and_rm_r_take_back_what_was_added(evh5, mount, library, store, tmp_path):
+    """As README.md warns, and it can be brought back."""
+    import h5py
+
+    path = mount(library, "--sidecars", store) / "histo/50ms/evt3.h5"
+    for command, code in ((["mv", path, tmp_path / "moved.h5"], 0), (["rm", "-r", path.parent], 1)):
+        with h5py.File(path, "r+") as file:
+            file["more"] = 1
+        assert subprocess.run(list(map(str, command)), capture_output=True, timeout=30).returncode == code
+        with h5py.File(path) as file:
+            assert list(file) == ["data"]
+        [removed] = [one["name"] for one in evh5.json("sidecar", "list", "--sidecars", store) if "removed" in one]
+        evh5.run("sidecar", "restore", removed, "--sidecars", store, check=0)
+        with h5py.File(path, "r+") as file:
+            del file["more"]
+    with h5py.File(tmp_path / "moved.h5") as file:
+        assert sorted(file) == ["data", "more"]
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/TUTORIAL.md", "docs/CACHE.md"])
 def test_commands_exist(evh5, page):
     """Every `evh5 ...` that a page shows is a command, with flags that it has."""
