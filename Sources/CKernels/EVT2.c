@@ -8,7 +8,7 @@
 /// `high` after the 28 bit counter `word`: from the last quarter of its range to the first it went once around.
 EVH5_INLINE int64_t evt2_time_high(int64_t high, uint32_t word) {
     const int64_t range = (int64_t)1 << 34, old = high & (range - 1), new = (int64_t)(word & 0x0FFFFFFF) << 6;
-    return high - old + new + (old >> 32 == 3 && new >> 32 == 0 ? range : 0);
+    return high - old + new + (old >> 32 == 3 && new >> 32 == 0 && high < EVH5_TURN_LIMIT ? range : 0);
 }
 
 /// Fills `cells` and `times`, or counts all events when `counting`.

@@ -25,7 +25,7 @@ struct Info: ParsableCommand {
     var json = false
 
     func run() throws {
-        let access = try flags.access()
+        let access = try flags.access(warns: false)
         let found = RecordingFiles.find(recordings)
         var reports = found.unreadable.map { RecordingReport(path: $0.path, reason: $0.reason) }
         // A folder is a table even if it holds one recording only: what scripts see does not depend on that.
@@ -72,6 +72,10 @@ struct RecordingReport: Encodable {
     var rate: Double?
     /// By kind, all kinds.
     var dropped: [String: Int64]?
+    /// Where words are read otherwise than the header says.
+    var notes: [String]?
+    /// Why the words may be none of this encoding or geometry; empty when all is well.
+    var suspicious: [String]?
 
     init(path: String, reason: String) {
         self.path = path
@@ -88,6 +92,7 @@ struct RecordingReport: Encodable {
             height = recording.geometry.height
             bytes = recording.status.size
             header = recording.header.fields.map { Field(key: $0.key, value: $0.value) }
+            notes = recording.notes
             let progress = Progress(path, total: recording.status.size)
             defer { progress.end() }
             let index = try access.store.index(of: recording) { progress.update($0) }
@@ -100,6 +105,7 @@ struct RecordingReport: Encodable {
                 rate = Double(index.eventCount) * 1e6 / Double(index.lastTime - index.firstTime)
             }
             dropped = Dictionary(index.drops.entries.map { ($0.name, $0.count) }, uniquingKeysWith: +)
+            suspicious = index.suspicions
             usable = true
         } catch {
             reason = "\(error)"
@@ -125,6 +131,8 @@ struct RecordingReport: Encodable {
         if let firstTime, let lastTime { rows.append(("times", "\(firstTime) ... \(lastTime) us")) }
         if let timeShift { rows.append(("time shift", "\(timeShift) us")) }
         if let drops { rows.append(("dropped", drops.isEmpty ? "nothing" : drops)) }
+        for note in notes ?? [] { rows.append(("note", note)) }
+        for suspicion in suspicious ?? [] { rows.append(("suspicious", suspicion)) }
         for field in header ?? [] { rows.append(("% " + escaped(field.key), field.value)) }
         if let reason { rows.append(("unusable", reason)) }
         Output.line(escaped(path))

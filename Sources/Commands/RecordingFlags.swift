@@ -8,20 +8,25 @@ import Foundation
 import Recordings
 import VirtualTree
 
-/// Where time indexes are and what geometry recordings have whose header says nothing.
+/// Where time indexes are, and what geometry and encoding recordings have whose header says nothing.
 struct RecordingFlags: ParsableArguments {
     @Option(Settings.cache, valueName: "dir")
     var cache: String?
     @Option(Settings.geometry, valueName: "WxH")
     var geometry: String?
+    @Option(Settings.encoding, valueName: "name")
+    var encoding: String?
     @Option(
         name: .customLong("config-file"),
         help:
-            "A mount's config file: its cache, its geometries by glob and (for generate) its preprocessings are used here too. (EVH5_CONFIG_FILE)"
+            "A mount's config file: its cache, its geometries and encodings by glob and (for generate) its preprocessings are used here too. (EVH5_CONFIG_FILE)"
     )
     var configFile: String?
 
-    func access() throws(CommandError) -> RecordingAccess { try RecordingAccess(layers()) }
+    /// - Parameter warns: whether stderr is told what is odd about recordings, as a mount's log is.
+    func access(warns: Bool = true) throws(CommandError) -> RecordingAccess {
+        try RecordingAccess(layers(), warns: warns)
+    }
 
     /// All settings of a mount, as these flags, the environment and the config file give them; `others` are flags of the command
     /// besides these.
@@ -29,6 +34,7 @@ struct RecordingFlags: ParsableArguments {
         var flags = others
         if let cache { flags[Settings.cache.name] = .text(cache) }
         if let geometry { flags[Settings.geometry.name] = .text(geometry) }
+        if let encoding { flags[Settings.encoding.name] = .text(encoding) }
         return try .standard(flags: flags, configFile: configFile)
     }
 }
@@ -36,18 +42,27 @@ struct RecordingFlags: ParsableArguments {
 /// Opens recordings as a mount would.
 struct RecordingAccess {
     let store: IndexStore
-    let rules: [VirtualFileSystem.GeometryRule]
+    let rules: RecordingRules
     /// The folder that globs are relative to, without symbolic links; nil when no config file names one.
     let source: String?
 
-    init(_ layers: SettingLayers) throws(CommandError) {
-        store = IndexStore(directory: try layers.value(Settings.cache))
-        rules = try layers.value(Settings.geometry)
+    /// - Parameter warns: whether stderr is told what is odd about recordings.
+    init(_ layers: SettingLayers, warns: Bool = true) throws(CommandError) {
+        store = IndexStore(
+            directory: try layers.value(Settings.cache),
+            onIndex: { recording, index in
+                guard warns else { return }
+                for note in recording.notes { Output.problem("evh5: \(escaped(recording.path)): \(note)") }
+                if let warning = index.warning {
+                    Output.problem("evh5: \(escaped(recording.path)) is suspicious: \(warning)")
+                }
+            })
+        rules = try layers.recordingRules()
         source = try layers.value(Settings.source).flatMap(realPath)
     }
 
     func open(_ path: String) throws(RecordingError) -> Recording {
-        do throws(RecordingError) { return try Recording(path: path, geometry: geometry(of: path)) } catch {
+        do throws(RecordingError) { return try Recording(path: path, hints: hints(of: path)) } catch {
             guard error.code == .notARecording, PreviewSource.isHDF5(path) else { throw error }
             throw RecordingError(
                 .notARecording,
@@ -55,14 +70,14 @@ struct RecordingAccess {
         }
     }
 
-    /// The geometry that the first fitting rule gives; paths outside the source are matched as they are written.
-    private func geometry(of path: String) -> Geometry? {
-        guard !rules.isEmpty else { return nil }
+    /// What the rules give; paths outside the source are matched as they are written.
+    private func hints(of path: String) -> RecordingHints {
+        guard !rules.isEmpty else { return RecordingHints() }
         var below = path
         if let source, let real = realPath(path), real.hasPrefix(source + "/") {
             below = String(real.dropFirst(source.count + 1))
         }
-        return rules.first { $0.matches(below) }?.geometry
+        return rules.hints(for: below)
     }
 }
 

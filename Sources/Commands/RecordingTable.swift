@@ -49,5 +49,8 @@ struct RecordingTable {
 
 extension RecordingReport {
     /// What a table says of a usable recording besides its figures.
-    fileprivate var remarks: String { drops ?? "" }
+    fileprivate var remarks: String {
+        let found = (suspicious ?? []).map { "suspicious: " + $0 } + (notes ?? []).map { "note: " + $0 }
+        return (found + [drops ?? ""]).filter { !$0.isEmpty }.joined(separator: "; ")
+    }
 }

@@ -24,6 +24,10 @@ public struct DecoderState: Hashable, Sendable {
     /// Vectors at or beyond this column are outside of every geometry; the column stops growing here.
     public static let baseLimit: UInt16 = 0x7FFF
 
+    /// From this time on, us (18,000 years), a counter that goes around adds nothing any more: no time of any stream comes near the end
+    /// of what 64 bits hold, and sums of a few times cannot overflow. `EVH5_TURN_LIMIT` in C.
+    public static let turnLimit: Int64 = 1 << 59
+
     /// Whether a decoder can go on from here; asked of states that were read from a file.
     var isValid: Bool {
         timeLow < 4096 && (y < 4096 || y == Self.noRow) && (baseX <= Self.baseLimit || baseX == Self.noBase)

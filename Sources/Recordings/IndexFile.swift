@@ -129,6 +129,9 @@ private struct Input {
     }
 
     private static func isTime(_ t: Int64) -> Bool { t > -1 << 61 && t < 1 << 61 }
+    /// Bytes; see `Recording`.
+    private static let largestOffset: Int64 = 1 << 56
+    private static let largestSegment: Int64 = 1 << 56
 
     mutating func progress() -> ScanProgress? {
         guard let offset = number(Int64.self), let state = state() else { return nil }
@@ -160,16 +163,20 @@ private struct Input {
         else { return nil }
         let contents = bytes[position...]
         guard let format = number(UInt8.self), Int(format) < RecordingFormat.allCases.count,
-            let segmentSize = number(Int64.self), segmentSize > 0,
+            let segmentSize = number(Int64.self), (1...Self.largestSegment).contains(segmentSize),
             let tailDigest = number(UInt32.self), let resume = progress(), let end = progress(),
             let count = number(Int64.self),
             count >= 0, count == (bytes.count - position) / Self.segmentSize,
             (bytes.count - position) % Self.segmentSize == 0,
-            end.offset <= size, resume.offset >= 0, resume.offset <= end.offset, resume.eventCount <= end.eventCount
+            size <= Self.largestOffset, end.offset <= size, resume.offset >= 0, resume.offset <= end.offset,
+            resume.eventCount <= end.eventCount,
+            // Where the next segment would end is a number.
+            (count + 2).multipliedReportingOverflow(by: segmentSize).overflow == false
         else { return nil }
         let identity = RecordingIdentity(
-            device: device, inode: inode, size: size, modified: modified, headerDigest: headerDigest, geometry: geometry
-        )
+            device: device, inode: inode, size: size, modified: modified, headerDigest: headerDigest,
+            geometry: geometry,
+            format: RecordingFormat.allCases[Int(format)])
         var segments: [Segment] = []
         segments.reserveCapacity(Int(count))
         var offset: Int64 = 0

@@ -51,7 +51,7 @@ extension TimeIndex {
     ) throws(RecordingError) -> TimeIndex? {
         let new = recording.identity
         guard new.device == identity.device, new.inode == identity.inode, new.headerDigest == identity.headerDigest,
-            new.geometry == identity.geometry, recording.format == format, new.size > identity.size
+            new.geometry == identity.geometry, new.format == identity.format, new.size > identity.size
         else { return nil }
         guard try Self.tailDigest(of: recording, size: identity.size) == tailDigest else { return nil }
         let whole = segments.prefix { $0.offset < resume.offset }

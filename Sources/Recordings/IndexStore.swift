@@ -12,6 +12,7 @@ public final class IndexStore: Sendable {
     private let layout: TimeIndex.Layout
     private let memoryLimit: Int
     private let onProblem: @Sendable (String) -> Void
+    private let onIndex: @Sendable (Recording, TimeIndex) -> Void
     private let state = Mutex(State())
     /// That scan a recording: memory is as fast as a few of them.
     private static let threads = min(4, ProcessInfo.processInfo.activeProcessorCount)
@@ -31,11 +32,13 @@ public final class IndexStore: Sendable {
         let device: UInt64
         let inode: UInt64
         let geometry: Geometry
+        let format: RecordingFormat
 
         init(_ identity: RecordingIdentity) {
             device = identity.device
             inode = identity.inode
             geometry = identity.geometry
+            format = identity.format
         }
     }
 
@@ -43,7 +46,7 @@ public final class IndexStore: Sendable {
     /// number for the device.
     private static func fileName(_ identity: RecordingIdentity) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in "\(identity.inode)/\(identity.headerDigest)/\(identity.geometry)".utf8 {
+        for byte in "\(identity.inode)/\(identity.headerDigest)/\(identity.geometry)/\(identity.format)".utf8 {
             hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
         }
         let digits = String(hash, radix: 16)
@@ -59,11 +62,14 @@ public final class IndexStore: Sendable {
     ///   - directory: where indexes are kept, made when needed; nil keeps them in memory only.
     ///   - memoryLimit: bytes of indexes to keep in memory; those least recently used go first.
     ///   - onProblem: told each time why the folder could not be used, on the thread of the call.
+    ///   - onIndex: told of each index that is made or read from disk, on the thread of the call.
     public init(
         directory: String?, memoryLimit: Int = 64 << 20, layout: TimeIndex.Layout = .standard,
-        onProblem: @escaping @Sendable (String) -> Void = { _ in }
+        onProblem: @escaping @Sendable (String) -> Void = { _ in },
+        onIndex: @escaping @Sendable (Recording, TimeIndex) -> Void = { _, _ in }
     ) {
         self.onProblem = onProblem
+        self.onIndex = onIndex
         self.directory = directory
         self.memoryLimit = memoryLimit
         self.layout = layout
@@ -103,6 +109,7 @@ public final class IndexStore: Sendable {
         if let known = inMemory(recording.identity) { return known }
         guard let stored = onDisk(recording), stored.identity == recording.identity else { return nil }
         remember(stored)
+        onIndex(recording, stored)
         return stored
     }
 
@@ -114,6 +121,7 @@ public final class IndexStore: Sendable {
             let stored = onDisk(recording)
             if let stored, stored.identity == recording.identity {
                 remember(stored)
+                onIndex(recording, stored)
                 return .success(stored)
             }
             var index: TimeIndex?
@@ -130,6 +138,7 @@ public final class IndexStore: Sendable {
             }
             remember(made)
             save(made)
+            onIndex(recording, made)
             return .success(made)
         } catch {
             return .failure(error)
@@ -188,7 +197,7 @@ public final class IndexStore: Sendable {
         let identity = RecordingIdentity(
             device: here.device, inode: index.identity.inode, size: index.identity.size,
             modified: index.identity.modified, headerDigest: index.identity.headerDigest,
-            geometry: index.identity.geometry)
+            geometry: index.identity.geometry, format: index.identity.format)
         // An equal file of another disk is less likely than anything else that can go wrong, and yet a look at its end is cheap.
         guard identity == here, (try? TimeIndex.tailDigest(of: recording, size: here.size)) == index.tailDigest else {
             return nil

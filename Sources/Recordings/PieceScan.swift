@@ -136,6 +136,8 @@ extension IndexScan {
     private mutating func join(_ piece: ScannedPiece) -> Bool {
         guard position == piece.offset, state.isSame(as: piece.guess, in: recording.format) else { return false }
         let turns = state.timeHigh - piece.guess.timeHigh
+        // Where one thread would count wraps no more, the piece must not either. Below that no sum here overflows.
+        guard piece.end.state.timeHigh + turns < DecoderState.turnLimit - 1 << 34 else { return false }
         let shift = state.timeShift - piece.guess.timeShift
         func moved(_ state: DecoderState) -> DecoderState {
             var state = state
@@ -191,10 +193,10 @@ extension DecoderState {
             switch format {
             case .evt3: 1 << 24
             case .evt2, .evt21, .evt21Legacy, .evt4: 1 << 34
-            case .dat: 1 << 32
+            case .dat, .dat1: 1 << 32
             }
         var other = other
-        guard (timeHigh - other.timeHigh) % range == 0, started || format == .dat else { return false }
+        guard (timeHigh - other.timeHigh) % range == 0, started || format.isDAT else { return false }
         other.timeHigh = timeHigh
         other.timeShift = timeShift
         return self == other

@@ -13,14 +13,20 @@ public struct RecordingIdentity: Hashable, Sendable, Codable {
     /// CRC-32 of the header.
     public let headerDigest: UInt32
     public let geometry: Geometry
+    /// How its words are read, which settings and the words themselves may change.
+    public let format: RecordingFormat
 
-    public init(device: UInt64, inode: UInt64, size: Int64, modified: Int64, headerDigest: UInt32, geometry: Geometry) {
+    public init(
+        device: UInt64, inode: UInt64, size: Int64, modified: Int64, headerDigest: UInt32, geometry: Geometry,
+        format: RecordingFormat
+    ) {
         self.device = device
         self.inode = inode
         self.size = size
         self.modified = modified
         self.headerDigest = headerDigest
         self.geometry = geometry
+        self.format = format
     }
 }
 
@@ -34,12 +40,23 @@ public final class Recording: Sendable {
     /// What the file was when it was opened.
     public let status: FileStatus
 
-    public var format: RecordingFormat { header.format }
+    /// How its words are read.
+    public let format: RecordingFormat
+    /// Where its words are read otherwise than its header says; sentences for people.
+    public let notes: [String]
 
-    /// Opens the recording at `path`; `override` is the geometry to use when the header has none.
+    /// No file has more bytes (64 PiB); sums of offsets and of events stay far from overflow.
+    private static let largestSize: Int64 = 1 << 56
+
+    /// Opens the recording at `path`, whose header has no geometry or `geometry`.
+    public convenience init(path: String, geometry: Geometry?) throws(RecordingError) {
+        try self.init(path: path, hints: RecordingHints(geometry: geometry))
+    }
+
+    /// Opens the recording at `path`; `hints` give what its header lacks.
     ///
-    /// - Throws: `.notARecording`, `.geometryMissing`, `.headerContradiction`, `.unreadable`.
-    public init(path: String, geometry override: Geometry? = nil) throws(RecordingError) {
+    /// - Throws: `.notARecording`, `.encodingMissing`, `.geometryMissing`, `.geometryUnusable`, `.headerContradiction`, `.unreadable`.
+    public init(path: String, hints: RecordingHints = RecordingHints()) throws(RecordingError) {
         do throws(FileError) {
             file = try File(path: path)
             status = try file.status()
@@ -47,18 +64,37 @@ public final class Recording: Sendable {
             throw RecordingError(.unreadable, error.message, cause: error)
         }
         guard status.kind == .regular else { throw RecordingError(.notARecording, "'\(path)' is no file") }
-        header = try RecordingHeader.read(file)
-        guard let geometry = header.geometry ?? override else {
+        guard status.size <= Self.largestSize else {
+            throw RecordingError(.notARecording, "'\(path)' has \(status.size) bytes, more than any recording")
+        }
+        header = try RecordingHeader.read(file, size: status.size, hints: hints)
+        guard let geometry = header.geometry ?? hints.geometry else {
             throw RecordingError(
                 .geometryMissing,
                 "the header of '\(path)' says no geometry; give it with --geometry WIDTHxHEIGHT or in the mount config")
         }
         self.path = path
         self.geometry = geometry
+        let (file, size) = (file, status.size)
+        let reading = try RecordingReading(header, geometry, hints, name: path) { (range) throws(RecordingError) in
+            let present = range.clamped(to: 0..<size)
+            do throws(FileError) { return try file.bytes(in: present) } catch {
+                throw RecordingError(.unreadable, error.message, cause: error)
+            }
+        }
+        format = reading.format
+        notes = reading.notes
         identity = RecordingIdentity(
             device: status.device, inode: status.inode, size: status.size, modified: status.modified,
-            headerDigest: header.digest,
-            geometry: geometry)
+            headerDigest: header.digest, geometry: geometry, format: format)
+    }
+
+    /// A number for a reading that the header alone does not give; 0 for that of the header. Who keeps something by the header's digest
+    /// adds it.
+    public var readingDigest: UInt64 {
+        if format == header.ownFormat { return 0 }
+        // FNV-1a.
+        return format.rawValue.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     /// Whether the open file may still hold the bytes it had when it was opened; having grown is fine. Whether it was

@@ -266,10 +266,25 @@ struct EVT4Encoder: EventEncoder {
 }
 
 struct DATEncoder: EventEncoder {
+    /// The place of an event as a word.
+    let word: (Event) -> UInt32
+
     func append(_ event: Event, to file: FileWriter) throws(FileError) {
         try file.append(word: UInt32(truncatingIfNeeded: event.t))
-        try file.append(word: UInt32(event.polarity) << 28 | UInt32(event.y) << 14 | UInt32(event.x))
+        try file.append(word: word(event))
     }
 
     func finish(to file: FileWriter) throws(FileError) {}
+}
+
+extension DATVersion1 {
+    static func word(_ event: Event) -> UInt32 {
+        UInt32(event.polarity) << 17 | UInt32(event.y) << 9 | UInt32(event.x)
+    }
+}
+
+extension DATVersion2 {
+    static func word(_ event: Event) -> UInt32 {
+        UInt32(event.polarity) << 28 | UInt32(event.y) << 14 | UInt32(event.x)
+    }
 }

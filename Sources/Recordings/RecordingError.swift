@@ -7,6 +7,10 @@ public struct RecordingError: Error, Sendable, CustomStringConvertible {
         case notARecording
         /// Neither header nor settings give a geometry.
         case geometryMissing
+        /// The geometry is more than the encoding can say.
+        case geometryUnusable
+        /// Neither header nor events nor settings say how the events are encoded.
+        case encodingMissing
         /// The header contradicts itself.
         case headerContradiction
         /// The recording is not what it was when it was opened.

@@ -28,12 +28,11 @@ public struct RecordingWriter {
         path: String, format: RecordingFormat, geometry: Geometry, startTime: Int64 = 0,
         fields: [(key: String, value: String)] = []
     ) throws(RecordingError) {
-        let limit = format == .dat ? 1 << 14 : 1 << 11
-        guard (1...limit).contains(geometry.width), (1...limit).contains(geometry.height) else {
+        guard geometry.width > 0, geometry.height > 0, format.hasRoom(for: geometry) else {
             throw RecordingError(
-                .unwritable, "\(format.displayName) has room for \(limit)x\(limit) pixels, not for \(geometry)")
+                .unwritable, "\(format.displayName) has room for \(format.largestGeometry) pixels, not for \(geometry)")
         }
-        guard startTime >= 0, startTime < 1 << 50, format != .dat || startTime < 1 << 31 else {
+        guard startTime >= 0, startTime < 1 << 50, !format.isDAT || startTime < 1 << 31 else {
             throw RecordingError(.unwritable, "\(format.displayName) cannot start at \(startTime) us")
         }
         self.path = path
@@ -44,7 +43,7 @@ public struct RecordingWriter {
             switch format {
             case .evt2, .evt21, .evt21Legacy, .evt4: (startTime & ((1 << 34) - 1)) & ~63
             case .evt3: max(0, (startTime >> 12 & 0xFFF) - 1) << 12
-            case .dat: 0
+            case .dat, .dat1: 0
             }
         encoder =
             switch format {
@@ -53,7 +52,8 @@ public struct RecordingWriter {
             case .evt21Legacy: EVT21Encoder(startTime, swapped: true)
             case .evt3: EVT3Encoder(startTime, width: geometry.width)
             case .evt4: EVT4Encoder(startTime, width: geometry.width)
-            case .dat: DATEncoder()
+            case .dat: DATEncoder { DATVersion2.word($0) }
+            case .dat1: DATEncoder { DATVersion1.word($0) }
             }
         do throws(FileError) {
             file = try FileWriter(path: path)
@@ -73,7 +73,7 @@ public struct RecordingWriter {
             )
         }
         // The reader of a DAT file sees a wrap only when some event shows it.
-        guard format != .dat || event.t - lastTime < 1 << 30 else {
+        guard !format.isDAT || event.t - lastTime < 1 << 30 else {
             throw RecordingError(
                 .unwritable, "DAT cannot hold a gap of more than \(1 << 30) us, from \(lastTime) to \(event.t)")
         }
@@ -117,19 +117,20 @@ public struct RecordingWriter {
             case .evt21Legacy: raw("2.1", "EVT21", "legacy")
             case .evt3: raw("3.0", "EVT3")
             case .evt4: raw("4.0", "EVT4")
-            case .dat:
+            case .dat, .dat1:
                 [
-                    ("Data", "file containing CD events."), ("Version", "2"), ("Height", "\(height)"),
+                    ("Data", "file containing CD events."), ("Version", format == .dat ? "2" : "1"),
+                    ("Height", "\(height)"),
                     ("Width", "\(width)"),
                 ]
             }
         // A DAT file's first line says what it is.
         let all =
-            format == .dat
+            format.isDAT
             ? own.prefix(2) + fields.map { ($0.key, $0.value) } + own.dropFirst(2)
             : fields.map { ($0.key, $0.value) } + own
         let text = all.map { key, value in value.isEmpty ? "% \(key)\n" : "% \(key) \(value)\n" }.joined()
-        return Array(text.utf8) + (format == .dat ? [12, 8] : [])
+        return Array(text.utf8) + (format.isDAT ? [12, 8] : [])
     }
 }
 

@@ -1,19 +1,23 @@
 // Sensors that are known by the `system_ID` of a header alone.
 
-/// What a `system_ID` says of a sensor when the header gives no geometry (Metavision HAL's own table).
-enum SensorTable {
+/// What a `system_ID` says of a sensor (Metavision HAL's own table).
+struct KnownSensor {
+    /// Holds for every encoding.
+    let geometry: Geometry
+    /// What the sensor writes, where neither `format` nor `evt` names it.
+    let format: RecordingFormat
+
     private static let vga = Geometry(width: 640, height: 480)
     private static let hd = Geometry(width: 1280, height: 720)
 
-    static func geometry(systemID: Int, format: RecordingFormat) -> Geometry? {
-        switch (format, systemID) {
-        case (.evt2, 21), (.evt2, 23), (.evt2, 25), (.evt2, 28), (.evt2, 29), (.evt2, 33), (.evt2, 34), (.evt2, 35),
-            (.evt2, 41),
-            (.evt2, 151), (.evt2, 153), (.evt2, 161), (.evt2, 162), (.evt3, 40):
-            vga
-        case (.evt2, 26), (.evt2, 31), (.evt2, 39), (.evt3, 30), (.evt3, 46), (.evt3, 48), (.evt3, 49), (.evt3, 50):
-            hd
-        default: nil
+    /// nil for an unknown number.
+    init?(systemID: Int) {
+        switch systemID {
+        case 21, 23, 25, 28, 29, 33, 34, 35, 41, 151, 153, 161, 162: (geometry, format) = (Self.vga, .evt2)
+        case 40: (geometry, format) = (Self.vga, .evt3)
+        case 26, 31, 39: (geometry, format) = (Self.hd, .evt2)
+        case 30, 46, 48, 49, 50: (geometry, format) = (Self.hd, .evt3)
+        default: return nil
         }
     }
 }

@@ -7,8 +7,8 @@ import SidecarStore
 extension VirtualFileSystem {
     /// A mount's settings.
     public struct Options: Sendable {
-        /// Geometry for recordings whose header has none: the first rule whose glob matches the path below the source, or the name.
-        public var geometryRules: [GeometryRule] = []
+        /// Geometries and encodings for recordings whose header has none.
+        public var recordingRules = RecordingRules()
         /// Where time indexes and frames are kept; nil keeps them in memory only.
         public var cacheDirectory: String?
         /// Bytes that frames may take there; 0 keeps none.
@@ -40,21 +40,5 @@ extension VirtualFileSystem {
         public var programVersion: String = "0"
 
         public init() {}
-    }
-
-    /// A geometry for the recordings that a glob matches.
-    public struct GeometryRule: Sendable {
-        public let glob: String
-        public let geometry: Geometry
-
-        public init(glob: String, geometry: Geometry) {
-            self.glob = glob
-            self.geometry = geometry
-        }
-
-        /// Whether the rule is for the recording at `path` below the source: the glob is matched with the path and with the name alone.
-        public func matches(_ path: String) -> Bool {
-            fnmatch(glob, path, 0) == 0 || fnmatch(glob, split(path).name, 0) == 0
-        }
     }
 }

@@ -17,10 +17,10 @@ final class RecordingCatalog: Sendable {
     private static let limit = 500_000
 
     private let source: SourceTree
-    private let rules: [VirtualFileSystem.GeometryRule]
+    private let rules: RecordingRules
     private let known = Mutex<[String: Known]>([:])
 
-    init(source: SourceTree, rules: [VirtualFileSystem.GeometryRule]) {
+    init(source: SourceTree, rules: RecordingRules) {
         self.source = source
         self.rules = rules
     }
@@ -62,7 +62,7 @@ final class RecordingCatalog: Sendable {
     }
 
     private func recording(_ path: String) throws(RecordingError) -> Recording {
-        try Recording(path: source.absolute(path), geometry: rules.first { $0.matches(path) }?.geometry)
+        try Recording(path: source.absolute(path), hints: rules.hints(for: path))
     }
 
     private static func notShown(_ path: String, _ error: RecordingError) -> FileSystemError {

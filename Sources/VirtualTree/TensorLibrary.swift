@@ -168,7 +168,7 @@ final class TensorLibrary: Sendable {
             let number: Int32 =
                 switch error.code {
                 case .changed: ESTALE
-                case .notARecording, .geometryMissing, .headerContradiction: ENOENT
+                case .notARecording, .geometryMissing, .geometryUnusable, .encodingMissing, .headerContradiction: ENOENT
                 case .unreadable, .unwritable: (error.cause as? FileError)?.errno ?? EIO
                 }
             return FileSystemError(number, "'\(path)': \(error.message)", cause: error)
@@ -189,6 +189,6 @@ extension Recording {
         let version = preprocessing.version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         return RecordingState(
             device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
-            headerDigest: UInt64(identity.headerDigest) ^ (version ?? 0))
+            headerDigest: UInt64(identity.headerDigest) ^ (version ?? 0) ^ readingDigest)
     }
 }

@@ -74,7 +74,7 @@ public final class VirtualFileSystem: FileSystem {
         self.options = options
         self.logger = logger
         self.registry = registry
-        catalog = RecordingCatalog(source: source, rules: options.geometryRules)
+        catalog = RecordingCatalog(source: source, rules: options.recordingRules)
         views = FolderViews(source: source) { path, count in
             let names = count == 1 ? "a name in folder '\(path)' is" : "\(count) names in folder '\(path)' are"
             logger.warning("\(names) not UTF-8 and not shown; rename \(count == 1 ? "it" : "them")")
@@ -83,7 +83,10 @@ public final class VirtualFileSystem: FileSystem {
         frames = FrameStore(
             memoryTarget: options.memoryTarget, disk: VirtualFileSystem.diskCache(options, logger))
         let complaints = RareComplaints(logger)
-        let indexes = IndexStore(directory: options.cacheDirectory) { complaints.say("cache: \($0)") }
+        let notices = RecordingNotices(logger)
+        let indexes = IndexStore(
+            directory: options.cacheDirectory, onProblem: { complaints.say("cache: \($0)") },
+            onIndex: { notices.look(at: $0, $1) })
         library = TensorLibrary(
             source: source, catalog: catalog, indexes: indexes, frames: frames, programVersion: options.programVersion)
         var now = timespec()

@@ -13,6 +13,7 @@ struct RecordingCommandTests {
         let width, height: Int?
         let events, firstTime, lastTime: Int64?
         let dropped: [String: Int64]?
+        let notes, suspicious: [String]?
     }
 
     struct Summary: Decodable {
@@ -91,6 +92,40 @@ struct RecordingCommandTests {
         #expect(try events(["--geometry", "64x64"]) == 1)  // x = 70 is outside
         try folder.write("source: .\ngeometry:\n  'new/*': 8x8\n  'old/*': 304x240\n", to: "c.yaml")
         #expect(try events(["--config-file", "c.yaml"]) == 2)
+    }
+
+    @Test func encodingIsGivenByFlagOrConfig() throws {
+        let folder = try TemporaryFolder()
+        // EVT2 without a header: a time high, and an event at x = 5, y = 7.
+        try FileManager.default.createDirectory(atPath: folder.path + "/old", withIntermediateDirectories: false)
+        let words: [UInt8] = [0, 0, 0, 0x80, 7, 0x28, 0, 0x10]
+        try Data(words).write(to: URL(filePath: folder.path + "/old/a.raw"))
+        func report(_ flags: [String], _ environment: [String: String] = [:]) throws -> Report {
+            let run = try Run.evh5(["info", "old/a.raw", "--json"] + flags, in: folder, environment: environment)
+            return try #require(try json([Report].self, run).first)
+        }
+        let without = try report(["--geometry", "64x48"])
+        #expect(!without.usable && without.reason?.contains("--encoding") == true)
+        let flags = try report(["--geometry", "64x48", "--encoding", "evt2"])
+        #expect(flags.format == "EVT2" && flags.events == 1 && flags.width == 64 && flags.suspicious == [])
+        #expect(try report([], ["EVH5_GEOMETRY": "64x48", "EVH5_ENCODING": "old/*=evt2"]).events == 1)
+        try folder.write("source: .\ngeometry: 64x48\nencoding:\n  'old/*': evt2\n", to: "c.yaml")
+        #expect(try report(["--config-file", "c.yaml"]).events == 1)
+        #expect(try report(["--config-file", "c.yaml", "--encoding", "evt3"]).format == "EVT3")
+    }
+
+    /// Words that make no sense are named, to people, in JSON, and by commands that use them.
+    @Test func suspiciousRecordingsAreNamed() throws {
+        let folder = try TemporaryFolder()
+        let head = Array("% evt 3.0\n% geometry 64x48\n% end\n".utf8)
+        let noise = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 7) }
+        try Data(head + noise).write(to: URL(filePath: folder.path + "/a.raw"))
+        let run = try Run.evh5(["info", "a.raw", "--json"], in: folder)
+        let report = try #require(try json([Report].self, run).first)
+        #expect(run.code == 0 && report.usable && report.suspicious?.isEmpty == false && run.problems.isEmpty)
+        #expect(try Run.evh5(["info", "a.raw"], in: folder).output.contains("suspicious"))
+        let index = try Run.evh5(["index", "a.raw"], in: folder)
+        #expect(index.code == 0 && index.problems.contains("a.raw is suspicious: "))
     }
 
     @Test func badFilesAreExplainedAndGoodOnesStillShown() throws {

@@ -4,6 +4,7 @@ import Commands
 import FUSEAdapter
 import Foundation
 import Logging
+import Recordings
 import Tensors
 import Testing
 
@@ -39,7 +40,9 @@ struct SettingsTests {
     }
 
     @Test(arguments: [
-        ("memory-target", "lots"), ("memory-target", "1M"), ("geometry", "640*480"), ("log-level", "chatty"),
+        ("memory-target", "lots"), ("memory-target", "1M"), ("geometry", "640*480"),
+        ("geometry", "=64x48"), ("geometry", "*.dat=64"), ("encoding", "evt5"), ("encoding", "*.raw="),
+        ("log-level", "chatty"),
         ("max-threads", "0"), ("file-mode", "0999"), ("dir-mode", "1777"), ("uid", "no such user"), ("windows", "0ms"),
         ("windows", "10ms,-5ms"), ("companion-size-limit", "-1"), ("read-only", "maybe"), ("cache", ""),
     ])
@@ -74,6 +77,9 @@ struct SettingsTests {
             geometry:
               "a/*": 304x240
               "*_td.dat": 120x100
+            encoding:
+              "old/*": evt2
+              "*_td.dat": dat1
             windows: [50000us, 10ms, 0.01s, 10000ev]
             companion-size-limit: 1K
             uid: 7
@@ -86,13 +92,27 @@ struct SettingsTests {
         #expect(settings.source == "/etc/evh5/rec")
         #expect(settings.mount.mountPoint == "/h/h5")
         #expect(settings.tree.memoryTarget == 3 << 29)
-        #expect(settings.tree.geometryRules.map(\.glob) == ["a/*", "*_td.dat"])
-        #expect(settings.tree.geometryRules.map(\.geometry.description) == ["304x240", "120x100"])
+        #expect(settings.tree.recordingRules.geometries.map(\.glob) == ["a/*", "*_td.dat"])
+        #expect(settings.tree.recordingRules.geometries.map(\.value.description) == ["304x240", "120x100"])
+        #expect(settings.tree.recordingRules.encodings.map(\.glob) == ["old/*", "*_td.dat"])
+        #expect(settings.tree.recordingRules.encodings.map(\.value) == [.evt2, .dat1])
         #expect(settings.tree.windows == ["50ms", "10ms", "10000ev"])
         #expect(settings.tree.companionSizeLimit == 1024)
         #expect(settings.tree.user == 7 && settings.tree.fileMode == 0o440)
         #expect(settings.logLevel == .debug && settings.mount.extra == ["noatime"])
         #expect(settings.tree.programVersion == programVersion)
+    }
+
+    /// In a flag or variable: one value for all, or values by globs.
+    @Test func rulesInOneLine() throws {
+        func encodings(_ text: String) throws -> [String] {
+            let layers = SettingLayers(flags: ["encoding": .text(text)], environment: [:])
+            return try layers.value(Settings.encoding).map { "\($0.glob) \($0.value.rawValue)" }
+        }
+        #expect(try encodings("EVT21-legacy") == ["* evt21-legacy"])
+        #expect(try encodings("old/*=evt2;a=b.dat=dat1;evt3") == ["old/* evt2", "a=b.dat dat1", "* evt3"])
+        let variable = SettingLayers(environment: ["EVH5_GEOMETRY": "*_td.dat=304x240"])
+        #expect(try variable.value(Settings.geometry).map { "\($0.glob) \($0.value)" } == ["*_td.dat 304x240"])
     }
 
     @Test func linksLeaveTheSourceUnlessOthersLookIn() throws {

@@ -17,12 +17,12 @@ import Testing
     }
 
     @Test func fieldsAndPayload() throws {
-        let text = "% Date 2020-09-25 07:48:31\n% evt 2.0\n% integrator_name  Some One \n% system_ID 21\n% end\n"
+        let text = "% Date 2020-09-25 07:48:31\n% evt 2.0\n% integrator_name  Prophesee \n% system_ID 21\n% end\n"
         let header = try read(text, Array("% evt 3.0\n".utf8))
         #expect(header.format == .evt2)
         #expect(header.payloadOffset == Int64(text.utf8.count))
         #expect(header.value("Date") == "2020-09-25 07:48:31")
-        #expect(header.value("integrator_name") == "Some One")
+        #expect(header.value("Integrator_Name") == "Prophesee")
         #expect(header.systemID == 21)
         #expect(header.geometry == Geometry(width: 640, height: 480))
         #expect(header.fields.count == 4)
@@ -60,13 +60,23 @@ import Testing
         #expect(try read("% evt 3.0\n% geometry 0x0\n").geometry == nil)
     }
 
+    /// A number names a geometry for every encoding, and an encoding where the header names none.
     @Test func theSensorTable() throws {
-        let vga = [21, 23, 25, 28, 29, 33, 34, 35, 41, 151, 153, 161, 162]
+        let vga = [21, 23, 25, 28, 29, 33, 34, 35, 40, 41, 151, 153, 161, 162]
+        let hd = [26, 30, 31, 39, 46, 48, 49, 50]
+        let evt3 = [30, 40, 46, 48, 49, 50]
         for id in 0...200 {
-            let two = try read("% evt 2.0\n% system_ID \(id)\n").geometry?.description
-            #expect(two == (vga.contains(id) ? "640x480" : [26, 31, 39].contains(id) ? "1280x720" : nil))
-            let three = try read("% evt 3.0\n% system_ID \(id)\n").geometry?.description
-            #expect(three == (id == 40 ? "640x480" : [30, 46, 48, 49, 50].contains(id) ? "1280x720" : nil))
+            let size = vga.contains(id) ? "640x480" : hd.contains(id) ? "1280x720" : nil
+            for evt in ["2.0", "2.1", "3.0", "4.0"] {
+                #expect(try read("% evt \(evt)\n% system_ID \(id)\n").geometry?.description == size)
+            }
+            let alone = "% Date 2014-02-28 13:37:42\n% system_ID \(id)\n"
+            if size == nil {
+                #expect(code(alone) == .encodingMissing)
+            } else {
+                let header = try read(alone)
+                #expect(header.geometry?.description == size && header.format == (evt3.contains(id) ? .evt3 : .evt2))
+            }
         }
     }
 
@@ -76,6 +86,12 @@ import Testing
         #expect(code("% evt 2.0\n% format EVT3;height=48;width=64\n") == .headerContradiction)
         #expect(code("% evt 2.1\n% endianness little\n% format EVT21;endianness=legacy\n") == .headerContradiction)
         #expect(code("% format EVT3;height=48;width=64\n% geometry 64x48\n% evt 3.0\n% Width 64\n% Height 48\n") == nil)
+    }
+
+    /// The last of the two bytes before DAT events may be those of another event type: then they are none.
+    @Test func sensorsOfDAT() throws {
+        let header = try read("% system_ID 28\n% Version 2\n", [12, 8])
+        #expect(header.format == .dat && header.geometry?.description == "640x480")
     }
 
     @Test func legacyOfEVT21() throws {
@@ -115,7 +131,8 @@ import Testing
         #expect(code("", []) == .notARecording)
         #expect(code("hello world\n") == .notARecording)
         #expect(code("%evt 3.0\n") == .notARecording)
-        #expect(code("% end\n") == .notARecording)
+        #expect(code("% end\n") == .encodingMissing)
+        #expect(code("\u{89}HDF\r\n\u{1A}\n") == .notARecording)
         // Neither a line nor a header without end is read to the end.
         #expect(code("% " + String(repeating: "x", count: 1 << 20)) == .notARecording)
         #expect(code(String(repeating: "% evt 3.0\n", count: 1 << 17)) == .notARecording)

@@ -30,6 +30,9 @@ func append(_ bytes: [UInt8], to path: String) throws {
     try handle.close()
 }
 
+/// The encodings that have room for a sensor of 640x480.
+let wideFormats = RecordingFormat.allCases.filter { $0 != .dat1 }
+
 func words<T: FixedWidthInteger>(_ words: [T]) -> [UInt8] {
     words.flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
 }
@@ -44,8 +47,9 @@ func header(_ format: RecordingFormat, _ geometry: String) -> [UInt8] {
         case .evt3: "% evt 3.0\n% geometry \(geometry)\n% end\n"
         case .evt4: "% evt 4.0\n% geometry \(geometry)\n% end\n"
         case .dat: "% Version 2\n% geometry \(geometry)\n"
+        case .dat1: "% Version 1\n% geometry \(geometry)\n"
         }
-    return Array(text.utf8) + (format == .dat ? [12, 8] : [])
+    return Array(text.utf8) + (format.isDAT ? [12, 8] : [])
 }
 
 struct Decoded: Equatable {

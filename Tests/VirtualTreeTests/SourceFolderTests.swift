@@ -1,6 +1,7 @@
 // The source: what of it is shown, links in it, and what happens when it changes.
 
 import Foundation
+import Recordings
 import Testing
 import VirtualTree
 
@@ -25,8 +26,8 @@ import VirtualTree
         let source = try Source()
         try source.write("cars/x.dat", Array("% Version 2\n".utf8) + [12, 8])
         try source.write("other/x.dat", Array("% Version 2\n".utf8) + [12, 8])
-        let rule = VirtualFileSystem.GeometryRule(glob: "cars/*", geometry: .init(width: 120, height: 100))
-        let tree = try source.tree { $0.geometryRules = [rule] }
+        let rule = RecordingRules.Rule(glob: "cars/*", Geometry(width: 120, height: 100))
+        let tree = try source.tree { $0.recordingRules.geometries = [rule] }
         #expect(tree.failure("histo/50ms/cars/x.h5") == 0)
         #expect(tree.failure("histo/50ms/other/x.h5") == ENOENT)
     }

@@ -48,6 +48,8 @@ struct MountFlags: ParsableArguments {
     var readOnly: Bool?
     @Option(Settings.geometry, valueName: "WxH")
     var geometry: String?
+    @Option(Settings.encoding, valueName: "name")
+    var encoding: String?
     @OptionGroup var preprocessings: PreprocessingFlags
     @Option(Settings.windows, valueName: "list")
     var windows: String?
@@ -94,6 +96,7 @@ struct MountFlags: ParsableArguments {
         let texts: [(any AnySetting, String?)] = [
             (Settings.source, source), (Settings.mountPoint, mountPoint), (Settings.cache, cache),
             (Settings.maxCacheSize, maxCacheSize), (Settings.memoryTarget, memoryTarget), (Settings.geometry, geometry),
+            (Settings.encoding, encoding),
             (Settings.windows, windows), (Settings.sidecars, sidecars),
             (Settings.companionSizeLimit, companionSizeLimit), (Settings.user, user), (Settings.group, group),
             (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode), (Settings.maxThreads, maxThreads),

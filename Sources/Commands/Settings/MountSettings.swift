@@ -36,7 +36,7 @@ package struct MountSettings {
         let allowOther = try layers.value(Settings.allowOther) || extra.contains("allow_other")
 
         var tree = VirtualFileSystem.Options()
-        tree.geometryRules = try layers.value(Settings.geometry)
+        tree.recordingRules = try layers.recordingRules()
         tree.cacheDirectory = Mounts.absolute(try layers.value(Settings.cache))
         tree.sidecarDirectory = Mounts.absolute(try layers.value(Settings.sidecars))
         tree.sidecarHelper = ChildSidecarHelper()

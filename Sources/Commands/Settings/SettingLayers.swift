@@ -2,6 +2,7 @@
 
 import FUSEAdapter
 import Foundation
+import Recordings
 import Synchronization
 
 /// The places where settings can be given.
@@ -47,6 +48,11 @@ package struct SettingLayers: Sendable {
 }
 
 extension SettingLayers {
+    /// What settings say of recordings whose header lacks it.
+    func recordingRules() throws(CommandError) -> RecordingRules {
+        RecordingRules(geometries: try value(Settings.geometry), encodings: try value(Settings.encoding))
+    }
+
     /// The layers of a command: its flags, the process's environment, and the config file that a flag or `EVH5_CONFIG_FILE` names.
     package static func standard(
         flags: [String: RawSetting], configFile: String?,

@@ -37,10 +37,17 @@ package enum Settings {
             if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/evh5" }
             return (environment["HOME"] ?? NSHomeDirectory()) + "/.local/state/evh5"
         }, shown: "$XDG_STATE_HOME/evh5, else ~/.local/state/evh5", parse: path)
-    package static let geometry = Setting<[VirtualFileSystem.GeometryRule]>(
-        "geometry", "Geometry of recordings whose header has none.",
-        takes: "a geometry such as 640x480; in a config file also a mapping of globs to geometries", default: [],
-        shown: "", parse: geometryRules)
+    package static let geometry = Setting<[RecordingRules.Rule<Geometry>]>(
+        "geometry",
+        "Geometry of recordings whose header has none; or GLOB=WxH for some of them, with ; between several.",
+        takes: "a geometry such as 640x480, or GLOB=WxH; in a config file also a mapping of globs to geometries",
+        default: [], shown: "", parse: { rules($0) { Geometry($0) } })
+    package static let encoding = Setting<[RecordingRules.Rule<RecordingEncoding>]>(
+        "encoding",
+        "Encoding of recordings whose header names none: \(RecordingEncoding.list); dat1 and dat2 are DAT with x 9 bits, y 8, and with 14 each. Or GLOB=NAME for some of them, with ; between several.",
+        takes:
+            "one of \(RecordingEncoding.list), or GLOB=NAME; in a config file also a mapping of globs to encodings",
+        default: [], shown: "", parse: { rules($0) { RecordingEncoding($0) } })
     package static let allowOther = Setting(switch: "allow-other", "Let other users read the mount.")
     package static let followLinks = Setting(
         switch: "follow-links", "With --allow-other, also follow symbolic links that leave the source.")
@@ -118,7 +125,8 @@ package enum Settings {
 
     /// All of them, in the order of the help.
     package static let all: [any AnySetting] = [
-        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, sidecars, readOnly, geometry, preprocessings,
+        source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, sidecars, readOnly, geometry, encoding,
+        preprocessings,
         register, python, preprocessingWorkers, windows, companionSizeLimit, allowOther, followLinks, user, group,
         fileMode, directoryMode, maxThreads,
         pageCache, logLevel, logDirectory, options,
@@ -144,19 +152,28 @@ package enum Settings {
         return bytes == 0 || bytes >= 1 << 20 || hasUnit ? bytes : nil
     }
 
-    @Sendable private static func geometryRules(_ raw: RawSetting) -> [VirtualFileSystem.GeometryRule]? {
+    /// Values by globs: `VALUE` for all, `GLOB=VALUE` for some, several with `;` between them, or a mapping.
+    private static func rules<Value: Sendable>(
+        _ raw: RawSetting, _ parse: (String) -> Value?
+    ) -> [RecordingRules.Rule<Value>]? {
+        let pairs: [(glob: String, text: String?)]
         switch raw {
         case .text(let text):
-            return Geometry(text).map { [VirtualFileSystem.GeometryRule(glob: "*", geometry: $0)] }
-        case .list: return nil
-        case .pairs(let pairs):
-            var rules: [VirtualFileSystem.GeometryRule] = []
-            for pair in pairs {
-                guard !pair.key.isEmpty, let geometry = pair.value.text.flatMap({ Geometry($0) }) else { return nil }
-                rules.append(VirtualFileSystem.GeometryRule(glob: pair.key, geometry: geometry))
+            pairs = text.split(separator: ";").map { part in
+                // A glob may have `=` in it, a value has none.
+                guard let equals = part.lastIndex(of: "=") else { return ("*", String(part)) }
+                return (String(part[..<equals]), String(part[part.index(after: equals)...]))
             }
-            return rules
+            if pairs.isEmpty { return nil }
+        case .list: return nil
+        case .pairs(let given): pairs = given.map { ($0.key, $0.value.text) }
         }
+        var rules: [RecordingRules.Rule<Value>] = []
+        for (glob, text) in pairs {
+            guard !glob.isEmpty, let value = text.flatMap(parse) else { return nil }
+            rules.append(RecordingRules.Rule(glob: glob, value))
+        }
+        return rules
     }
 
     @Sendable private static func windowList(_ raw: RawSetting) -> [String]? {

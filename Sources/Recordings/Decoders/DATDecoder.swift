@@ -1,8 +1,31 @@
-// DAT: records of a 32 bit time in us and a word of polarity (4 bits), y (14), x (14).
-// https://docs.prophesee.ai/stable/data/file_formats/dat.html
+// DAT: records of a 32 bit time in us and a word of polarity, y and x.
+// Version 2: https://docs.prophesee.ai/stable/data/file_formats/dat.html
+// Version 1, of ATIS sensors: x in bits 0 to 8, y in 9 to 16, polarity in 17.
+
+/// How a record's word is packed.
+public protocol DATPacking {
+    /// x, y and polarity (0 or 1) of a word; nil when it cannot be of this packing.
+    static func place(_ word: UInt32) -> (x: UInt32, y: UInt32, polarity: Int)?
+}
+
+/// x 14 bits, y 14, polarity 4.
+public enum DATVersion2: DATPacking {
+    @inlinable @inline(__always)
+    public static func place(_ word: UInt32) -> (x: UInt32, y: UInt32, polarity: Int)? {
+        (word & 0x3FFF, (word &>> 14) & 0x3FFF, word &>> 28 == 0 ? 0 : 1)
+    }
+}
+
+/// x 9 bits, y 8, polarity 1; the bits above are 0.
+public enum DATVersion1: DATPacking {
+    @inlinable @inline(__always)
+    public static func place(_ word: UInt32) -> (x: UInt32, y: UInt32, polarity: Int)? {
+        word &>> 18 == 0 ? (word & 0x1FF, (word &>> 9) & 0xFF, Int(word &>> 17)) : nil
+    }
+}
 
 /// Decodes DAT events of type CD. Times are as stored, without a shift; after 2^32 us they start again.
-public enum DATDecoder: EventDecoder {
+public enum DATDecoder<Packing: DATPacking>: EventDecoder {
     public static var wordSize: Int { 8 }
 
     @inlinable
@@ -22,14 +45,17 @@ public enum DATDecoder: EventDecoder {
         while i < end {
             let word = words.word(i, UInt64.self)
             i &+= 8
-            let upper = UInt32(truncatingIfNeeded: word &>> 32)
-            let x = upper & 0x3FFF
-            let y = (upper &>> 14) & 0x3FFF
-            if x < width && y < height {
+            guard let place = Packing.place(UInt32(truncatingIfNeeded: word &>> 32)) else {
+                tally.unknownWord()
+                continue
+            }
+            if place.x < width && place.y < height {
                 let new = Int64(UInt32(truncatingIfNeeded: word))
-                if new < old, hasWrapped(from: old, to: new, bits: 32) { wraps &+= range }
+                if new < old, hasWrapped(from: old, to: new, bits: 32), wraps < DecoderState.turnLimit {
+                    wraps &+= range
+                }
                 old = new
-                sink.event(x: Int(x), y: Int(y), polarity: upper &>> 28 == 0 ? 0 : 1, t: wraps &+ new)
+                sink.event(x: Int(place.x), y: Int(place.y), polarity: place.polarity, t: wraps &+ new)
             } else {
                 tally.outsideGeometry(1)
             }

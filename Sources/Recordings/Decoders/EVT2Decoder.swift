@@ -64,12 +64,12 @@ extension DecoderState {
     }
 }
 
-/// Sets `timeHigh` (us, with wraps) to the 28 bit counter `word` of EVT2, EVT2.1 and EVT4.
+/// Sets `timeHigh` (us, with wraps) to the 28 bit counter `word` of EVT2, EVT2.1 and EVT4; wraps beyond `turnLimit` do not count.
 @inlinable @inline(__always)
 func advance(_ timeHigh: inout Int64, to word: UInt32) {
     let range: Int64 = 1 &<< 34
     let old = timeHigh & (range &- 1)
     let new = Int64(word) &<< 6
     timeHigh = timeHigh &- old &+ new
-    if hasWrapped(from: old, to: new, bits: 34) { timeHigh &+= range }
+    if hasWrapped(from: old, to: new, bits: 34), timeHigh < DecoderState.turnLimit { timeHigh &+= range }
 }

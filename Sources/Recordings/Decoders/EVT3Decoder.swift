@@ -80,7 +80,8 @@ public enum EVT3Decoder: EventDecoder {
                 let new = Int64(word & 0xFFF) &<< 12
                 let old = timeHigh & 0xFF_F000
                 if new != old {
-                    timeHigh = timeHigh &- old &+ new &+ (old >= new &+ (2048 &<< 12) ? 1 &<< 24 : 0)
+                    let wraps = old >= new &+ (2048 &<< 12) && timeHigh < DecoderState.turnLimit
+                    timeHigh = timeHigh &- old &+ new &+ (wraps ? 1 &<< 24 : 0)
                     timeLow = 0
                     t = timeHigh &- shift
                 }
@@ -132,7 +133,8 @@ extension DecoderState {
         let new = Int64(word) &<< 12
         let old = timeHigh & 0xFF_F000
         if new == old { return }
-        timeHigh = timeHigh &- old &+ new &+ (old >= new &+ (2048 &<< 12) ? 1 &<< 24 : 0)
+        let wraps = old >= new &+ (2048 &<< 12) && timeHigh < Self.turnLimit
+        timeHigh = timeHigh &- old &+ new &+ (wraps ? 1 &<< 24 : 0)
         timeLow = 0
     }
 }

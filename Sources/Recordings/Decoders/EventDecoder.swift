@@ -21,7 +21,7 @@ extension RecordingFormat {
         case .evt21, .evt21Legacy: EVT21Decoder<NormalLayout>.wordSize
         case .evt3: EVT3Decoder.wordSize
         case .evt4: EVT4Decoder.wordSize
-        case .dat: DATDecoder.wordSize
+        case .dat, .dat1: DATDecoder<DATVersion2>.wordSize
         }
     }
 
@@ -39,7 +39,10 @@ extension RecordingFormat {
             EVT21Decoder<LegacyLayout>.decode(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
         case .evt3: EVT3Decoder.decode(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
         case .evt4: EVT4Decoder.decode(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
-        case .dat: DATDecoder.decode(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
+        case .dat:
+            DATDecoder<DATVersion2>.decode(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
+        case .dat1:
+            DATDecoder<DATVersion1>.decode(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
         }
     }
 }

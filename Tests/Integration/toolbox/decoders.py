@@ -3,9 +3,10 @@ import numpy as np
 
 from .scenes import EVENT
 
-EVT2_GEOMETRY = {21, 23, 25, 28, 29, 33, 34, 35, 41, 151, 153, 161, 162}
-SYSTEM_GEOMETRY = {("evt2", n): (640, 480) for n in EVT2_GEOMETRY} | {("evt3", 40): (640, 480)}
-SYSTEM_GEOMETRY |= {("evt2", n): (1280, 720) for n in (26, 31, 39)} | {("evt3", n): (1280, 720) for n in (30, 46, 48, 49, 50)}
+VGA, HD = (640, 480), (1280, 720)
+# What a system_ID says: an encoding where none is named, and a geometry.
+SENSORS = {n: ("evt2", VGA) for n in (21, 23, 25, 28, 29, 33, 34, 35, 41, 151, 153, 161, 162)}
+SENSORS |= {n: ("evt2", HD) for n in (26, 31, 39)} | {n: ("evt3", HD) for n in (30, 46, 48, 49, 50)} | {40: ("evt3", VGA)}
 
 
 def split(data):
@@ -24,32 +25,45 @@ def split(data):
 
 def format_of(fields):
     """(format, width, height); width and height None when the header does not say."""
+    fields = {key.lower(): value for key, value in fields.items()}
     words = fields.get("format", "").split(";")
     options = dict(word.split("=", 1) for word in words[1:])
-    name = words[0] or {"2.0": "EVT2", "2.1": "EVT21", "3.0": "EVT3"}.get(fields.get("evt"), "DAT")
+    names = [fields.get("camera_integrator_name"), fields.get("plugin_integrator_name")]
+    if names == [None, None]:
+        names = [fields.get("integrator_name")] * 2
+    system = int(fields.get("system_id", -1))
+    sensor = SENSORS.get(system) if all(name in (None, "Prophesee") for name in names) else None
+    name = words[0] or {"2.0": "EVT2", "2.1": "EVT21", "3.0": "EVT3"}.get(fields.get("evt")) or ("DAT" if "version" in fields else None)
+    name = name or (sensor[0] if sensor else "DAT")
     format = name.lower().replace(".", "")
     if format == "evt21":
         endianness = options.get("endianness") or fields.get("endianness")
-        legacy = endianness == "legacy" or endianness is None and int(fields.get("system_ID", 0)) < 55
+        own = names in ([None, None], ["Prophesee", "Prophesee"])
+        legacy = endianness == "legacy" or endianness is None and own and system != 0 and system < 55
         format = "evt21Legacy" if legacy else format
     if "width" in options:
         return format, int(options["width"]), int(options["height"])
     if "geometry" in fields:
         return format, *map(int, fields["geometry"].split("x"))
-    if "Width" in fields:
-        return format, int(fields["Width"]), int(fields["Height"])
-    return format, *SYSTEM_GEOMETRY.get((format, int(fields.get("system_ID", -1))), (None, None))
+    if "width" in fields:
+        return format, int(fields["width"]), int(fields["height"])
+    return format, *(sensor[1] if sensor else (None, None))
 
 
 def decode(data):
     """The events of a whole recording, and its (format, width, height)."""
     fields, payload = split(data)
     what = format_of(fields)
-    reader = {"evt2": _evt2, "evt21": _evt21, "evt21Legacy": _evt21, "evt3": _evt3, "evt4": _evt4, "dat": _dat}[what[0]]
-    if what[0] == "evt21Legacy":
+    return events_of(what[0], payload), what
+
+
+def events_of(format, payload):
+    """The events of what follows a header."""
+    reader = {"evt2": _evt2, "evt21": _evt21, "evt21Legacy": _evt21, "evt3": _evt3, "evt4": _evt4, "dat": _dat, "dat1": _dat1}[format]
+    if format == "evt21Legacy":
         words = np.frombuffer(payload[:len(payload) // 8 * 8], "<u4").reshape(-1, 2)[:, ::-1]
         payload = words.tobytes()
-    return reader(payload), what
+    return reader(payload)
 
 
 class _Clock:
@@ -153,3 +167,11 @@ def _dat(payload):
     t += np.cumsum(np.concatenate(([0], (np.diff(t) < -(1 << 31)).astype(np.int64)))) << 32 if len(t) else 0
     w = body["w"]
     return _array(w & 0x3FFF, w >> 14 & 0x3FFF, w >> 28 != 0, t)
+
+
+def _dat1(payload):
+    """Version 1: x in 9 bits, y in 8, p in 1."""
+    body = np.frombuffer(payload[2:2 + (len(payload) - 2) // 8 * 8], [("t", "<u4"), ("w", "<u4")])
+    w = body["w"]
+    assert not np.any(w >> 18)
+    return _array(w & 0x1FF, w >> 9 & 0xFF, w >> 17, body["t"])
