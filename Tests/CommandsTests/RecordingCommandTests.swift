@@ -206,7 +206,8 @@ struct RecordingCommandTests {
         }
         #expect(try Run.evh5(["synth", "good.raw"] + flags, in: folder).code == 0)
         let tooLong = try Run.evh5(["synth", String(repeating: "m", count: 252) + ".raw"] + flags, in: folder)
-        #expect(tooLong.code == CommandExit.outputUnwritable.rawValue && tooLong.problems.contains("names may have 255"))
+        #expect(
+            tooLong.code == CommandExit.outputUnwritable.rawValue && tooLong.problems.contains("names may have 255"))
         let picture = String(repeating: "p", count: 251) + ".png"
         #expect(try Run.evh5(["preview", "good.raw", "-o", picture], in: folder).code == 0)
         let run = try Run.evh5(["generate", ".", "-o", "out", "--any-geometry"], in: folder)
