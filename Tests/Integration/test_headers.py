@@ -162,6 +162,28 @@ def test_records_that_make_sense_both_ways(mount, evh5, source):
     check(mount(source, "--encoding", "dat1"), "both_td.dat", rows)
 
 
+def test_additions_follow_another_reading(mount, evh5, source, store, tmp_path):
+    """What was added while a file was read in one way is there when it is read in the other, on another tensor."""
+    events = SMALL.copy()
+    events["y"] %= 7
+    events["p"] = 0
+    (source / "both_td.dat").write_bytes(lines("Version 1", "Width 304", "Height 240", last=False) + encoders.dat(events))
+    counts = {}
+    for encoding in ("dat2", "dat1"):
+        where = mount(source, "--sidecars", store, "--encoding", encoding)
+        with h5py.File(where / "histo/50ms/both.h5", "r+" if encoding == "dat2" else "r") as file:
+            if encoding == "dat2":
+                file["note"] = 7
+            assert file["note"][()] == 7
+            counts[encoding] = (file["data"][:] > 0).sum(axis=(0, 1, 3))
+        where.stop()
+        assert set(np.flatnonzero(counts[encoding])) == {y * (32 if encoding == "dat1" else 1) for y in range(7)}
+    out = tmp_path / "whole.h5"
+    evh5.run("sidecar", "export", source / "both_td.dat", "--sidecars", store, "--encoding", "dat1", "--with-tensor", "-o", out, check=0)
+    with h5py.File(out) as file:
+        assert file["note"][()] == 7 and np.array_equal((file["data"][:] > 0).sum(axis=(0, 1, 3)), counts["dat1"])
+
+
 def test_suspicious_recordings_are_named_once(mount, evh5, source):
     """Words of another encoding, of a larger sensor, all at one time, without an event; and good ones, which are not."""
     one_time = SMALL.copy()
@@ -184,6 +206,9 @@ def test_suspicious_recordings_are_named_once(mount, evh5, source):
         for name in odd | fine:
             with h5py.File(where / f"histo/{window}/{name[:-4]}.h5") as file:
                 file["data"].shape
+    table = evh5.run("info", source, check=0).stdout
+    for name in odd | fine:
+        assert ("suspicious: " in next(line for line in table.splitlines() if f"/{name}" in line)) == (name in odd)
     log = where.log()
     for name in odd | fine:
         assert log.count(f"/{name}' is suspicious") == (name in odd), name

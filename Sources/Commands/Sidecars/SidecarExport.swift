@@ -39,6 +39,8 @@ struct SidecarExport: ParsableCommand {
     var cache: String?
     @Option(Settings.geometry, valueName: "WxH")
     var geometry: String?
+    @Option(Settings.encoding, valueName: "name")
+    var encoding: String?
 
     func validate() throws {
         if state != nil && torn != nil { throw ValidationError("--state and --torn exclude each other") }
@@ -88,6 +90,7 @@ struct SidecarExport: ParsableCommand {
         var flags: [String: RawSetting] = [:]
         if let cache { flags[Settings.cache.name] = .text(cache) }
         if let geometry { flags[Settings.geometry.name] = .text(geometry) }
+        if let encoding { flags[Settings.encoding.name] = .text(encoding) }
         let layers = try place.layers(flags)
         let preprocessings = try PreprocessingSettings(layers).loaded(LogDestination.standardError(level: .error))
         return try ExportedTensor(
