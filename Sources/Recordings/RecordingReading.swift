@@ -177,15 +177,14 @@ struct DATEvidence {
     private(set) var count = 0
 
     mutating func look(at bytes: [UInt8], _ geometry: Geometry) {
-        func isInside(_ place: (x: UInt32, y: UInt32, polarity: Int)?) -> Bool {
-            guard let place else { return false }
-            return Int(place.x) < geometry.width && Int(place.y) < geometry.height
+        func isInside<Packing: DATPacking>(_ word: UInt32, _: Packing.Type) -> Bool {
+            Packing.isValid(word) && Int(Packing.x(word)) < geometry.width && Int(Packing.y(word)) < geometry.height
         }
         bytes.withUnsafeBytes { raw in
             for i in 0..<bytes.count / 8 {
                 let word = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 8 * i + 4, as: UInt32.self))
                 count += 1
-                switch (isInside(DATVersion1.place(word)), isInside(DATVersion2.place(word))) {
+                switch (isInside(word, DATVersion1.self), isInside(word, DATVersion2.self)) {
                 case (true, false): version1 += 1
                 case (false, true): version2 += 1
                 default: break

@@ -4,24 +4,28 @@
 
 /// How a record's word is packed.
 public protocol DATPacking {
-    /// x, y and polarity (0 or 1) of a word; nil when it cannot be of this packing.
-    static func place(_ word: UInt32) -> (x: UInt32, y: UInt32, polarity: Int)?
+    /// Whether a word can be of this packing.
+    static func isValid(_ word: UInt32) -> Bool
+    static func x(_ word: UInt32) -> UInt32
+    static func y(_ word: UInt32) -> UInt32
+    /// 0 or 1.
+    static func polarity(_ word: UInt32) -> Int
 }
 
 /// x 14 bits, y 14, polarity 4.
 public enum DATVersion2: DATPacking {
-    @inlinable @inline(__always)
-    public static func place(_ word: UInt32) -> (x: UInt32, y: UInt32, polarity: Int)? {
-        (word & 0x3FFF, (word &>> 14) & 0x3FFF, word &>> 28 == 0 ? 0 : 1)
-    }
+    @inlinable @inline(__always) public static func isValid(_ word: UInt32) -> Bool { true }
+    @inlinable @inline(__always) public static func x(_ word: UInt32) -> UInt32 { word & 0x3FFF }
+    @inlinable @inline(__always) public static func y(_ word: UInt32) -> UInt32 { (word &>> 14) & 0x3FFF }
+    @inlinable @inline(__always) public static func polarity(_ word: UInt32) -> Int { word &>> 28 == 0 ? 0 : 1 }
 }
 
 /// x 9 bits, y 8, polarity 1; the bits above are 0.
 public enum DATVersion1: DATPacking {
-    @inlinable @inline(__always)
-    public static func place(_ word: UInt32) -> (x: UInt32, y: UInt32, polarity: Int)? {
-        word &>> 18 == 0 ? (word & 0x1FF, (word &>> 9) & 0xFF, Int(word &>> 17)) : nil
-    }
+    @inlinable @inline(__always) public static func isValid(_ word: UInt32) -> Bool { word &>> 18 == 0 }
+    @inlinable @inline(__always) public static func x(_ word: UInt32) -> UInt32 { word & 0x1FF }
+    @inlinable @inline(__always) public static func y(_ word: UInt32) -> UInt32 { (word &>> 9) & 0xFF }
+    @inlinable @inline(__always) public static func polarity(_ word: UInt32) -> Int { Int((word &>> 17) & 1) }
 }
 
 /// Decodes DAT events of type CD. Times are as stored, without a shift; after 2^32 us they start again.
@@ -45,17 +49,20 @@ public enum DATDecoder<Packing: DATPacking>: EventDecoder {
         while i < end {
             let word = words.word(i, UInt64.self)
             i &+= 8
-            guard let place = Packing.place(UInt32(truncatingIfNeeded: word &>> 32)) else {
+            let upper = UInt32(truncatingIfNeeded: word &>> 32)
+            if !Packing.isValid(upper) {
                 tally.unknownWord()
                 continue
             }
-            if place.x < width && place.y < height {
+            let x = Packing.x(upper)
+            let y = Packing.y(upper)
+            if x < width && y < height {
                 let new = Int64(UInt32(truncatingIfNeeded: word))
-                if new < old, hasWrapped(from: old, to: new, bits: 32), wraps < DecoderState.turnLimit {
-                    wraps &+= range
+                if new < old, hasWrapped(from: old, to: new, bits: 32) {
+                    wraps &+= wraps < DecoderState.turnLimit ? range : 0
                 }
                 old = new
-                sink.event(x: Int(place.x), y: Int(place.y), polarity: place.polarity, t: wraps &+ new)
+                sink.event(x: Int(x), y: Int(y), polarity: Packing.polarity(upper), t: wraps &+ new)
             } else {
                 tally.outsideGeometry(1)
             }
