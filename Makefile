@@ -12,13 +12,17 @@ DEMO_REQUIREMENTS = docs/demo/requirements.txt
 BENCHMARK_REQUIREMENTS = Tests/Benchmarks/requirements.txt
 # What `make benchmark` is told besides: ARGUMENTS="--quick", "--only decode", "--write", ...; run.py --help has all.
 ARGUMENTS ?=
+# How long `make fuzz` runs each target, and which ones; all when none is named.
+SECONDS ?= 60
+TARGETS ?=
 
 # Where `make install` puts the binary, and where mount(8) looks for its helpers; DESTDIR goes before both, for packagers.
 PREFIX ?= /usr/local
 HELPER_FOLDER ?= /sbin
 DESTDIR ?=
 
-.PHONY: build install uninstall test unit-test integration-test benchmark benchmark-test demo lint format install-deps clean
+.PHONY: build install uninstall test fuse-check unit-test integration-test test-sanitize fuzz fuzz-build benchmark benchmark-test \
+	demo lint format install-deps clean
 
 ## build: the release binary, .build/release/evh5
 build: install-deps
@@ -51,7 +55,12 @@ uninstall:
 	rm -rf "$(DOCUMENTS)"
 
 ## test: unit tests (release build), integration tests on real mounts, and whether the benchmarks still run
-test: unit-test integration-test benchmark-test
+test: fuse-check unit-test integration-test benchmark-test
+
+# Most tests mount: without the device they would be skipped, and all would look well.
+fuse-check:
+	@test -c /dev/fuse || { echo "evh5: the tests mount, and there is no /dev/fuse: load it with \`modprobe fuse\`," \
+		"or start the container with --device /dev/fuse --cap-add SYS_ADMIN" >&2; exit 1; }
 
 # Some of the unit tests ask python3 for its opinion: that of the tests has numpy and h5py.
 unit-test: install-deps $(VENV)/test.installed
@@ -60,6 +69,23 @@ unit-test: install-deps $(VENV)/test.installed
 
 integration-test: unit-test
 	EVH5="$(BIN)" $(VENV)/bin/python -m pytest Tests/Integration
+
+## fuzz: every target for SECONDS, or those in TARGETS; docs/DEVELOPING.md says what they are
+fuzz: fuzz-build
+	Tests/Fuzz/run .build-fuzz/release/evh5-fuzz $(SECONDS) $(TARGETS)
+
+# Of two -sanitize the Swift compiler takes the last one only, hence both in one; without it no coverage is told.
+fuzz-build: install-deps
+	EVH5_FUZZ=1 swift build -c release --scratch-path .build-fuzz --sanitize fuzzer --sanitize address \
+		-Xswiftc -sanitize=fuzzer,address --product evh5-fuzz
+
+## test-sanitize: unit tests under ThreadSanitizer and AddressSanitizer
+test-sanitize: install-deps $(VENV)/test.installed
+	swift build --build-tests --sanitize thread --scratch-path .build-tsan
+	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
+		swift test --skip-build --sanitize thread --scratch-path .build-tsan
+	swift build --build-tests --sanitize address --scratch-path .build-asan
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" swift test --skip-build --sanitize address --scratch-path .build-asan
 
 ## benchmark: evh5 and its peers side by side, a table of ratios; ARGUMENTS=--write makes docs/BENCHMARKS.md of it
 benchmark: install-deps $(VENV)/benchmark.installed
@@ -104,4 +130,4 @@ $(VENV)/demo.installed: $(DEMO_REQUIREMENTS) | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf .build $(VENV)
+	rm -rf .build .build-fuzz .build-tsan .build-asan $(VENV)

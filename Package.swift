@@ -69,6 +69,14 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
 
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Commands", "UserPreprocessings", "SidecarStore", "FrameStore", "Datasets", "Tensors", "Recordings",
+                "Files", "RandomFixture", "CXXHash",
+            ],
+            path: "Tests/FuzzTargets", swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RandomFixture"], swiftSettings: strict),
         .target(name: "RandomFixture", path: "Tests/RandomFixture", swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
         .testTarget(
@@ -129,3 +137,11 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// What only `make fuzz` builds, as it needs libFuzzer: see docs/DEVELOPING.md.
+if Context.environment["EVH5_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "evh5-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz",
+            exclude: ["Seeds", "make-seeds", "run"], swiftSettings: strict))
+}

@@ -4,13 +4,13 @@ import CXXHash
 import Files
 
 /// Layout: magic (8 bytes), version (u32), CRC-32 of everything after it (u32), then the fields in the order of `body`.
-enum IndexFile {
+package enum IndexFile {
     private static let magic = Array("evh5tidx".utf8)
     /// To be raised whenever the layout or the meaning of a field changes, also when decoding gives other events than before.
-    static let version: UInt32 = 1
+    package static let version: UInt32 = 1
     private static let headSize = 16
 
-    static func bytes(of index: TimeIndex) -> [UInt8] {
+    package static func bytes(of index: TimeIndex) -> [UInt8] {
         var body = Output()
         body.append(index)
         var file = Output()
@@ -32,7 +32,7 @@ enum IndexFile {
     }
 
     /// nil when `bytes` is no index of this version, is damaged, or holds what no scan would make.
-    static func index(from bytes: [UInt8]) -> TimeIndex? {
+    package static func index(from bytes: [UInt8]) -> TimeIndex? {
         guard bytes.count > headSize, Array(bytes[..<8]) == magic else { return nil }
         var input = Input(bytes: bytes, position: 8)
         guard input.number(UInt32.self) == version, let digest = input.number(UInt32.self),

@@ -3,7 +3,7 @@
 import Foundation
 import TensorFile
 
-struct SessionHeader: Codable, Sendable {
+package struct SessionHeader: Codable, Sendable {
     /// Version of the session's files.
     var version: UInt32 = SidecarFormat.version
     /// The number that the session's commit will have; its data file has the same.
@@ -23,7 +23,7 @@ struct SessionHeader: Codable, Sendable {
     /// Records at the beginning of its journal that tell of these.
     var skeletonRecords: Int64
 
-    static func read(_ path: String) throws(SidecarError) -> SessionHeader? {
+    package static func read(_ path: String) throws(SidecarError) -> SessionHeader? {
         guard try Host.statusIfThere(path) != nil else { return nil }
         let bytes = try Host.bytes(path)
         struct Version: Codable { var version: UInt32 }

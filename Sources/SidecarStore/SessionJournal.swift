@@ -13,7 +13,7 @@
 
 import Foundation
 
-enum SessionJournal {
+package enum SessionJournal {
     static let magic = Array("evh5map\0".utf8)
     static let headerBytes: Int64 = 16
     static let recordBytes: Int64 = 16
@@ -49,11 +49,11 @@ enum SessionJournal {
     }
 
     /// What a journal says.
-    struct Contents {
-        var view: ExtentMap
-        var size: Int64
+    package struct Contents {
+        package var view: ExtentMap
+        package var size: Int64
         /// Bytes of whole records with the header; what follows was not finished.
-        var bytes: Int64
+        package var bytes: Int64
     }
 
     /// Replays the journal `bytes` over a base.
@@ -62,7 +62,7 @@ enum SessionJournal {
     ///   - file: the number of the session's data file.
     ///   - dataBytes: its length.
     /// - Throws: `.damaged`, `.unknownVersion`.
-    static func replay(
+    package static func replay(
         _ bytes: [UInt8], over base: ExtentMap, size: Int64, file: Int64, dataBytes: Int64, path: String
     ) throws(SidecarError) -> Contents {
         try withBytes(bytes) { bytes throws(SidecarError) in

@@ -65,7 +65,7 @@ struct DataFileRecord: Hashable, Sendable {
 }
 
 /// The head of a committed state: all but the extents.
-struct CommitHead: Hashable, Sendable {
+package struct CommitHead: Hashable, Sendable {
     var number: Int
     var size: Int64
     var info: CommitInfo
@@ -76,22 +76,22 @@ struct CommitHead: Hashable, Sendable {
     var identity: UInt64
 
     /// Bytes of the commit file.
-    var fileBytes: Int64 { Int64(extentsOffset + extentCount * SidecarFormat.extentBytes) }
+    package var fileBytes: Int64 { Int64(extentsOffset + extentCount * SidecarFormat.extentBytes) }
     /// Where the extents begin in the commit file.
     fileprivate(set) var extentsOffset: Int
 
     /// Bytes that data files and the commit file take.
-    var heldBytes: Int64 { files.reduce(fileBytes) { $0 + $1.length } }
+    package var heldBytes: Int64 { files.reduce(fileBytes) { $0 + $1.length } }
 }
 
 /// A committed state, complete.
-final class CommittedState: Sendable {
-    let head: CommitHead
-    let extents: ExtentMap
+package final class CommittedState: Sendable {
+    package let head: CommitHead
+    package let extents: ExtentMap
 
     var number: Int { head.number }
     var info: CommitInfo { head.info }
-    var size: Int64 { head.size }
+    package var size: Int64 { head.size }
 
     init(head: CommitHead, extents: ExtentMap) {
         self.head = head
@@ -136,7 +136,7 @@ final class CommittedState: Sendable {
     }
 
     /// Reads a commit file; nil when there is none.
-    static func read(_ path: String) throws(SidecarError) -> CommittedState? {
+    package static func read(_ path: String) throws(SidecarError) -> CommittedState? {
         guard let file = try open(path) else { return nil }
         let (head, size) = try readHead(file)
         guard size == head.fileBytes else { throw SidecarFormat.damaged(path, "its length is wrong") }

@@ -1,6 +1,5 @@
 """The benchmarks run and every row gets a figure. Which figure is no test's business: this machine may be busy."""
 import math
-import os
 
 import pytest
 
@@ -77,7 +76,6 @@ def test_a_repeated_recording_goes_on_in_time(tmp_path):
     assert words(out) == events + [0x8001, 0x6001, 0x0007, 0x2003, 0x8002, 0x6002, 0x2004]
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="there is no /dev/fuse here: nothing can be mounted")
 def test_every_row_gets_a_figure(tmp_path, monkeypatch):
     rows = []
     line = report.line

@@ -10,22 +10,22 @@
 
 import CXXHash
 
-struct EntryHeader: Hashable, Sendable {
+package struct EntryHeader: Hashable, Sendable {
     /// To be raised whenever the layout, a packing or the meaning of a field changes; it goes into the file names too, so
     /// that daemons of two versions can share a folder.
     static let version: UInt32 = 2
     /// Bytes before the key.
-    static let size = 64
+    package static let size = 64
     /// A longer key is not believed: memory is taken for it.
     static let largestKey = 1 << 16
 
     private static let magic = Array("evh5fram".utf8)
 
     var packing: Packing
-    var frameBytes: Int
-    var payloadBytes: Int
+    package var frameBytes: Int
+    package var payloadBytes: Int
     var payloadHash: UInt64
-    var frame: Int
+    package var frame: Int
     var keyBytes: Int
 
     /// The header and the key as they are stored.
@@ -48,7 +48,7 @@ struct EntryHeader: Hashable, Sendable {
     }
 
     /// The header at the start of `bytes`; nil when there is none of this version. The key is not looked at.
-    init?(_ bytes: UnsafeRawBufferPointer) {
+    package init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= EntryHeader.size, bytes[..<8].elementsEqual(EntryHeader.magic) else { return nil }
         func number<T: FixedWidthInteger & BitwiseCopyable>(_ at: Int, _ type: T.Type) -> T {
             T(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: type))
@@ -78,7 +78,7 @@ struct EntryHeader: Hashable, Sendable {
     }
 
     /// The key behind a header in `bytes`, which holds both and nothing else; nil when they are damaged.
-    static func key(_ bytes: UnsafeRawBufferPointer) -> String? {
+    package static func key(_ bytes: UnsafeRawBufferPointer) -> String? {
         guard bytes.count >= size else { return nil }
         let stored = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: size - 8, as: UInt64.self))
         guard hash(Array(bytes[..<(size - 8)]) + Array(bytes[size...])) == stored else { return nil }

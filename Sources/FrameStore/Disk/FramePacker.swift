@@ -7,7 +7,7 @@
 import CLZ4
 
 /// How an entry's payload holds its frame.
-enum Packing: UInt32, Sendable {
+package enum Packing: UInt32, Sendable {
     /// The frame's bytes.
     case raw = 0
     /// One LZ4 block of the frame's bytes.
@@ -28,7 +28,7 @@ enum Packing: UInt32, Sendable {
 }
 
 /// Packs frames; owned by one thread.
-final class FramePacker {
+package final class FramePacker {
     private static let slotBits: UInt32 = 12
     private static let empty = UInt64.max
     /// LZ4's acceleration for values as they are: 30 % less time for 10 % more bytes, so that fewer frames have to be dropped.
@@ -40,6 +40,8 @@ final class FramePacker {
     private var tableCount = 0
     private var plane = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
+    package init() {}
+
     deinit {
         keys.deallocate()
         indexes.deallocate()
@@ -48,7 +50,9 @@ final class FramePacker {
     }
 
     /// Writes the payload of `frame` into `output`, which must have its size at least; returns the bytes written.
-    func pack(_ frame: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> (Packing, count: Int) {
+    package func pack(_ frame: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> (
+        Packing, count: Int
+    ) {
         if frame.count >= 64, frame.count % 8 == 0 {
             if let packed = halves(frame, output) { return (.halves, packed) }
             for packing in [Packing.nibbles, .bytes] {

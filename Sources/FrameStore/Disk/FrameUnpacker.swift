@@ -2,12 +2,12 @@
 
 import CLZ4
 
-enum FrameUnpacker {
+package enum FrameUnpacker {
     /// The most bytes the payload of a frame of `byteCount` bytes can have.
     static func largestPayload(_ byteCount: Int) -> Int { byteCount }
 
     /// Bytes of working memory that unpacking a frame takes.
-    static func scratch(_ packing: Packing, _ byteCount: Int) -> Int {
+    package static func scratch(_ packing: Packing, _ byteCount: Int) -> Int {
         switch packing {
         case .raw, .lz4: 0
         case .nibbles: byteCount / 8
@@ -17,7 +17,7 @@ enum FrameUnpacker {
     }
 
     /// Writes all bytes of `frame`; false when `payload` is not one of a frame of this size.
-    static func unpack(
+    package static func unpack(
         _ payload: UnsafeRawBufferPointer, _ packing: Packing, into frame: UnsafeMutableRawBufferPointer,
         scratch: UnsafeMutableRawBufferPointer
     ) -> Bool {
