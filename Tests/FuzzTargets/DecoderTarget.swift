@@ -7,7 +7,7 @@ import Recordings
 struct DecoderTarget {
     static let formats: [(name: String, format: RecordingFormat)] = [
         ("evt2", .evt2), ("evt21", .evt21), ("evt21-legacy", .evt21Legacy), ("evt3", .evt3), ("evt4", .evt4),
-        ("dat", .dat),
+        ("dat", .dat), ("dat1", .dat1),
     ]
 
     static var all: [FuzzTarget] {
@@ -30,7 +30,8 @@ struct DecoderTarget {
     private init(_ format: RecordingFormat, _ input: inout FuzzInput) {
         self.format = format
         let (width, height) = Self.geometries[Int(input.byte()) % Self.geometries.count]
-        geometry = Geometry(width: width, height: height)
+        let wide = Geometry(width: width, height: height)
+        geometry = format.hasRoom(for: wide) ? wide : Geometry(width: 304, height: 240)
         let sizes = input.byte()
         layout = TimeIndex.Layout(
             segmentSize: 8 + 8 * Int64(sizes & 7), segmentLimit: sizes & 64 == 0 ? 1 << 18 : 16,
@@ -109,10 +110,9 @@ struct DecoderTarget {
         let header = header
         return try header.withUnsafeBytes { header in
             guard file.set([header, payload]) else { return nil }
-            let recording = try Recording(path: file.path)
-            guard recording.format == format, recording.geometry == geometry else {
-                return "the header is read as \(recording.format), \(recording.geometry)"
-            }
+            let recording = try open(file)
+            guard recording.geometry == geometry else { return "the header is read as of \(recording.geometry)" }
+            if recording.format != format { return isEVT21 ? nil : "the header is read as \(recording.format)" }
             let index = try TimeIndex.build(recording, layout: layout)
             for (name, other) in [
                 ("standard", try TimeIndex.build(recording)),
@@ -182,12 +182,20 @@ struct DecoderTarget {
         guard payload.count > 1 else { return nil }
         let cut = Int.random(in: 0..<payload.count, using: &random)
         guard file.set([header, UnsafeRawBufferPointer(rebasing: payload[..<cut])]) else { return nil }
-        let early = try TimeIndex.build(try Recording(path: file.path), layout: layout)
+        let early = try TimeIndex.build(try open(file), layout: layout)
         guard file.append(UnsafeRawBufferPointer(rebasing: payload[cut...]), at: header.count + cut) else { return nil }
-        let grown = try Recording(path: file.path)
+        let grown = try open(file)
+        if grown.format != early.format { return isEVT21 ? nil : "the words that came are read otherwise" }
         guard let later = try early.extended(to: grown, layout: layout) else { return "a grown recording is not known" }
         let anew = try TimeIndex.build(grown, layout: layout)
         return later == anew ? nil : "a grown recording's index is another than that of all of it, cut at \(cut)"
+    }
+
+    /// Its words may say that their order is the other one, and are believed.
+    private var isEVT21: Bool { format == .evt21 || format == .evt21Legacy }
+
+    private func open(_ file: MemoryFile) throws(RecordingError) -> Recording {
+        try Recording(path: file.path, hints: RecordingHints(encoding: format == .dat1 ? .dat1 : nil))
     }
 
     private var header: [UInt8] {
@@ -199,9 +207,10 @@ struct DecoderTarget {
             case .evt3: "% evt 3.0\n"
             case .evt4: "% evt 4.0\n"
             case .dat: "% Version 2\n"
+            case .dat1: "% Version 1\n"
             }
-        let text = kind + "% geometry \(geometry)\n" + (format == .dat ? "" : "% end\n")
-        return Array(text.utf8) + (format == .dat ? [12, 8] : [])
+        let text = kind + "% geometry \(geometry)\n" + (format.isDAT ? "" : "% end\n")
+        return Array(text.utf8) + (format.isDAT ? [12, 8] : [])
     }
 }
 

@@ -1,6 +1,5 @@
 // Headers of recordings: whatever a file begins with is read or refused, the same by the page and as a whole.
 
-import Files
 import Recordings
 
 enum HeaderTarget {
@@ -11,7 +10,7 @@ enum HeaderTarget {
             if error.message.isEmpty { return "an error without a word" }
         }
         if let whole {
-            guard whole.payloadOffset > 0, whole.payloadOffset <= Int64(array.count) else {
+            guard whole.payloadOffset >= 0, whole.payloadOffset <= Int64(array.count) else {
                 return "events begin at \(whole.payloadOffset) of \(array.count)"
             }
             if let geometry = whole.geometry {
@@ -21,12 +20,15 @@ enum HeaderTarget {
             }
         }
         guard let file = MemoryFile(), file.set([bytes]) else { return nil }
-        let read = (try? File(path: file.path)).flatMap { try? RecordingHeader.read($0) }
-        guard read?.format == whole?.format, read?.geometry == whole?.geometry, read?.digest == whole?.digest,
-            read?.payloadOffset == whole?.payloadOffset
-        else { return "another header from a file" }
-        // A recording of it is indexed, or refused with a reason.
-        if let recording = try? Recording(path: file.path, geometry: Geometry(width: 640, height: 480)) {
+        for encoding in [nil, RecordingEncoding.evt3, .dat1] {
+            let hints = RecordingHints(geometry: Geometry(width: 304, height: 240), encoding: encoding)
+            // A recording of it is indexed, or refused with a reason.
+            guard let recording = try? Recording(path: file.path, hints: hints) else { continue }
+            if encoding == nil {
+                guard let whole, recording.header.format == whole.format, recording.header.digest == whole.digest,
+                    recording.header.payloadOffset == whole.payloadOffset
+                else { return "another header from a file" }
+            }
             do { _ = try TimeIndex.build(recording) } catch { return "no index: \(error)" }
         }
         return nil

@@ -28,7 +28,7 @@ struct PlainDecoder {
             switch format {
             case .evt3: 2
             case .evt2, .evt4: 4
-            case .evt21, .evt21Legacy, .dat: 8
+            case .evt21, .evt21Legacy, .dat, .dat1: 8
             }
         let count = bytes.count / size
         func word(_ i: Int) -> UInt64 {
@@ -43,6 +43,7 @@ struct PlainDecoder {
             case .evt21Legacy: evt21(word(i) >> 32 | word(i) << 32)
             case .evt3: evt3(word(i))
             case .dat: dat(word(i))
+            case .dat1: dat1(word(i))
             case .evt4:
                 let kind = word(i) >> 28
                 let isVector = kind == 0xC || kind == 0xD
@@ -194,14 +195,26 @@ struct PlainDecoder {
 
     private mutating func dat(_ word: UInt64) {
         let place = word >> 32
-        let (x, y) = (Int(place & 0x3FFF), Int(place >> 14 & 0x3FFF))
+        dat(word & 0xFFFF_FFFF, Int(place & 0x3FFF), Int(place >> 14 & 0x3FFF), place >> 28 == 0 ? 0 : 1)
+    }
+
+    private mutating func dat1(_ word: UInt64) {
+        let place = word >> 32
+        guard place < 1 << 18 else {
+            drops.unknownWords += 1
+            return
+        }
+        dat(word & 0xFFFF_FFFF, Int(place & 0x1FF), Int(place >> 9 & 0xFF), Int(place >> 17))
+    }
+
+    private mutating func dat(_ time: UInt64, _ x: Int, _ y: Int, _ polarity: Int) {
         guard x < geometry.width, y < geometry.height else {
             drops.outsideGeometry += 1
             return
         }
-        let new = Int64(word & 0xFFFF_FFFF)
+        let new = Int64(time)
         if high >= 3 << 30, new < 1 << 30 { turns += 1 }
         high = new
-        event(x, y, place >> 28 == 0 ? 0 : 1, turns << 32 + new)
+        event(x, y, polarity, turns << 32 + new)
     }
 }
