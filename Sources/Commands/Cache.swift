@@ -70,6 +70,10 @@ struct Cache: ParsableCommand {
                     "\(contents.frames), \(Quantity.text(bytes: Int(contents.frameBytes))), of \(Quantity.text(contents.tensors, "tensor"))"
                 ),
                 ("time indexes", "\(contents.indexes), \(Quantity.text(bytes: Int(contents.indexBytes)))"),
+                (
+                    "summaries",
+                    "of \(contents.summaries) folders, \(Quantity.text(bytes: Int(contents.summaryBytes)))"
+                ),
             ]
             if let oldest = contents.oldestUse {
                 let date = Date(timeIntervalSince1970: oldest).formatted(.iso8601)

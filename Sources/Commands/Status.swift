@@ -61,6 +61,10 @@ struct Status: ParsableCommand {
                 ("cache", Status.text(status.cache)),
                 ("open", "\(status.openFiles) files; \(status.recordingsKnown) recordings known"),
             ]
+            if status.recordingsNotShown > 0 {
+                rows.append(("not shown", "\(status.recordingsNotShown) files; `evh5 info` on their folders lists all"))
+                for one in status.notShown { rows.append(("", "\(one.path): \(one.reason)")) }
+            }
             rows += UsedWindows.rows(status.used)
             Output.table(rows)
         }

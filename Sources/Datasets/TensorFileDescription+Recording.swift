@@ -11,22 +11,32 @@ extension TensorFileDescription {
     public init(
         _ plan: TensorPlan, of recording: Recording, _ index: TimeIndex, name: String, programVersion: String
     ) {
+        self.init(
+            plan.measure, frameCount: plan.frameCount, of: RecordingSummary(recording, index), name: name,
+            programVersion: programVersion)
+    }
+
+    /// The same, of a recording that need not be open.
+    public init(
+        _ measure: TensorMeasure, frameCount: Int, of recording: RecordingSummary, name: String, programVersion: String
+    ) {
         var provenance: [(name: String, value: AttributeValue)] = [
             ("recording", .variableString(name)),
             ("format", .variableString(recording.format.displayName)),
             ("geometry", .variableString(recording.geometry.description)),
-            ("time_shift", .int64(index.timeShift)),
-            ("event_count", .int64(index.eventCount)),
-            ("first_time", .int64(index.firstTime)),
-            ("last_time", .int64(index.lastTime)),
+            ("time_shift", .int64(recording.timeShift)),
+            ("event_count", .int64(recording.eventCount)),
+            ("first_time", .int64(recording.firstTime)),
+            ("last_time", .int64(recording.lastTime)),
         ]
-        for (name, count) in index.drops.entries { provenance.append(("dropped_" + name, .int64(count))) }
+        for (name, count) in recording.drops.entries { provenance.append(("dropped_" + name, .int64(count))) }
         provenance.append(("evh5_version", .variableString(programVersion)))
         provenance.append(("tensor_version", .int64(Int64(tensorVersion))))
         self.init(
-            frameCount: plan.frameCount, frameShape: [plan.channels, plan.height, plan.width],
-            elementType: plan.elementType.hdf5, dataAttributes: plan.attributes.map { ($0.name, $0.value.hdf5) },
-            rootAttributes: provenance, hasLastTimestamps: plan.spec.isCounted)
+            frameCount: frameCount, frameShape: [measure.channels, measure.height, measure.width],
+            elementType: measure.elementType.hdf5,
+            dataAttributes: measure.attributes.map { ($0.name, $0.value.hdf5) },
+            rootAttributes: provenance, hasLastTimestamps: measure.spec.isCounted)
     }
 }
 
@@ -56,7 +66,7 @@ extension TensorAttribute {
 
 extension TensorSpec {
     /// Whether frames are cut by event counts.
-    fileprivate var isCounted: Bool {
+    package var isCounted: Bool {
         if case .count = window { return true }
         return false
     }

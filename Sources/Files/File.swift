@@ -1,6 +1,7 @@
 // The system calls on files, in one place: errors become FileError, interrupted calls are repeated.
 
 import Foundation
+import Synchronization
 
 /// What `stat` says of a file, as far as anyone here needs it.
 public struct FileStatus: Hashable, Sendable {
@@ -43,6 +44,8 @@ public struct FileStatus: Hashable, Sendable {
 public final class File: Sendable {
     public let descriptor: Int32
     public let path: String
+    /// All bytes of a small file, where they are held.
+    private let held = Mutex<[UInt8]?>(nil)
 
     /// Opens a regular file for reading; never blocks on a FIFO or device.
     public init(path: String) throws(FileError) {
@@ -60,8 +63,31 @@ public final class File: Sendable {
         return FileStatus(s)
     }
 
+    /// Reads the first `count` bytes, all that the file had when it was opened, at once: until `letGo`, reading gives these. For who
+    /// reads a small file piece by piece.
+    public func hold(_ count: Int) throws(FileError) {
+        let bytes = try bytes(in: 0..<Int64(count))
+        held.withLock { $0 = bytes }
+    }
+
+    /// Ends that.
+    public func letGo() { held.withLock { $0 = nil } }
+
+    private func readHeld(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int? {
+        held.withLock { held in
+            guard let held else { return nil }
+            guard offset >= 0, offset < Int64(held.count) else { return 0 }
+            let count = min(buffer.count, held.count - Int(offset))
+            held.withUnsafeBytes {
+                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + count]))
+            }
+            return count
+        }
+    }
+
     /// Reads into `buffer` from byte `offset` until it is full or the file ends; returns the number of bytes read.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+        if let count = readHeld(into: buffer, at: offset) { return count }
         var done = 0
         while done < buffer.count {
             let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))

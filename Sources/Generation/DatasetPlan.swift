@@ -146,7 +146,7 @@ public struct DatasetPlan: Sendable {
     private static func names(_ inputs: [DatasetInput]) throws(GenerationError) -> [String: String] {
         var result: [String: String] = [:]
         for (folder, group) in Dictionary(grouping: inputs, by: \.folder) {
-            var names = RecordingNames()
+            var named: [String] = []
             var paths: [String: String] = [:]
             for input in group {
                 let file = (input.path as NSString).lastPathComponent
@@ -157,9 +157,9 @@ public struct DatasetPlan: Sendable {
                             + "or the folder above both")
                 }
                 // Files that were named need not be called as recordings are.
-                if RecordingName.isRecording(file) { names.add(file) } else { result[input.path] = file }
+                if RecordingName.isRecording(file) { named.append(file) } else { result[input.path] = file }
             }
-            for (base, file) in names.recordings({ _ in true }) {
+            for (base, file) in RecordingNames(named).recordings({ _ in true }) {
                 if let path = paths[file] { result[path] = base }
             }
         }

@@ -82,13 +82,12 @@ extension TimeIndex {
     }
 
     private static func digest(of recording: Recording, _ range: Range<Int64>) throws(RecordingError) -> UInt32 {
-        var bytes = [UInt8](repeating: 0, count: range.count)
-        var failure: RecordingError?
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(RecordingError) { try recording.read(buffer, at: range.lowerBound) } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return crc32(bytes)
+        // A header or a tail, which are no longer than this memory.
+        let memory = ReadBuffer()
+        defer { withExtendedLifetime(memory) {} }
+        let part = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<min(range.count, memory.bytes.count)])
+        try recording.read(part, at: range.lowerBound)
+        return crc32(UnsafeRawBufferPointer(part))
     }
 }
 
@@ -169,10 +168,10 @@ struct IndexScan {
     /// Goes on up to byte `end`, as far as there are whole words.
     mutating func read(to end: Int64, _ progress: ((Int64) -> Void)? = nil) throws(RecordingError) {
         guard position < end else { return }
-        // No more than is needed: large pieces of memory between what small recordings keep would leave the heap full of holes.
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(16, Int(min(Int64(layout.chunkSize), end - position))), alignment: 64)
-        defer { buffer.deallocate() }
+        // Borrowed: memory of this size from the heap would leave it full of holes between what small recordings keep.
+        let memory = ReadBuffer()
+        defer { withExtendedLifetime(memory) {} }
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<min(layout.chunkSize, memory.bytes.count)])
         while position < end {
             let before = position
             let chunk = UnsafeMutableRawBufferPointer(

@@ -14,6 +14,8 @@ public final class IndexStore: Sendable {
     private let onProblem: @Sendable (String) -> Void
     private let onIndex: @Sendable (Recording, TimeIndex) -> Void
     private let state = Mutex(State())
+    /// What is known of recordings without their indexes. Those of short recordings are kept there and nowhere else.
+    public let summaries: RecordingSummaries
     /// That scan a recording: memory is as fast as a few of them.
     private static let threads = min(4, ProcessInfo.processInfo.activeProcessorCount)
 
@@ -73,6 +75,7 @@ public final class IndexStore: Sendable {
         self.directory = directory
         self.memoryLimit = memoryLimit
         self.layout = layout
+        summaries = RecordingSummaries(directory: directory, onProblem: onProblem)
     }
 
     /// Why the folder could last not be used; nil when it always could.
@@ -85,7 +88,7 @@ public final class IndexStore: Sendable {
     public func index(
         of recording: Recording, progress: ((Int64) -> Void)? = nil
     ) throws(RecordingError) -> TimeIndex {
-        if let known = inMemory(recording.identity) { return known }
+        if let known = known(recording) { return known }
         let identity = recording.identity
         let flight = state.withLock { state in
             if let running = state.flights[identity] { return running }
@@ -106,7 +109,7 @@ public final class IndexStore: Sendable {
 
     /// The index of `recording` if no scan is needed for it.
     public func indexIfKnown(of recording: Recording) -> TimeIndex? {
-        if let known = inMemory(recording.identity) { return known }
+        if let known = known(recording) { return known }
         guard let stored = onDisk(recording), stored.identity == recording.identity else { return nil }
         remember(stored)
         onIndex(recording, stored)
@@ -116,11 +119,12 @@ public final class IndexStore: Sendable {
     private func make(_ recording: Recording, _ progress: ((Int64) -> Void)?) -> Result<TimeIndex, RecordingError> {
         do throws(RecordingError) {
             // Another flight may have landed between the look into memory and this one's start.
-            if let known = inMemory(recording.identity) { return .success(known) }
+            if let known = inMemory(recording.identity) ?? summaries.index(of: recording) { return .success(known) }
             let older = state.withLock { $0.indexes[FileKey(recording.identity)]?.index }
             let stored = onDisk(recording)
             if let stored, stored.identity == recording.identity {
                 remember(stored)
+                summaries.note(RecordingSummary(recording, stored), of: recording)
                 onIndex(recording, stored)
                 return .success(stored)
             }
@@ -136,13 +140,28 @@ public final class IndexStore: Sendable {
             } else {
                 made = try TimeIndex.build(recording, layout: layout, threads: Self.threads, progress: progress)
             }
-            remember(made)
-            save(made)
+            let summary = RecordingSummary(recording, made)
+            let isNoted = summaries.note(summary, of: recording)
+            // A file for each of a million short recordings would be a million files.
+            if summary.isWholeIndex, layout == .standard {
+                if !isNoted { remember(made) }
+            } else {
+                remember(made)
+                save(made)
+            }
             onIndex(recording, made)
             return .success(made)
         } catch {
             return .failure(error)
         }
+    }
+
+    /// The index if it is in memory, or a short one in the summary of its folder.
+    private func known(_ recording: Recording) -> TimeIndex? {
+        if let known = inMemory(recording.identity) { return known }
+        guard let short = summaries.index(of: recording) else { return nil }
+        onIndex(recording, short)
+        return short
     }
 
     private func inMemory(_ identity: RecordingIdentity) -> TimeIndex? {
@@ -163,11 +182,12 @@ public final class IndexStore: Sendable {
                 state.memory -= old.index.memorySize
             }
             state.memory += index.memorySize
-            while state.memory > memoryLimit, state.indexes.count > 1,
-                let oldest = state.indexes.min(by: { $0.value.used < $1.value.used })
-            {
-                state.indexes[oldest.key] = nil
-                state.memory -= oldest.value.index.memorySize
+            guard state.memory > memoryLimit else { return }
+            // Many at once: looking for the oldest takes a look at all.
+            let byAge = state.indexes.sorted { $0.value.used < $1.value.used }
+            for (key, value) in byAge.dropLast() where state.memory > memoryLimit / 4 * 3 {
+                state.indexes[key] = nil
+                state.memory -= value.index.memorySize
             }
         }
     }

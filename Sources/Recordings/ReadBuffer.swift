@@ -1,5 +1,6 @@
 // The memory that recordings are read through, kept for the next reader.
 
+import Foundation
 import Synchronization
 
 /// Bytes of a recording as they are decoded, and the decoder's own memory; borrowed from a few that are kept.
@@ -8,10 +9,10 @@ import Synchronization
 /// after a thousand frames.
 @usableFromInline final class ReadBuffer {
     private final class Memory {
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 512 << 10, alignment: 64)
+        let bytes = Pages.allocate(512 << 10)
         private(set) lazy var cells = CellDecoder()
 
-        deinit { bytes.deallocate() }
+        deinit { Pages.free(bytes) }
     }
 
     /// Memory that nobody uses, handed from thread to thread.
@@ -31,6 +32,12 @@ import Synchronization
         memory = Self.pool.withLock { $0.free.popLast() } ?? Memory()
     }
 
+    /// For a scan.
+    init() { memory = Self.pool.withLock { $0.free.popLast() } ?? Memory() }
+
+    /// All of it.
+    var bytes: UnsafeMutableRawBufferPointer { memory.bytes }
+
     deinit {
         Self.pool.withLock { [memory] pool in
             if pool.free.count < Self.kept { pool.free.append(memory) }
@@ -49,4 +56,15 @@ import Synchronization
         try recording.read(part, at: range.lowerBound)
         return UnsafeRawBufferPointer(part)
     }
+}
+
+/// Memory apart from the heap, where it would leave holes between what lives longer.
+private enum Pages {
+    static func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
+        let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let start, start != MAP_FAILED else { fatalError("no memory is left for reading a recording") }
+        return UnsafeMutableRawBufferPointer(start: start, count: count)
+    }
+
+    static func free(_ bytes: UnsafeMutableRawBufferPointer) { munmap(bytes.baseAddress, bytes.count) }
 }

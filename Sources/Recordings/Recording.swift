@@ -39,6 +39,11 @@ public final class Recording: Sendable {
     public let identity: RecordingIdentity
     /// What the file was when it was opened.
     public let status: FileStatus
+    /// A digest of what was given for what the header lacks; 0 when nothing was.
+    public let settings: UInt64
+
+    /// Recordings up to this size are read at once when they are opened, by one system call.
+    static let smallSize: Int64 = 65536
 
     /// How its words are read.
     public let format: RecordingFormat
@@ -60,6 +65,7 @@ public final class Recording: Sendable {
         do throws(FileError) {
             file = try File(path: path)
             status = try file.status()
+            if status.kind == .regular, (1...Self.smallSize).contains(status.size) { try file.hold(Int(status.size)) }
         } catch {
             throw RecordingError(.unreadable, error.message, cause: error)
         }
@@ -84,6 +90,7 @@ public final class Recording: Sendable {
         }
         format = reading.format
         notes = reading.notes
+        settings = Self.settings(hints)
         identity = RecordingIdentity(
             device: status.device, inode: status.inode, size: status.size, modified: status.modified,
             headerDigest: header.digest, geometry: geometry, format: format)
@@ -91,11 +98,27 @@ public final class Recording: Sendable {
 
     /// A number for a reading that the header alone does not give; 0 for that of the header. Who keeps something by the header's digest
     /// adds it.
-    public var readingDigest: UInt64 {
-        if format == header.ownFormat { return 0 }
+    public var readingDigest: UInt64 { format == header.ownFormat ? 0 : Self.readingDigest(format) }
+
+    static func readingDigest(_ format: RecordingFormat) -> UInt64 {
         // FNV-1a.
-        return format.rawValue.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        format.rawValue.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
+
+    /// See the property; for who has the settings and no open recording.
+    public static func settings(_ hints: RecordingHints) -> UInt64 {
+        if hints == RecordingHints() { return 0 }
+        let geometry = hints.geometry.map { "\($0)" } ?? ""
+        let encoding = hints.encoding.map { "\($0)" } ?? ""
+        // FNV-1a.
+        return "\(geometry) \(encoding)".utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+
+    /// Whether it was read whole when it was opened.
+    public var isSmall: Bool { status.size <= Self.smallSize }
+
+    /// Lets go of the bytes of a small recording, which were read when it was opened: for who keeps it open.
+    public func letGo() { file.letGo() }
 
     /// Whether the open file may still hold the bytes it had when it was opened; having grown is fine. Whether it was
     /// rewritten longer, `TimeIndex.checkUnchanged` can tell.

@@ -14,6 +14,7 @@ public final class SidecarStore: Sendable {
     let say: @Sendable (SidecarMessage) -> Void
     let paths: StorePaths
     let moved: MovedRecordings
+    private let contents: StoreContents
     private let state = Mutex(State())
 
     private struct State {
@@ -41,9 +42,13 @@ public final class SidecarStore: Sendable {
         self.say = say
         paths = StorePaths(store: directory)
         moved = MovedRecordings(paths)
+        contents = StoreContents(paths)
     }
 
     // MARK: Reading
+
+    /// Whether anything was added to any file, as far as is known without work.
+    public var mayHaveAny: Bool { contents.mayHaveAny }
 
     /// What is known without work: one or two calls of stat when nothing changed. For listings.
     public func peek(_ base: SidecarBase) -> SidecarLookup {
@@ -59,7 +64,7 @@ public final class SidecarStore: Sendable {
         _ key: SidecarKey, _ recording: RecordingState, _ fits: (SidecarSnapshot) -> Bool
     ) -> SidecarLookup {
         do throws(SidecarError) {
-            if let snapshot = try folder(key) {
+            if contents.mayHave(key), let snapshot = try folder(key) {
                 if fits(snapshot), readOnly || snapshot.state.info.key == key { return .fits(snapshot) }
             } else if moved.find(key, recording, age: 10) == nil {
                 return .none
@@ -146,6 +151,7 @@ public final class SidecarStore: Sendable {
     public func openForWriting(_ base: SidecarBase) throws(SidecarError) -> SidecarWriter {
         do throws(SidecarError) {
             try checkWritable()
+            contents.note(base.key)
             let locked = try lockForWork(base, .writing)
             do throws(SidecarError) {
                 try prepare(locked, base)

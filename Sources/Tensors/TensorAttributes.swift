@@ -3,6 +3,11 @@
 import Recordings
 
 extension TensorPlan {
+    /// See `TensorMeasure.attributes`.
+    public var attributes: [(name: String, value: TensorAttribute)] { measure.attributes }
+}
+
+extension TensorMeasure {
     /// Names, values and types of `/data`'s attributes in generate_hdf5's order: its own first, then the
     /// preprocessing's parameters, then what exists only for some: `preprocessing_version` and `store_as_uint8`.
     public var attributes: [(name: String, value: TensorAttribute)] { spec.attributes(on: grid) }

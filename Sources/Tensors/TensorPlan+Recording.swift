@@ -3,6 +3,10 @@
 import Recordings
 
 extension EventTotals {
+    public init(_ summary: RecordingSummary) {
+        self.init(count: summary.eventCount, lastTime: summary.lastTime, highestTime: summary.highestTime)
+    }
+
     public init(_ index: TimeIndex) {
         self.init(count: index.eventCount, lastTime: index.lastTime, highestTime: index.highestTime)
     }

@@ -1,16 +1,17 @@
-// A tensor of one recording with all its numbers fixed: how many frames of what size, and how to compute one.
+// A tensor of one recording with all its numbers fixed, and how to compute its frames.
 
 import Recordings
 
 /// A specification applied to a recording (and a part of it, with max_duration).
 public struct TensorPlan: Sendable {
+    public let measure: TensorMeasure
+    public let frameCount: Int
     /// With its scale as a power of two.
     public let spec: TensorSpec
     public let grid: FrameGrid
-    public let frameCount: Int
-    public let channels: Int
+    public var channels: Int { measure.channels }
     /// What is stored: uint8 with `dtype=uint8`, else the preprocessing's own type.
-    public let elementType: ElementType
+    public var elementType: ElementType { measure.elementType }
     /// Bytes of one frame.
     public let frameBytes: Int
     /// us; the frames' time begins here: start_ts plus the parts before this one.
@@ -23,45 +24,9 @@ public struct TensorPlan: Sendable {
     /// nil when frames are kept as they are.
     let counting: FrameCounting?
 
-    /// The most parts that max_duration may make of a recording; more would only be a mistake that fills directories.
-    public static let largestPartCount = 1_000_000
-
-    /// How many files max_duration makes of a recording: as many as it takes to cover the frames (or, in mode n_events,
-    /// the latest event); at least 1, and 1 without max_duration.
-    ///
-    /// - Throws: `.notApplicable` when there would be more than `largestPartCount`.
+    /// How many files max_duration makes of a recording; see `TensorMeasure.partCount(_:_:)`.
     public static func partCount(_ spec: TensorSpec, _ totals: EventTotals) throws(TensorError) -> Int {
-        guard let maxDuration = spec.maxDuration, totals.count > 0 else { return 1 }
-        let parts: Int64
-        switch spec.window {
-        case .period(let period):
-            let perPart = maxDuration / period
-            parts = roundedUp(periods(period, spec, totals), perPart)
-        case .count:
-            let covered = totals.highestTime.subtractingReportingOverflow(spec.startTime)
-            // Nothing overflows after the limit is met, so it is applied here already.
-            let whole = covered.overflow || covered.partialValue < 0 ? 0 : covered.partialValue / maxDuration
-            parts = min(whole, Int64(largestPartCount)) + 1
-        }
-        guard parts <= largestPartCount else {
-            throw TensorError(
-                .notApplicable,
-                "max_duration=\(TimeText.text(maxDuration)) makes more than \(largestPartCount) files; make it longer"
-            )
-        }
-        return max(1, Int(parts))
-    }
-
-    /// All frames of a recording whose parts are not split, period by period.
-    private static func periods(_ period: Int64, _ spec: TensorSpec, _ totals: EventTotals) -> Int64 {
-        let last = totals.lastTime.subtractingReportingOverflow(spec.startTime)
-        guard totals.count > 0, !last.overflow, last.partialValue > 0 else { return 0 }
-        return roundedUp(last.partialValue, period)
-    }
-
-    /// Both positive or a = 0.
-    private static func roundedUp(_ a: Int64, _ b: Int64) -> Int64 {
-        a / b + (a % b == 0 ? 0 : 1)
+        try TensorMeasure.partCount(spec, totals)
     }
 
     /// - Parameter part: which file, with max_duration; nil is the first.
@@ -70,51 +35,28 @@ public struct TensorPlan: Sendable {
     public init(
         spec: TensorSpec, geometry: Geometry, totals: EventTotals, source: EventSource, part: Int? = nil
     ) throws {
-        let spec = try spec.resolved(for: geometry)
-        let shift = spec.preprocessingSpec.shift
-        guard let grid = FrameGrid(geometry: geometry, shift: shift) else {
-            throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
-        }
-        let parts = try Self.partCount(spec, totals)
-        let part = part ?? 0
-        guard (0..<parts).contains(part) else {
-            throw TensorError(.notApplicable, "there is no part \(part); there are \(parts)")
-        }
-        let (skipped, tooFar) = Int64(part).multipliedReportingOverflow(by: spec.maxDuration ?? 0)
-        let (start, tooLate) = spec.startTime.addingReportingOverflow(skipped)
-        guard !tooFar, !tooLate else { throw TensorError(.notApplicable, "part \(part) begins too late") }
+        measure = try TensorMeasure(spec: spec, geometry: geometry, totals: totals, part: part)
+        self.spec = measure.spec
+        grid = measure.grid
+        frameBytes = measure.frameBytes
+        startTime = measure.startTime
         switch spec.window {
         case .period(let period):
-            var frames = Self.periods(period, spec, totals)
-            if let maxDuration = spec.maxDuration {
-                let perPart = maxDuration / period
-                frames = max(0, min(perPart, frames - Int64(part) * perPart))
-            }
-            frameCount = Int(frames)
+            frameCount = measure.frameCount ?? 0
             events = PlannedEvents(source: source, kind: .period(period), geometry: geometry)
         case .count(let count):
-            let (sum, beyond) = start.addingReportingOverflow(spec.maxDuration ?? 0)
+            let (sum, beyond) = startTime.addingReportingOverflow(spec.maxDuration ?? 0)
             let end = beyond || spec.maxDuration == nil ? Int64.max : sum
             // Where time ran back to before the first TIME_HIGH, events before 0 count as well.
-            let first = start == 0 ? Int64.min : start
+            let first = startTime == 0 ? Int64.min : startTime
             let selection = try source.selection(of: first..<end)
             frameCount = Int(selection.count / count)
             events = PlannedEvents(source: source, kind: .count(count, selection), geometry: geometry)
         }
-        self.spec = spec
-        self.grid = grid
-        startTime = start
-        channels = spec.preprocessing.channels
-        elementType = spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift)
-        frameBytes = channels * grid.cells * elementType.size
-        counting = FrameCounting(spec.preprocessing, shift: shift, storedAsUInt8: spec.asUInt8)
-        // A tenth of what a file offset can be: room for everything that comes after the frames.
-        guard !frameBytes.multipliedReportingOverflow(by: frameCount).overflow,
-            frameBytes * frameCount < Int.max / 10
-        else {
-            throw TensorError(
-                .notApplicable, "\(frameCount) frames of \(frameBytes) bytes are more than a file can hold")
-        }
+        try measure.checkSize(frameCount)
+        counting = FrameCounting(
+            measure.spec.preprocessing, shift: measure.spec.preprocessingSpec.shift,
+            storedAsUInt8: measure.spec.asUInt8)
     }
 
     /// Computes a frame and writes every byte of `frame`, which is `frameBytes` long.

@@ -9,9 +9,14 @@ import Synchronization
 final class LabelSizes: Sendable {
     /// Labels are read whole; a file beyond this is no label file.
     private static let largest: Int64 = 1 << 30
-    private static let limit = 100_000
+    private static let limit = 200_000
 
-    private let known = Mutex<[String: (status: FileStatus, size: Int64)]>([:])
+    private struct Known {
+        let status: FileStatus
+        let size: Int64
+    }
+
+    private let known = Mutex(RecentTable<String, Known>(limit: limit))
 
     func size(
         _ key: String, _ path: String, _ times: Range<Int64>, _ source: SourceTree
@@ -19,10 +24,7 @@ final class LabelSizes: Sendable {
         let status = try source.status(path)
         if let known = known.withLock({ $0[key] }), known.status == status { return (known.size, status) }
         let (bytes, cutStatus) = try cut(path, times, source)
-        known.withLock {
-            if $0.count >= LabelSizes.limit { $0.removeAll() }
-            $0[key] = (cutStatus, Int64(bytes.count))
-        }
+        known.withLock { $0[key] = Known(status: cutStatus, size: Int64(bytes.count)) }
         return (Int64(bytes.count), cutStatus)
     }
 

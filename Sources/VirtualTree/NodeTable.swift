@@ -2,7 +2,28 @@
 
 import Tensors
 
-/// What a name of the mount is.
+/// A folder of the source under a specification; shared by all names in it.
+final class SpecFolder: Sendable, Hashable {
+    let spec: TensorSpec
+    /// Below the source.
+    let path: String
+
+    init(_ spec: TensorSpec, _ path: String) {
+        self.spec = spec
+        self.path = path
+    }
+
+    static func == (left: SpecFolder, right: SpecFolder) -> Bool {
+        left === right || (left.path == right.path && left.spec == right.spec)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(spec)
+        hasher.combine(path)
+    }
+}
+
+/// What a name of the mount is. Small, as there is one for every file that the kernel knows of.
 enum Place: Sendable, Hashable {
     case root
     /// The hidden folder `.evh5`, by which the daemon answers about itself.
@@ -12,9 +33,9 @@ enum Place: Sendable, Hashable {
     /// A preprocessing's folder; its canonical text.
     case preprocessing(String)
     /// A folder of the source under a specification.
-    case folder(TensorSpec, path: String)
-    /// A recording as HDF5.
-    case tensor(TensorSpec, path: String, part: Int?)
+    case folder(SpecFolder)
+    /// A recording as HDF5: a file of the folder.
+    case tensor(SpecFolder, file: String, part: Int?)
     /// A file of the source, unchanged.
     case companion(path: String)
     /// A label file of the source, cut to times in us.
@@ -30,54 +51,73 @@ struct Node: Sendable {
 }
 
 /// Nodes by number and by path, counted as the kernel counts them.
+///
+/// A node's number is a hash of its path, so that numbers stay the same over time and remounts, and paths need no table of their own but for
+/// the few whose number is another.
 struct NodeTable {
     private struct Counted {
-        let node: Node
+        let key: String
+        let place: Place
         var references: UInt64
-        /// The content that the last attributes were of.
-        var told: ContentVersion?
-        /// The content when it was last opened.
-        var opened: ContentVersion?
+        /// Digest of the content that the last attributes were of; 0 for none.
+        var told: Int = 0
     }
 
     private var byInode: [Inode: Counted] = [:]
-    private var byKey: [String: Inode] = ["": rootInode]
+    /// The nodes that do not have the number that their path would give them.
+    private var elsewhere: [String: Inode] = ["": rootInode]
+    /// The content of files when they were last opened.
+    private var opened: [Inode: ContentVersion] = [:]
 
-    init() { byInode[rootInode] = Counted(node: Node(inode: rootInode, key: "", place: .root), references: 1) }
+    init() { byInode[rootInode] = Counted(key: "", place: .root, references: 1) }
 
-    subscript(_ inode: Inode) -> Node? { byInode[inode]?.node }
+    subscript(_ inode: Inode) -> Node? {
+        byInode[inode].map { Node(inode: inode, key: $0.key, place: $0.place) }
+    }
 
-    /// The number that `key` has or would get: a hash of the path, so that numbers stay the same over time and remounts.
-    func inode(of key: String) -> Inode { byKey[key] ?? NodeTable.hash(key) }
+    var count: Int { byInode.count }
+
+    /// The number of the node at `key`, if there is one.
+    private func find(_ key: String) -> Inode? {
+        if let inode = elsewhere[key] { return inode }
+        let inode = NodeTable.hash(key)
+        return byInode[inode]?.key == key ? inode : nil
+    }
+
+    /// The number that `key` has or would get.
+    func inode(of key: String) -> Inode {
+        elsewhere.isEmpty ? NodeTable.hash(key) : elsewhere[key] ?? NodeTable.hash(key)
+    }
 
     /// The node at `key` with one more reference.
     mutating func refer(to key: String, _ place: Place) -> Node {
-        if let inode = byKey[key], let counted = byInode[inode], counted.node.place == place {
-            byInode[inode]?.references += 1
-            return counted.node
+        let old = find(key)
+        if let old, let counted = byInode[old], counted.place == place {
+            byInode[old]?.references += 1
+            return Node(inode: old, key: counted.key, place: counted.place)
         }
         // New, or a name that has become something else: the old number stays with those who hold it.
-        var inode = NodeTable.hash(key)
+        let first = NodeTable.hash(key)
+        var inode = first
         while byInode[inode] != nil || inode <= rootInode { inode &+= 1 }
-        let node = Node(inode: inode, key: key, place: place)
-        byInode[inode] = Counted(node: node, references: 1)
-        byKey[key] = inode
-        return node
+        byInode[inode] = Counted(key: key, place: place, references: 1)
+        elsewhere[key] = inode == first ? nil : inode
+        return Node(inode: inode, key: key, place: place)
     }
 
     /// Notes which content the attributes in a reply are of.
-    mutating func told(_ inode: Inode, _ version: ContentVersion) { byInode[inode]?.told = version }
+    mutating func told(_ inode: Inode, _ version: ContentVersion) { byInode[inode]?.told = NodeTable.digest(version) }
 
     /// Notes which content was opened; true when replies before were about another.
     mutating func opened(_ inode: Inode, _ version: ContentVersion) -> Bool {
         guard let counted = byInode[inode] else { return false }
-        byInode[inode]?.opened = version
-        byInode[inode]?.told = version
-        return (counted.told ?? version) != version || (counted.opened ?? version) != version
+        let before = opened.updateValue(version, forKey: inode)
+        byInode[inode]?.told = NodeTable.digest(version)
+        return (counted.told != 0 && counted.told != NodeTable.digest(version)) || (before ?? version) != version
     }
 
     /// The content when the file was last opened.
-    func lastOpened(_ inode: Inode) -> ContentVersion? { byInode[inode]?.opened }
+    func lastOpened(_ inode: Inode) -> ContentVersion? { opened[inode] }
 
     mutating func forget(_ inode: Inode, _ count: UInt64) {
         guard inode != rootInode, let counted = byInode[inode] else { return }
@@ -86,8 +126,12 @@ struct NodeTable {
             return
         }
         byInode[inode] = nil
-        if byKey[counted.node.key] == inode { byKey[counted.node.key] = nil }
+        opened[inode] = nil
+        if elsewhere[counted.key] == inode { elsewhere[counted.key] = nil }
     }
+
+    /// Equal for equal versions; for others equal once in 2^63.
+    private static func digest(_ version: ContentVersion) -> Int { version.hashValue | 1 }
 
     /// FNV-1a, 64 bit (http://www.isthe.com/chongo/tech/comp/fnv/).
     private static func hash(_ key: String) -> Inode {

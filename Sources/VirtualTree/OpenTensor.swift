@@ -40,7 +40,7 @@ final class OpenTensor: Sendable {
 
     init(
         recording: Recording, path: String, index: TimeIndex, plan: TensorPlan, layout: TensorFileLayout,
-        number: UInt64, sidecarKey: SidecarKey
+        number: UInt64, cacheKey: CacheKey, sidecarKey: SidecarKey
     ) {
         self.recording = recording
         self.path = path
@@ -49,7 +49,7 @@ final class OpenTensor: Sendable {
         self.plan = plan
         self.layout = layout
         self.number = number
-        cacheKey = CacheKey(OpenTensor.cacheKeyText(recording.identity, index, plan))
+        self.cacheKey = cacheKey
         head = HeldBytes(layout.head)
         tail = HeldBytes(layout.tail)
     }
@@ -117,29 +117,6 @@ final class OpenTensor: Sendable {
         return try store.frames(
             keys, byteCount: plan.keptBytes, scratchBytes: scratchBytes, cached: cacheKey,
             isElsewhere: plan.spec.preprocessing.runsElsewhere, compute: render)
-    }
-
-    /// All that the bytes of frames depend on: what the recording was, what is made of it, and by which kernels. The spec
-    /// has its scale as a power of two, so that two spellings of one size share their frames; the part is in `startTime`.
-    /// A name of the mount config may mean another preprocessing tomorrow, so what it means is in the key.
-    /// The device is not, as every machine numbers those in its own way; what the time index says of the contents stands for it.
-    private static func cacheKeyText(_ recording: RecordingIdentity, _ index: TimeIndex, _ plan: TensorPlan) -> String {
-        let parameters = plan.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
-        return """
-            inode \(recording.inode)
-            size \(recording.size)
-            modified \(recording.modified)
-            header \(recording.headerDigest)
-            contents \(index.contentsDigest)
-            geometry \(recording.geometry)
-            tensor \(plan.spec.preprocessingText)/\(plan.spec.windowText)
-            start \(plan.startTime)
-            kept \(plan.keepsWholeFrames ? "whole" : "counts")
-            kernel \(plan.spec.preprocessingSpec.definition.kernel)
-            \(parameters)
-            version \(tensorVersion)
-
-            """
     }
 
     private func render(_ key: FrameKey, _ memory: UnsafeMutableRawBufferPointer) throws {

@@ -31,6 +31,9 @@ final class Sidecars: Sendable {
 
     var statistics: SidecarStatistics? { store?.statistics }
 
+    /// Whether anything was added to any file, as far as is known without work.
+    var mayHaveAny: Bool { store?.mayHaveAny ?? false }
+
     /// What is known to have been added, found without work.
     func peek(_ key: SidecarKey, _ recording: RecordingState) -> SidecarLookup {
         store?.peek(key, recording) ?? .none

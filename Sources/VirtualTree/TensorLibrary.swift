@@ -1,31 +1,28 @@
-// From a recording's path and a specification to a virtual file, with what was found out remembered.
+// From a recording's path and a specification to a virtual file; files in use are remembered.
 
 import Datasets
 import Files
 import Foundation
 import FrameStore
+import Logging
 import Recordings
 import SidecarStore
 import Synchronization
 import TensorFile
 import Tensors
 
-/// Makes virtual files of recordings; remembers their sizes, and the files themselves while they are in use.
+/// Makes virtual files of recordings; tells their sizes, and remembers the files themselves while they are in use.
 final class TensorLibrary: Sendable {
-    /// What `stat` needs of a virtual file.
+    /// What `stat` needs of a virtual file: arithmetic, nothing of which is kept.
     struct Facts: Sendable {
         /// The recording's state that the facts are of.
         let status: FileStatus
+        /// Bytes of the file.
         let size: Int64
         /// Bytes of the file besides the tensor, which are always held.
         let wrapping: Int64
-        /// Names its frames on disk.
-        let cacheKey: CacheKey
-        /// Names the tensor in the frame store.
-        let number: UInt64
-        /// Names the file in the store of what users added.
-        let sidecarKey: SidecarKey
-        let recording: RecordingState
+        let measure: TensorMeasure
+        let recording: RecordingSummary
     }
 
     private final class Weak: Sendable {
@@ -33,54 +30,133 @@ final class TensorLibrary: Sendable {
         init(_ tensor: OpenTensor) { self.tensor = tensor }
     }
 
+    private struct Numbered {
+        let status: FileStatus
+        let number: UInt64
+    }
+
+    private struct Counted {
+        let status: FileStatus
+        let frameCount: Int
+    }
+
     private struct State {
-        var facts: [String: Facts] = [:]
         var open: [String: Weak] = [:]
+        /// When `open` has this many entries, those of files that are gone are looked for.
+        var sweepAt = 64
         /// The most recently used files, newest last: opening one again costs nothing.
         var recent: [OpenTensor] = []
+        /// The numbers of files that were opened. Who falls out gets another one, and its frames are made again.
+        var numbers = RecentTable<String, Numbered>(limit: 200_000)
+        /// Frames of files whose number of frames only the events tell.
+        var counts = RecentTable<String, Counted>(limit: 200_000)
         var nextNumber: UInt64 = 1
     }
 
     private static let recentLimit = 16
-    private static let factsLimit = 200_000
 
     private let source: SourceTree
     private let catalog: RecordingCatalog
     private let indexes: IndexStore
     private let frames: FrameStore
     private let programVersion: String
+    private let logger: Logger
+    private let sizes: TensorSizes
     private let state = Mutex(State())
 
     init(
-        source: SourceTree, catalog: RecordingCatalog, indexes: IndexStore, frames: FrameStore, programVersion: String
+        source: SourceTree, catalog: RecordingCatalog, indexes: IndexStore, frames: FrameStore, programVersion: String,
+        logger: Logger
     ) {
         self.source = source
         self.catalog = catalog
         self.indexes = indexes
         self.frames = frames
         self.programVersion = programVersion
+        self.logger = logger
+        sizes = TensorSizes(programVersion: programVersion)
     }
 
+    // MARK: Sizes
+
     /// The facts of a virtual file if they are known for the recording as it is now; never scans.
-    func knownFacts(_ key: String, path: String) -> Facts? {
-        guard let facts = state.withLock({ $0.facts[key] }), let status = try? source.status(path),
-            status == facts.status
-        else { return nil }
-        return facts
+    func knownFacts(_ key: String, _ spec: TensorSpec, path: String, part: Int?) -> Facts? {
+        guard let known = catalog.knownSummary(path) else { return nil }
+        return try? facts(key, spec, path, part, known.status, known.summary, mayCount: false)
     }
 
     /// The facts of a virtual file, after a scan of the recording if it is new.
     func facts(_ key: String, _ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> Facts {
-        if let facts = knownFacts(key, path: path) { return facts }
-        _ = try open(key, spec, path: path, part: part)
-        guard let facts = state.withLock({ $0.facts[key] }) else {
-            throw FileSystemError(EIO, "'\(path)' changes faster than it can be read")
+        let (status, summary) = try catalog.summary(path)
+        do {
+            guard let facts = try facts(key, spec, path, part, status, summary, mayCount: true) else {
+                throw FileSystemError(EIO, "'\(path)' changes faster than it can be read")
+            }
+            return facts
+        } catch { throw TensorLibrary.explain(error, path) }
+    }
+
+    private func facts(
+        _ key: String, _ spec: TensorSpec, _ path: String, _ part: Int?, _ status: FileStatus,
+        _ summary: RecordingSummary, mayCount: Bool
+    ) throws -> Facts? {
+        let totals = EventTotals(summary)
+        try checkPart(spec, totals, path, part)
+        let measure = try TensorMeasure(spec: spec, geometry: summary.geometry, totals: totals, part: part)
+        guard
+            let frameCount = try measure.frameCount ?? frameCount(key, spec, path, part, status, mayCount: mayCount)
+        else { return nil }
+        let wrapping = try sizes.wrapping(measure, frameCount: frameCount, summary, name: split(path).name)
+        let perFrame = measure.frameBytes + (spec.isCounted ? MemoryLayout<Int64>.size : 0)
+        let (tensor, overflow) = perFrame.multipliedReportingOverflow(by: frameCount)
+        guard !overflow, tensor < Int.max / 2 else {
+            throw TensorError(.notApplicable, "\(frameCount) frames of \(perFrame) bytes are more than a file can hold")
         }
-        return facts
+        return Facts(
+            status: status, size: wrapping + Int64(tensor), wrapping: wrapping, measure: measure, recording: summary)
+    }
+
+    private func checkPart(_ spec: TensorSpec, _ totals: EventTotals, _ path: String, _ part: Int?) throws {
+        guard spec.maxDuration != nil else { return }
+        let parts = try TensorMeasure.partCount(spec, totals)
+        guard (part ?? 0) < parts else {
+            throw FileSystemError(
+                ENOENT, "'\(path)' has \(parts) parts of this duration; there is no part \(part ?? 0)", level: .debug)
+        }
+    }
+
+    /// The frames of a file whose number the totals do not tell; nil when it is not known, unless it `mayCount` them.
+    private func frameCount(
+        _ key: String, _ spec: TensorSpec, _ path: String, _ part: Int?, _ status: FileStatus, mayCount: Bool
+    ) throws -> Int? {
+        if let known = state.withLock({ $0.counts[key] }), known.status == status { return known.frameCount }
+        guard mayCount else { return nil }
+        let tensor = try open(key, spec, path: path, part: part)
+        return tensor.recording.status == status ? tensor.plan.frameCount : nil
     }
 
     /// Bytes that are really held of a virtual file: what is around the tensor, and its frames on disk.
-    func heldBytes(_ facts: Facts) -> Int64 { facts.wrapping + (frames.disk?.heldBytes(facts.cacheKey) ?? 0) }
+    func heldBytes(_ facts: Facts) -> Int64 {
+        guard let disk = frames.disk, !disk.holdsNothing else { return facts.wrapping }
+        return facts.wrapping + disk.heldBytes(sizes.cacheKey(facts.measure, facts.recording))
+    }
+
+    /// How many parts of `spec.maxDuration` the recording at `path` has; scans it if it is new.
+    func partCount(_ spec: TensorSpec, path: String) throws(FileSystemError) -> Int {
+        let (_, summary) = try catalog.summary(path)
+        do { return try TensorMeasure.partCount(spec, EventTotals(summary)) } catch {
+            throw TensorLibrary.explain(error, path)
+        }
+    }
+
+    /// Names the file in the store of what users added.
+    func sidecarKey(_ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> SidecarKey {
+        SidecarKey(
+            recordingPath: try source.resolved(path), preprocessing: spec.preprocessingText, window: spec.windowText,
+            part: part)
+    }
+
+    // MARK: Files
 
     /// The virtual file for the recording as it is now.
     /// - Throws: `FileSystemError` with ENOENT when there is no such recording or part.
@@ -92,50 +168,54 @@ final class TensorLibrary: Sendable {
         }
         let recording = try catalog.open(path)
         let tensor: OpenTensor
-        do {
-            let index = try indexes.index(of: recording)
-            let parts = try TensorPlan.partCount(spec, index)
-            guard (part ?? 0) < parts else {
-                throw FileSystemError(
-                    ENOENT, "'\(path)' has \(parts) parts of this duration; there is no part \(part ?? 0)",
-                    level: .debug)
-            }
-            let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
-            let layout = try TensorFileLayout.make(
-                TensorFileDescription(
-                    plan, of: recording, index, name: split(path).name, programVersion: programVersion))
-            let sidecarKey = SidecarKey(
-                recordingPath: try source.resolved(path), preprocessing: spec.preprocessingText,
-                window: spec.windowText, part: part)
-            tensor = state.withLock { state in
-                // The same content keeps its number, and with it its frames.
-                let known = state.facts[key].flatMap { $0.status == recording.status ? $0.number : nil }
-                if let old = state.facts[key]?.number, known == nil { frames.drop(tensor: old) }
-                let number = known ?? state.nextNumber
-                if known == nil { state.nextNumber += 1 }
-                let tensor = OpenTensor(
-                    recording: recording, path: path, index: index, plan: plan, layout: layout, number: number,
-                    sidecarKey: sidecarKey)
-                if state.facts.count >= TensorLibrary.factsLimit { state.facts.removeAll() }
-                state.facts[key] = Facts(
-                    status: recording.status, size: layout.size,
-                    wrapping: Int64(layout.head.count + layout.tail.count), cacheKey: tensor.cacheKey, number: number,
-                    sidecarKey: sidecarKey, recording: recording.sidecarState(of: spec.preprocessing))
-                state.open = state.open.filter { $0.value.tensor != nil }
-                state.open[key] = Weak(tensor)
-                return tensor
-            }
-        } catch { throw TensorLibrary.explain(error, path) }
+        do { tensor = try make(key, spec, path, part, recording) } catch { throw TensorLibrary.explain(error, path) }
         keepRecent(tensor)
         return tensor
     }
 
-    /// How many parts of `spec.maxDuration` the recording at `path` has; scans it if it is new.
-    func partCount(_ spec: TensorSpec, path: String) throws(FileSystemError) -> Int {
-        let recording = try catalog.open(path)
-        do { return try TensorPlan.partCount(spec, indexes.index(of: recording)) } catch {
-            throw TensorLibrary.explain(error, path)
+    private func make(
+        _ key: String, _ spec: TensorSpec, _ path: String, _ part: Int?, _ recording: Recording
+    ) throws -> OpenTensor {
+        let index = try indexes.index(of: recording)
+        try checkPart(spec, EventTotals(index), path, part)
+        let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
+        recording.letGo()
+        let name = split(path).name
+        let summary = RecordingSummary(recording, index)
+        let layout = try TensorFileLayout.make(
+            TensorFileDescription(
+                plan.measure, frameCount: plan.frameCount, of: summary, name: name, programVersion: programVersion))
+        if !sizes.note(layout, plan.measure, summary, name: name) {
+            logger.error(
+                "'\(key)' was listed with another size than the \(layout.size) bytes that it has; please report this")
         }
+        let sidecarKey = try sidecarKey(spec, path: path, part: part)
+        let cacheKey = sizes.cacheKey(plan.measure, summary)
+        return state.withLock { state in
+            let tensor = OpenTensor(
+                recording: recording, path: path, index: index, plan: plan, layout: layout,
+                number: number(key, recording.status, &state), cacheKey: cacheKey, sidecarKey: sidecarKey)
+            if plan.measure.frameCount == nil {
+                state.counts[key] = Counted(status: recording.status, frameCount: plan.frameCount)
+            }
+            if state.open.count >= state.sweepAt {
+                state.open = state.open.filter { $0.value.tensor != nil }
+                state.sweepAt = max(64, 2 * state.open.count)
+            }
+            state.open[key] = Weak(tensor)
+            return tensor
+        }
+    }
+
+    /// The same content keeps its number, and with it its frames.
+    private func number(_ key: String, _ status: FileStatus, _ state: inout State) -> UInt64 {
+        if let known = state.numbers[key] {
+            if known.status == status { return known.number }
+            frames.drop(tensor: known.number)
+        }
+        defer { state.nextNumber += 1 }
+        state.numbers[key] = Numbered(status: status, number: state.nextNumber)
+        return state.nextNumber
     }
 
     private func keepRecent(_ tensor: OpenTensor) {
@@ -182,13 +262,27 @@ final class TensorLibrary: Sendable {
 }
 
 extension Recording {
-    /// What a sidecar remembers of its recording. What was added to a tensor of a preprocessing of the user's own is carried over when
-    /// that becomes another, as if the recording had changed.
+    /// What a sidecar remembers of its recording.
     package func sidecarState(of preprocessing: any Preprocessing) -> RecordingState {
-        // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
-        let version = preprocessing.version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        return RecordingState(
+        RecordingState(
             device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
-            headerDigest: UInt64(identity.headerDigest) ^ (version ?? 0) ^ readingDigest)
+            headerDigest: sidecarDigest(identity.headerDigest, preprocessing) ^ readingDigest)
     }
+}
+
+extension TensorLibrary.Facts {
+    /// The same, of a recording that need not be open.
+    var sidecarState: RecordingState {
+        RecordingState(
+            device: status.device, inode: recording.inode, size: recording.size, modified: recording.modified,
+            headerDigest: sidecarDigest(recording.headerDigest, measure.spec.preprocessing) ^ recording.readingDigest)
+    }
+}
+
+/// What was added to a tensor of a preprocessing of the user's own is carried over when that becomes another, as if the recording had
+/// changed.
+private func sidecarDigest(_ header: UInt32, _ preprocessing: any Preprocessing) -> UInt64 {
+    // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
+    let version = preprocessing.version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return UInt64(header) ^ (version ?? 0)
 }

@@ -82,7 +82,7 @@ extension VirtualFileSystem {
         let parent = try node(parent)
         let place = try place(of: name, in: parent)
         let key = join(parent.key, name)
-        guard case .tensor(let spec, let path, let part) = place else {
+        guard case .tensor(let folder, let file, let part) = place else {
             throw sidecars.refusal("unlink '\(key)'")
         }
         let inode = nodes.withLock { $0.inode(of: key) }
@@ -90,7 +90,7 @@ extension VirtualFileSystem {
             throw FileSystemError(
                 EBUSY, "'\(key)' is open for writing; close it before it is reset", level: .notice)
         }
-        try sidecars.remove(library.open(key, spec, path: path, part: part))
+        try sidecars.remove(library.open(key, folder.spec, path: join(folder.path, file), part: part))
         logger.notice("'\(key)' was reset: what was added to it can be restored by `evh5 sidecar restore`")
         notifyContentChanged(inode)
     }

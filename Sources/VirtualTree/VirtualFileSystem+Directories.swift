@@ -3,6 +3,7 @@
 import Datasets
 import Files
 import Foundation
+import Recordings
 import Tensors
 
 /// A name of an opened folder.
@@ -14,6 +15,34 @@ struct Listed: Sendable {
     let place: Place?
 }
 
+/// An opened folder: its names, which stay the same as long as it is open. A folder of the source may have a million; theirs are made when
+/// they are read.
+struct OpenFolder: Sendable {
+    let names: [Listed]
+    /// After these.
+    let source: SourceListing?
+
+    var count: Int { names.count + (source?.entries.count ?? 0) }
+}
+
+/// The names of a folder of the source under a specification.
+struct SourceListing: Sendable {
+    struct Entry: Sendable {
+        enum Kind: UInt8, Sendable { case tensor, link, labels, file, folder, ownFile, ownFolder }
+        /// Of the recording, file or folder in the view.
+        let number: Int32
+        /// The part's, with max_duration.
+        var part: Int32 = -1
+        let kind: Kind
+    }
+
+    let node: Node
+    let folder: SpecFolder
+    let view: FolderView
+    let recordings: ListedRecordings
+    let entries: [Entry]
+}
+
 extension VirtualFileSystem {
     public func openDirectory(_ inode: Inode) throws(FileSystemError) -> Handle {
         let node = try node(inode)
@@ -21,8 +50,13 @@ extension VirtualFileSystem {
         let own = [(".", node.key), ("..", split(node.key).folder)].map { name, key in
             Listed(name: name, key: key, kind: .directory, place: nil)
         }
-        let listed = try own + list(node)
-        return directories.withLock { $0.insert(listed) }
+        let opened: OpenFolder
+        if case .folder(let folder) = node.place {
+            opened = OpenFolder(names: own, source: try list(folder, node))
+        } else {
+            opened = try OpenFolder(names: own + list(node), source: nil)
+        }
+        return directories.withLock { $0.insert(opened) }
     }
 
     public func releaseDirectory(_ handle: Handle) {
@@ -37,11 +71,20 @@ extension VirtualFileSystem {
             throw FileSystemError(EBADF, "no open folder \(handle)")
         }
         guard offset >= 0, offset < listed.count else { return }
-        for (i, item) in listed.enumerated().dropFirst(offset) {
+        var isNoted = false
+        for i in offset..<listed.count {
+            let own = i < listed.names.count ? listed.names[i] : nil
+            // What has gone since is told to who asks for it.
+            guard let item = own ?? listed.source.flatMap({ listedItem(i - listed.names.count, $0) }) else { continue }
             let node = nodes.withLock { Node(inode: $0.inode(of: item.key), key: item.key, place: item.place ?? .root) }
             // The reference is counted first: the kernel may give it back as soon as the entry is out.
             let entry = item.place.flatMap { place in
                 (counting ? knownWithoutWork(node) : nil).map { counted($0, item.key, place) }
+            }
+            // What is told here is not looked up by name.
+            if entry != nil, !isNoted, case .tensor = node.place {
+                noteUse(node.place)
+                isNoted = true
             }
             let inode = entry?.attributes.inode ?? node.inode
             let accepted = body(
@@ -56,17 +99,18 @@ extension VirtualFileSystem {
     /// What is known of a node without a scan; a listing must not read recordings.
     private func knownWithoutWork(_ node: Node) -> Known? {
         switch node.place {
-        case .tensor(_, let path, _): library.knownFacts(node.key, path: path).flatMap { knownWithoutWork(node, $0) }
-        case .labels: nil
-        default: try? known(node)
-        }
-    }
-
-    private func knownWithoutWork(_ node: Node, _ facts: TensorLibrary.Facts) -> Known? {
-        switch sidecars.peek(facts.sidecarKey, facts.recording) {
-        case .none: known(node, facts, nil)
-        case .fits(let added): known(node, facts, added)
-        case .needsWork: nil
+        case .tensor(let folder, let file, let part):
+            let path = join(folder.path, file)
+            guard let facts = library.knownFacts(node.key, folder.spec, path: path, part: part),
+                let added = try? peek(facts, folder.spec, path, part)
+            else { return nil }
+            switch added {
+            case .none: return known(node, facts, nil)
+            case .fits(let added): return known(node, facts, added)
+            case .needsWork: return nil
+            }
+        case .labels: return nil
+        default: return try? known(node)
         }
     }
 
@@ -93,44 +137,110 @@ extension VirtualFileSystem {
                     name: VirtualFileSystem.statusName, key: join(node.key, VirtualFileSystem.statusName),
                     kind: .regular, place: .status)
             ]
-        case .folder(let spec, let path): return try list(path, spec, node)
         default: throw FileSystemError(ENOTDIR, "'\(node.key)' is not a folder", level: .debug)
         }
     }
 
-    private func list(_ path: String, _ spec: TensorSpec, _ node: Node) throws(FileSystemError) -> [Listed] {
-        let view = try views.view(path)
-        var listed: [String: Listed] = [:]
-        func add(_ name: String) {
-            guard listed[name] == nil, let place = try? place(of: name, in: path, spec, node, view) else { return }
-            let kind: Attributes.Kind =
-                switch place {
-                case .link: .symbolicLink
-                case .tensor, .companion, .labels, .status: .regular
-                default: .directory
-                }
-            listed[name] = Listed(name: name, key: join(node.key, name), kind: kind, place: place)
-        }
-        for (base, file) in view.names.recordings({ isRecording(join(path, $0)) }) {
+    private func list(_ folder: SpecFolder, _ node: Node) throws(FileSystemError) -> SourceListing {
+        let spec = folder.spec
+        let view = try views.view(folder.path)
+        let recordings = catalog.list(view.names, in: folder.path)
+        notShown.note(folder.path, recordings)
+        var entries: [SourceListing.Entry] = []
+        entries.reserveCapacity(view.names.count + view.files.count + view.folders.count)
+        var kinds: [UInt32: SourceListing.Entry.Kind?] = [:]
+        for i in 0..<view.names.count where recordings.isShown(i) {
+            let packed = recordings.geometries[i]
+            if kinds[packed] == nil { kinds[packed] = kind(spec, ListedRecordings.geometry(packed)) }
+            guard let kind = kinds[packed] ?? nil else { continue }
             guard spec.maxDuration != nil else {
-                add(base + ".h5")
+                entries.append(SourceListing.Entry(number: Int32(i), kind: kind))
                 continue
             }
-            for part in 0..<((try? library.partCount(spec, path: join(path, file))) ?? 0) {
-                add("\(base)_\(part).h5")
-                if view.labels(of: base) != nil { add("\(base)_\(part)" + RecordingName.labelSuffix) }
+            let base = view.names.shownName(i, recordings.isShown)
+            let hasLabels = view.labels(of: base) != nil
+            for part in 0..<((try? library.partCount(spec, path: join(folder.path, view.names[i]))) ?? 0) {
+                entries.append(SourceListing.Entry(number: Int32(i), part: Int32(part), kind: kind))
+                if hasLabels { entries.append(SourceListing.Entry(number: Int32(i), part: Int32(part), kind: .labels)) }
             }
         }
-        for (name, item) in view.others {
-            if item.isDirectory {
-                // A link that leads back shows its name here and ELOOP when it is followed.
-                let place = try? place(of: name, in: path, spec, node, view)
-                listed[name] =
-                    listed[name] ?? Listed(name: name, key: join(node.key, name), kind: .directory, place: place)
-            } else {
-                add(name)
-            }
+        var renamed: [(own: String, shown: String)] = []
+        for i in 0..<view.files.count { addOther(view.files[i], Int32(i), folder, node, view, &entries, &renamed) }
+        // A link that leads back shows its name here and ELOOP when it is followed.
+        for i in 0..<view.folders.count {
+            let name = view.folders[i]
+            let isTaken = isTensor(name, folder, node, view)
+            if isTaken { renamed.append((name, shownOwnName(name, view))) }
+            entries.append(SourceListing.Entry(number: Int32(i), kind: isTaken ? .ownFolder : .folder))
         }
-        return listed.values.sorted { $0.name < $1.name }
+        notShown.noteRenamed(folder.path, renamed)
+        return SourceListing(node: node, folder: folder, view: view, recordings: recordings, entries: entries)
+    }
+
+    /// Whether files of recordings of this geometry are tensors or links to those of another specification; nil when there are none.
+    private func kind(_ spec: TensorSpec, _ geometry: Geometry) -> SourceListing.Entry.Kind? {
+        guard let resolved = try? spec.resolved(for: geometry) else { return nil }
+        return resolved == spec ? .tensor : .link
+    }
+
+    /// Whether `name` is that of a recording's tensor.
+    private func isTensor(_ name: String, _ folder: SpecFolder, _ node: Node, _ view: FolderView) -> Bool {
+        guard name.hasSuffix(".h5"), let place = try? place(of: name, in: folder, node, view) else { return false }
+        switch place {
+        case .tensor, .link: return true
+        default: return false
+        }
+    }
+
+    private func addOther(
+        _ name: String, _ number: Int32, _ folder: SpecFolder, _ node: Node, _ view: FolderView,
+        _ entries: inout [SourceListing.Entry], _ renamed: inout [(own: String, shown: String)]
+    ) {
+        let isTaken = isTensor(name, folder, node, view)
+        let shown = isTaken ? shownOwnName(name, view) : name
+        guard let place = try? place(of: shown, in: folder, node, view) else { return }
+        switch place {
+        case .companion: entries.append(SourceListing.Entry(number: number, kind: isTaken ? .ownFile : .file))
+        // With max_duration, those of parts are beside the parts.
+        case .labels where folder.spec.maxDuration == nil:
+            entries.append(SourceListing.Entry(number: number, kind: .file))
+        default: break
+        }
+        if isTaken { renamed.append((name, shown)) }
+    }
+
+    /// The name number `i` of a listing; nil when it is not there any more.
+    private func listedItem(_ i: Int, _ listing: SourceListing) -> Listed? {
+        let entry = listing.entries[i]
+        let number = Int(entry.number)
+        let view = listing.view
+        func item(_ name: String, _ kind: Attributes.Kind, _ place: Place?) -> Listed {
+            Listed(name: name, key: join(listing.node.key, name), kind: kind, place: place)
+        }
+        func found(_ name: String) -> Place? { try? place(of: name, in: listing.folder, listing.node, view) }
+        var base: String {
+            let base = view.names.shownName(number, listing.recordings.isShown)
+            return entry.part < 0 ? base : "\(base)_\(entry.part)"
+        }
+        switch entry.kind {
+        case .tensor:
+            let part = entry.part < 0 ? nil : Int(entry.part)
+            return item(
+                base + ".h5", .regular, .tensor(listing.folder, file: view.names[number], part: part))
+        case .link:
+            let name = base + ".h5"
+            return found(name).map { item(name, .symbolicLink, $0) }
+        case .labels:
+            let name = base + RecordingName.labelSuffix
+            return found(name).map { item(name, .regular, $0) }
+        case .file, .ownFile:
+            let own = view.files[number]
+            let name = entry.kind == .file ? own : shownOwnName(own, view)
+            return found(name).map { item(name, .regular, $0) }
+        case .folder, .ownFolder:
+            let own = view.folders[number]
+            let name = entry.kind == .folder ? own : shownOwnName(own, view)
+            return item(name, .directory, found(name))
+        }
     }
 }

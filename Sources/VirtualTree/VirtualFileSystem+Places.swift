@@ -23,10 +23,10 @@ extension VirtualFileSystem {
         case .preprocessing(let preprocessing):
             do {
                 let spec = try TensorSpec(preprocessing: preprocessing, window: name, registry: registry)
-                return spec.windowText == name ? .folder(spec, path: "") : .link(target: spec.windowText)
+                return spec.windowText == name ? .folder(SpecFolder(spec, "")) : .link(target: spec.windowText)
             } catch { throw noSpecification(name, error) }
-        case .folder(let spec, let path):
-            return try place(of: name, in: path, spec, parent, views.view(path))
+        case .folder(let folder):
+            return try place(of: name, in: folder, parent, views.view(folder.path, for: name))
         default: throw FileSystemError(ENOTDIR, "'\(parent.key)' is not a folder", level: .debug)
         }
     }
@@ -45,21 +45,32 @@ extension VirtualFileSystem {
 
     /// A name in a source folder, of which `view` is the content: recording, sub-folder, labels or companion, in this order.
     func place(
-        of name: String, in path: String, _ spec: TensorSpec, _ parent: Node, _ view: FolderView
+        of name: String, in folder: SpecFolder, _ parent: Node, _ view: FolderView
     ) throws(FileSystemError) -> Place {
-        if let place = try recordingPlace(name, path, spec, view) { return place }
+        let (spec, path) = (folder.spec, folder.path)
+        if let place = try recordingPlace(name, folder, view) { return place }
         if let place = labelPlace(name, path, spec, view) { return place }
         let inner = join(path, name)
-        guard view.others[name] != nil else {
+        guard view.hasOther(name) else {
+            if let own = ownName(name, folder, view) { return try otherPlace(own, folder, parent) }
             // Links that are refused or lead nowhere are not in the view: say why.
             do { _ = try source.status(inner) } catch {
                 if error.errno != ENOENT || !name.contains("..") { throw error }
             }
             throw missing(name, parent)
         }
+        return try otherPlace(name, folder, parent)
+    }
+
+    /// A sub-folder or companion of the source by its own name.
+    private func otherPlace(
+        _ name: String, _ folder: SpecFolder, _ parent: Node
+    ) throws(FileSystemError) -> Place {
+        let spec = folder.spec
+        let inner = join(folder.path, name)
         let status = try source.status(inner)
         switch status.kind {
-        case .directory: return .folder(spec, path: inner)
+        case .directory: return .folder(SpecFolder(spec, inner))
         case .regular where !isCut(name, spec):
             guard status.size < options.companionSizeLimit else {
                 throw FileSystemError(
@@ -79,9 +90,35 @@ extension VirtualFileSystem {
 
     func isRecording(_ path: String) -> Bool { (try? catalog.geometry(path)) != nil }
 
+    /// What the name of a file of the source that has the name of a tensor gets at its end: `a.h5` beside `a.raw` is shown as
+    /// `a.h5.source`. It does not end in `.h5`, so that programs that read all such files read none twice.
+    static let ownSuffix = ".source"
+
+    /// The name that `name` of the source, which has the name of a tensor, is shown as.
+    func shownOwnName(_ name: String, _ view: FolderView) -> String {
+        var shown = name + VirtualFileSystem.ownSuffix
+        while view.hasOther(shown) { shown += VirtualFileSystem.ownSuffix }
+        return shown
+    }
+
+    /// The file of the source that is shown as `shown` because it has the name of a tensor.
+    private func ownName(_ shown: String, _ folder: SpecFolder, _ view: FolderView) -> String? {
+        var name = shown
+        while name.hasSuffix(VirtualFileSystem.ownSuffix) {
+            name = String(name.dropLast(VirtualFileSystem.ownSuffix.count))
+            if view.hasOther(name), shownOwnName(name, view) == shown,
+                ((try? recordingPlace(name, folder, view)) ?? nil) != nil
+            {
+                return name
+            }
+        }
+        return nil
+    }
+
     private func recordingPlace(
-        _ name: String, _ path: String, _ spec: TensorSpec, _ view: FolderView
+        _ name: String, _ folder: SpecFolder, _ view: FolderView
     ) throws(FileSystemError) -> Place? {
+        let (spec, path) = (folder.spec, folder.path)
         guard name.hasSuffix(".h5") else { return nil }
         var base = String(name.dropLast(3))
         var part: Int?
@@ -89,11 +126,13 @@ extension VirtualFileSystem {
             guard let numbered = RecordingName.part(base) else { return nil }
             (base, part) = (numbered.base, numbered.part)
         }
-        guard let file = view.names.recording(base, { isRecording(join(path, $0)) }) else {
-            // One that could have been: its reason is worth a line.
-            for file in view.names.stems[base] ?? [] { _ = try catalog.geometry(join(path, file)) }
+        guard let number = view.names.recording(base, { isRecording(join(path, view.names[$0])) }) else {
+            // One that could have been: its reason is worth a line, unless something else has the name.
+            guard !view.hasOther(name) else { return nil }
+            for i in view.names.indices(ofStem: base) { _ = try catalog.geometry(join(path, view.names[i])) }
             return nil
         }
+        let file = view.names[number]
         let recordingPath = join(path, file)
         let geometry = try catalog.geometry(recordingPath)
         let resolved: TensorSpec
@@ -101,7 +140,7 @@ extension VirtualFileSystem {
             throw FileSystemError(ENOENT, "'\(recordingPath)': \(error)", level: .warning, cause: error)
         }
         guard resolved == spec else { return .link(target: link(from: path, to: resolved, name)) }
-        return .tensor(spec, path: recordingPath, part: part)
+        return .tensor(folder, file: file, part: part)
     }
 
     /// The relative link from a file in the folder `path` of one specification to the same file of another.
@@ -118,8 +157,8 @@ extension VirtualFileSystem {
         var times = spec.startTime..<Int64.max
         if let duration = spec.maxDuration {
             guard let (whole, part) = RecordingName.part(base),
-                let recording = view.names.recording(whole, { isRecording(join(path, $0)) }),
-                let parts = try? library.partCount(spec, path: join(path, recording)), part < parts,
+                let number = view.names.recording(whole, { isRecording(join(path, view.names[$0])) }),
+                let parts = try? library.partCount(spec, path: join(path, view.names[number])), part < parts,
                 let start = sum(spec.startTime, Int64(part), times: duration), let end = sum(start, 1, times: duration)
             else { return nil }
             base = whole
@@ -137,7 +176,8 @@ extension VirtualFileSystem {
 
     /// Remembers the names on the way to a file that somebody looked up, so that listings show them.
     func noteUse(_ place: Place) {
-        guard case .tensor(let spec, _, _) = place else { return }
+        guard case .tensor(let folder, _, _) = place else { return }
+        let spec = folder.spec
         let (preprocessing, window) = (spec.preprocessingText, spec.windowText)
         used.withLock { used in
             // Scripts that try thousands of parameters shall not fill listings without end.

@@ -16,6 +16,13 @@ public struct MountStatus: Codable, Sendable {
         public let computingNow: Int
     }
 
+    /// Why a file is not shown.
+    public struct NotShownReason: Codable, Sendable, Hashable {
+        /// Below the source.
+        public let path: String
+        public let reason: String
+    }
+
     public let version: String
     public let pid: Int32
     public let source: String
@@ -33,6 +40,9 @@ public struct MountStatus: Codable, Sendable {
     /// Virtual files that are open for writing.
     public let writing: [String]
     public let recordingsKnown: Int
+    /// Files with names of recordings, in folders that were listed, that are not shown; and why the first of them are not.
+    public let recordingsNotShown: Int
+    public let notShown: [NotShownReason]
     /// `<preprocessing>/<window>` of every file that was used.
     public let used: [String]
 }
@@ -43,6 +53,7 @@ extension VirtualFileSystem {
         let used = used.withLock { used in
             used.windows.flatMap { preprocessing, windows in windows.map { join(preprocessing, $0) } }.sorted()
         }
+        let hidden = notShown.summary
         let open = writers.withLock { Array($0.keys) }
         let writing = nodes.withLock { nodes in open.compactMap { nodes[$0]?.key }.sorted() }
         return MountStatus(
@@ -52,7 +63,8 @@ extension VirtualFileSystem {
                 bytesHeld: statistics.bytesHeld, framesHeld: statistics.framesHeld, hits: statistics.hits,
                 computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow),
             cache: frames.disk?.statistics, sidecars: sidecars.statistics, openFiles: files.withLock { $0.count },
-            writing: writing, recordingsKnown: catalog.count, used: used)
+            writing: writing, recordingsKnown: catalog.count, recordingsNotShown: hidden.count,
+            notShown: hidden.reasons, used: used)
     }
 
     /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures change between them.

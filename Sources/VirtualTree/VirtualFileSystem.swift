@@ -43,6 +43,7 @@ public final class VirtualFileSystem: FileSystem {
     let options: Options
     let logger: Logger
     let registry: PreprocessingRegistry
+    let indexes: IndexStore
     let catalog: RecordingCatalog
     let views: FolderViews
     let frames: FrameStore
@@ -53,10 +54,12 @@ public final class VirtualFileSystem: FileSystem {
     /// Told when a file becomes another one.
     let observer = Mutex<(@Sendable (Inode) -> Void)?>(nil)
     let labels = LabelSizes()
+    let notShown: NotShown
+    let scanAhead: ScanAhead
     let nodes = Mutex(NodeTable())
     let used = Mutex(UsedNames())
     let files = Mutex(HandleTable<Held>())
-    let directories = Mutex(HandleTable<[Listed]>())
+    let directories = Mutex(HandleTable<OpenFolder>())
     let cores = ProcessInfo.processInfo.activeProcessorCount
     /// When the mount began; also the time stamp of folders that exist only here.
     let started: Int64
@@ -74,7 +77,7 @@ public final class VirtualFileSystem: FileSystem {
         self.options = options
         self.logger = logger
         self.registry = registry
-        catalog = RecordingCatalog(source: source, rules: options.recordingRules)
+        notShown = NotShown(logger)
         views = FolderViews(source: source) { path, count in
             let names = count == 1 ? "a name in folder '\(path)' is" : "\(count) names in folder '\(path)' are"
             logger.warning("\(names) not UTF-8 and not shown; rename \(count == 1 ? "it" : "them")")
@@ -84,11 +87,14 @@ public final class VirtualFileSystem: FileSystem {
             memoryTarget: options.memoryTarget, disk: VirtualFileSystem.diskCache(options, logger))
         let complaints = RareComplaints(logger)
         let notices = RecordingNotices(logger)
-        let indexes = IndexStore(
+        indexes = IndexStore(
             directory: options.cacheDirectory, onProblem: { complaints.say("cache: \($0)") },
             onIndex: { notices.look(at: $0, $1) })
+        catalog = RecordingCatalog(source: source, rules: options.recordingRules, indexes: indexes)
+        scanAhead = ScanAhead(catalog, source)
         library = TensorLibrary(
-            source: source, catalog: catalog, indexes: indexes, frames: frames, programVersion: options.programVersion)
+            source: source, catalog: catalog, indexes: indexes, frames: frames, programVersion: options.programVersion,
+            logger: logger)
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         started = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
@@ -104,6 +110,7 @@ public final class VirtualFileSystem: FileSystem {
 
     /// Gives frames that wait to be stored on disk a little time; to be called when nobody reads any more.
     public func finish(seconds: Double = 5) {
+        indexes.summaries.flush()
         if frames.disk?.flush(seconds: seconds) == false {
             logger.notice("not all frames could be stored in the cache within \(Int(seconds)) s")
         }
@@ -195,20 +202,24 @@ public final class VirtualFileSystem: FileSystem {
             // A link between files depends on the recording, one between folders on its name alone.
             let validity = target.contains("/") ? options.validity : forever
             return (Entry(attributes: attributes, validity: validity), nil)
-        case .folder(_, let path):
-            let status = try source.status(path)
+        case .folder(let folder):
+            let status = try source.status(folder.path)
             guard status.kind == .directory else {
-                throw FileSystemError(ENOENT, "'\(path)' is not a folder any more", level: .info)
+                throw FileSystemError(ENOENT, "'\(folder.path)' is not a folder any more", level: .info)
             }
             return (Entry(attributes: directory(node, modified: status.modified), validity: options.validity), nil)
-        case .tensor(let spec, let path, let part):
-            let facts = try library.facts(node.key, spec, path: path, part: part)
-            switch sidecars.peek(facts.sidecarKey, facts.recording) {
+        case .tensor(let folder, let file, let part):
+            let path = join(folder.path, file)
+            if catalog.knownSummary(path) == nil, let view = try? views.view(folder.path, for: file) {
+                scanAhead.willScan(file, in: folder.path, view)
+            }
+            let facts = try library.facts(node.key, folder.spec, path: path, part: part)
+            switch try peek(facts, folder.spec, path, part) {
             case .none: return known(node, facts, nil)
             case .fits(let added): return known(node, facts, added)
             case .needsWork:
                 return known(
-                    node, facts, try sidecars.snapshot(library.open(node.key, spec, path: path, part: part)))
+                    node, facts, try sidecars.snapshot(library.open(node.key, folder.spec, path: path, part: part)))
             }
         case .companion(let path):
             let status = try source.status(path)
@@ -221,6 +232,14 @@ public final class VirtualFileSystem: FileSystem {
             entry.validity = 0
             return (entry, nil)
         }
+    }
+
+    /// What is known to have been added to a file, found without work.
+    func peek(
+        _ facts: TensorLibrary.Facts, _ spec: TensorSpec, _ path: String, _ part: Int?
+    ) throws(FileSystemError) -> SidecarLookup {
+        guard sidecars.mayHaveAny else { return .none }
+        return sidecars.peek(try library.sidecarKey(spec, path: path, part: part), facts.sidecarState)
     }
 
     func known(_ node: Node, _ facts: TensorLibrary.Facts, _ added: SidecarSnapshot?) -> Known {
@@ -267,8 +286,8 @@ public final class VirtualFileSystem: FileSystem {
         // Once something is added, a writer and readers of several commits may have a file open at the same time.
         var isOwnView = writes
         switch node.place {
-        case .tensor(let spec, let path, let part):
-            let tensor = try library.open(node.key, spec, path: path, part: part)
+        case .tensor(let folder, let name, let part):
+            let tensor = try library.open(node.key, folder.spec, path: join(folder.path, name), part: part)
             let readAhead = ReadAhead(frameCount: tensor.plan.frameCount, depth: cores)
             if writes {
                 let writer = try openForWriting(node, tensor, by: process)
@@ -293,6 +312,7 @@ public final class VirtualFileSystem: FileSystem {
         }
         let held = Held(file: file, inode: inode, version: current)
         let handle = files.withLock { $0.insert(held) }
+        noteUse(node.place)
         // The daemon's status is another one each time.
         let changed = current.map { version in nodes.withLock { $0.opened(inode, version) } } ?? true
         return Opened(handle: handle, contentChanged: changed, writes: writes, isOwnView: isOwnView)

@@ -260,13 +260,14 @@ private let layouts = [
 }
 
 @Suite struct IndexStoreTests {
-    private func make(_ folder: TemporaryFolder, _ count: Int = 30_000) throws -> (path: String, payload: [UInt8]) {
+    private func make(_ folder: TemporaryFolder, _ count: Int = 60_000) throws -> (path: String, payload: [UInt8]) {
         let payload = stream(.evt3, count, 9)
         return (try folder.file("a.raw", header(.evt3, "640x480") + payload), payload)
     }
 
     private func indexFile(_ folder: TemporaryFolder) throws -> String {
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/cache/index")
+            .filter { $0.hasSuffix(".evh5index") }
         #expect(names.count == 1)
         return folder.path + "/cache/index/" + (try #require(names.first))
     }

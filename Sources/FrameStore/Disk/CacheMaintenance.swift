@@ -14,6 +14,9 @@ public struct CacheMaintenance: Sendable {
         public var tensors = 0
         public var indexes = 0
         public var indexBytes: Int64 = 0
+        /// Folders of recordings whose summaries are there, with the indexes of short recordings.
+        public var summaries = 0
+        public var summaryBytes: Int64 = 0
         /// When the frame used least recently was last noted to be used, s since 1970.
         public var oldestUse: Double?
     }
@@ -41,7 +44,8 @@ public struct CacheMaintenance: Sendable {
     /// - Throws: `FileError` when the folder is there and cannot be read; one that is not there is empty.
     public func contents() throws(FileError) -> Contents {
         let listing = try list()
-        let indexes = try self.indexes()
+        let indexes = try files(endingIn: ".evh5index")
+        let summaries = try files(endingIn: ".evh5summary")
         var contents = Contents()
         contents.directory = directory
         contents.frames = listing.entries.count
@@ -49,16 +53,18 @@ public struct CacheMaintenance: Sendable {
         contents.tensors = Set(listing.entries.compactMap(\.key)).count
         contents.indexes = indexes.count
         contents.indexBytes = indexes.reduce(0) { $0 + $1.bytes }
+        contents.summaries = summaries.count
+        contents.summaryBytes = summaries.reduce(0) { $0 + $1.bytes }
         contents.oldestUse = listing.entries.map(\.used).min().map { Double($0) / 1e9 }
         return contents
     }
 
-    /// Removes all frames and time indexes, and what unfinished writers left behind.
+    /// Removes all frames, time indexes and summaries, and what unfinished writers left behind.
     public func clear() throws(FileError) -> Outcome {
         let listing = try list()
         var outcome = Outcome()
         for path in listing.leftovers { unlink(path) }
-        for file in listing.entries + (try indexes()) {
+        for file in try listing.entries + files(endingIn: ".evh5index") + files(endingIn: ".evh5summary") {
             outcome.checked += 1
             outcome.bytes += file.bytes
             remove(file, &outcome)
@@ -102,12 +108,12 @@ public struct CacheMaintenance: Sendable {
         return listing
     }
 
-    /// The time indexes beside the frames.
-    private func indexes() throws(FileError) -> [CachedFile] {
+    /// Files beside the frames.
+    private func files(endingIn suffix: String) throws(FileError) -> [CachedFile] {
         var problem: FileError?
         let names = CacheFolder.names(directory, &problem)
         if let problem { throw problem }
-        return names.filter { $0.hasSuffix(".evh5index") }.compactMap { name in
+        return names.filter { $0.hasSuffix(suffix) }.compactMap { name in
             let path = directory + "/" + name
             guard let status = try? FileStatus(path: path, followLink: false), status.kind == .regular else {
                 return nil

@@ -75,6 +75,9 @@ public final class DiskCache: Sendable {
     /// Bytes on disk of a tensor's frames, as far as this process knows.
     public func heldBytes(_ key: CacheKey) -> Int64 { state.withLock { $0.held[key.name] ?? 0 } }
 
+    /// Whether no frame of anything is on disk, as far as this process knows.
+    public var holdsNothing: Bool { state.withLock { $0.held.isEmpty } }
+
     /// Reads a frame; false when it is not there, whatever `frame` holds then.
     func load(_ key: CacheKey, frame number: Int, into frame: UnsafeMutableRawBufferPointer) -> Bool {
         guard keeps(frame.count) else { return false }

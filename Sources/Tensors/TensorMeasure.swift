@@ -1,0 +1,115 @@
+// How many frames of what size a specification makes of a recording: arithmetic on totals, without a look at an event.
+
+import Recordings
+
+/// A specification applied to the totals of a recording (and a part of it, with max_duration).
+public struct TensorMeasure: Sendable {
+    /// With its scale as a power of two.
+    public let spec: TensorSpec
+    public let grid: FrameGrid
+    public let channels: Int
+    /// What is stored: uint8 with `dtype=uint8`, else the preprocessing's own type.
+    public let elementType: ElementType
+    /// Bytes of one frame.
+    public let frameBytes: Int
+    /// us; the frames' time begins here: start_ts plus the parts before this one.
+    public let startTime: Int64
+    /// nil where only the events tell: windows of n events that do not take all events of the recording.
+    public let frameCount: Int?
+
+    /// Whether frames are kept as they are, not as counts.
+    public var keepsWholeFrames: Bool {
+        FrameCounting(spec.preprocessing, shift: spec.preprocessingSpec.shift, storedAsUInt8: spec.asUInt8) == nil
+    }
+    public var height: Int { grid.height }
+    public var width: Int { grid.width }
+
+    /// The most parts that max_duration may make of a recording; more would only be a mistake that fills directories.
+    public static let largestPartCount = 1_000_000
+
+    /// How many files max_duration makes of a recording: as many as it takes to cover the frames (or, in mode n_events,
+    /// the latest event); at least 1, and 1 without max_duration.
+    ///
+    /// - Throws: `.notApplicable` when there would be more than `largestPartCount`.
+    public static func partCount(_ spec: TensorSpec, _ totals: EventTotals) throws(TensorError) -> Int {
+        guard let maxDuration = spec.maxDuration, totals.count > 0 else { return 1 }
+        let parts: Int64
+        switch spec.window {
+        case .period(let period):
+            let perPart = maxDuration / period
+            parts = roundedUp(periods(period, spec, totals), perPart)
+        case .count:
+            let covered = totals.highestTime.subtractingReportingOverflow(spec.startTime)
+            // Nothing overflows after the limit is met, so it is applied here already.
+            let whole = covered.overflow || covered.partialValue < 0 ? 0 : covered.partialValue / maxDuration
+            parts = min(whole, Int64(largestPartCount)) + 1
+        }
+        guard parts <= largestPartCount else {
+            throw TensorError(
+                .notApplicable,
+                "max_duration=\(TimeText.text(maxDuration)) makes more than \(largestPartCount) files; make it longer"
+            )
+        }
+        return max(1, Int(parts))
+    }
+
+    /// All frames of a recording whose parts are not split, period by period.
+    private static func periods(_ period: Int64, _ spec: TensorSpec, _ totals: EventTotals) -> Int64 {
+        let last = totals.lastTime.subtractingReportingOverflow(spec.startTime)
+        guard totals.count > 0, !last.overflow, last.partialValue > 0 else { return 0 }
+        return roundedUp(last.partialValue, period)
+    }
+
+    /// Both positive or a = 0.
+    private static func roundedUp(_ a: Int64, _ b: Int64) -> Int64 {
+        a / b + (a % b == 0 ? 0 : 1)
+    }
+
+    /// - Parameter part: which file, with max_duration; nil is the first.
+    /// - Throws: `TensorError.notApplicable` when the geometry, the part or the size does not allow it.
+    public init(
+        spec: TensorSpec, geometry: Geometry, totals: EventTotals, part: Int? = nil
+    ) throws(TensorError) {
+        let spec = try spec.resolved(for: geometry)
+        let shift = spec.preprocessingSpec.shift
+        guard let grid = FrameGrid(geometry: geometry, shift: shift) else {
+            throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
+        }
+        let parts = try Self.partCount(spec, totals)
+        let part = part ?? 0
+        guard (0..<parts).contains(part) else {
+            throw TensorError(.notApplicable, "there is no part \(part); there are \(parts)")
+        }
+        let (skipped, tooFar) = Int64(part).multipliedReportingOverflow(by: spec.maxDuration ?? 0)
+        let (start, tooLate) = spec.startTime.addingReportingOverflow(skipped)
+        guard !tooFar, !tooLate else { throw TensorError(.notApplicable, "part \(part) begins too late") }
+        switch spec.window {
+        case .period(let period):
+            var frames = Self.periods(period, spec, totals)
+            if let maxDuration = spec.maxDuration {
+                let perPart = maxDuration / period
+                frames = max(0, min(perPart, frames - Int64(part) * perPart))
+            }
+            frameCount = Int(frames)
+        case .count(let count):
+            frameCount = start == 0 && spec.maxDuration == nil ? Int(totals.count / count) : nil
+        }
+        self.spec = spec
+        self.grid = grid
+        startTime = start
+        channels = spec.preprocessing.channels
+        elementType = spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift)
+        frameBytes = channels * grid.cells * elementType.size
+        if let frameCount { try checkSize(frameCount) }
+    }
+
+    /// A tenth of what a file offset can be: room for everything that comes after the frames.
+    func checkSize(_ frameCount: Int) throws(TensorError) {
+        guard !frameBytes.multipliedReportingOverflow(by: frameCount).overflow,
+            frameBytes * frameCount < Int.max / 10
+        else {
+            throw TensorError(
+                .notApplicable, "\(frameCount) frames of \(frameBytes) bytes are more than a file can hold")
+        }
+    }
+}
