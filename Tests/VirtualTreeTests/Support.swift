@@ -119,7 +119,7 @@ extension VirtualFileSystem {
             return true
         }
         guard names.starts(with: [".", ".."]) else { throw FileSystemError(EIO, "a listing begins with . and ..") }
-        return names.dropFirst(2).sorted()
+        return Array(names.dropFirst(2))
     }
 
     func link(_ path: String) throws -> String { try readLink(walk(path, followLast: false).attributes.inode) }
