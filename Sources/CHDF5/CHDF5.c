@@ -1,10 +1,6 @@
-#define _GNU_SOURCE
 #include "CHDF5.h"
 
 #include <string.h>
-#include <sys/mman.h>
-
-int CHDF5_memoryFile(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 // Chunks of such a dataset are written as they are: libhdf5 has nothing to pack.
 static size_t packedElsewhere(unsigned flags, size_t count, const unsigned values[], size_t bytes, size_t *room,

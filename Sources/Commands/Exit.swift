@@ -24,6 +24,8 @@ public enum CommandExit: Int32, Sendable, CaseIterable {
     case outputUnwritable = 10
     /// There is no such sidecar or state, several fit, or it is damaged.
     case sidecarUnusable = 11
+    /// The mount is there, but its daemon is stopped or hangs.
+    case notAnswering = 12
     /// The command line is wrong (EX_USAGE of sysexits.h).
     case usage = 64
     /// The environment or the config file is wrong (EX_CONFIG of sysexits.h).
@@ -43,6 +45,7 @@ public enum CommandExit: Int32, Sendable, CaseIterable {
         case .mountFailed: "mount-failed"
         case .outputUnwritable: "output-unwritable"
         case .sidecarUnusable: "sidecar-unusable"
+        case .notAnswering: "not-answering"
         case .usage: "usage"
         case .configuration: "configuration"
         }

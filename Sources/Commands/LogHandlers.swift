@@ -82,18 +82,42 @@ struct SystemLogSink: LogSink {
     }
 }
 
-/// Makes the logger of a mount.
+/// A mount's logger, and what it has said lately.
+struct MountLog {
+    let logger: Logger
+    let recent: RecentWarnings
+
+    fileprivate init(_ sink: any LogSink, _ destination: String, _ level: Logger.Level) {
+        let recent = RecentWarnings(sink, destination: destination)
+        self.recent = recent
+        logger = Logger(label: "evh5", factory: { _ in LineLogHandler(sink: recent, level: level) })
+    }
+}
+
+/// Makes loggers.
 enum LogDestination {
     /// Lines to stderr.
-    static func standardError(level: Logger.Level) -> Logger {
-        logger(DescriptorLogSink(descriptor: STDERR_FILENO), level)
+    static func standardError(level: Logger.Level) -> Logger { standardErrorLog(level: level).logger }
+
+    /// Lines to stderr, of a mount.
+    static func standardErrorLog(level: Logger.Level) -> MountLog {
+        MountLog(DescriptorLogSink(descriptor: STDERR_FILENO), "stderr", level)
     }
 
     /// Lines to syslog.
-    static func system(level: Logger.Level) -> Logger { logger(SystemLogSink(), level) }
+    static func system(level: Logger.Level) -> MountLog { MountLog(SystemLogSink(), "syslog", level) }
+
+    /// Whether somebody takes what is sent to syslog: there is nobody in most containers.
+    static var hasSystemLog: Bool { access("/dev/log", W_OK) == 0 }
+
+    /// The folder of log files where there is no syslog: `$XDG_STATE_HOME/evh5-log`, else `~/.local/state/evh5-log`.
+    static func folderWithoutSystemLog(_ environment: [String: String]) -> String {
+        if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/evh5-log" }
+        return (environment["HOME"] ?? NSHomeDirectory()) + "/.local/state/evh5-log"
+    }
 
     /// Lines to the file `evh5-<pid>.log` in `directory`, which is made when missing.
-    static func file(in directory: String, level: Logger.Level) throws(CommandError) -> Logger {
+    static func file(in directory: String, level: Logger.Level) throws(CommandError) -> MountLog {
         let path = directory + "/evh5-\(getpid()).log"
         try makeDirectory(directory)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -103,7 +127,7 @@ enum LogDestination {
                 "cannot write the log file '\(path)': \(String(cString: strerror(errno))); choose another --log-directory"
             )
         }
-        return logger(DescriptorLogSink(descriptor: descriptor), level)
+        return MountLog(DescriptorLogSink(descriptor: descriptor), path, level)
     }
 
     /// Makes the log directory; called before a mount goes to the background, so that the reason is seen.
@@ -112,9 +136,5 @@ enum LogDestination {
             throw CommandError(
                 .outputUnwritable, "\(error.message); choose another --log-directory", cause: error)
         }
-    }
-
-    private static func logger(_ sink: any LogSink, _ level: Logger.Level) -> Logger {
-        Logger(label: "evh5", factory: { _ in LineLogHandler(sink: sink, level: level) })
     }
 }

@@ -50,7 +50,8 @@ struct MountCommand: ParsableCommand {
 
     /// Mounts and answers until it is unmounted or told to end.
     private static func serve(_ settings: MountSettings, background pipe: ReadinessPipe?) throws(CommandError) {
-        let logger = try logger(settings, background: pipe != nil)
+        let (log, note) = try log(settings, background: pipe != nil)
+        let logger = log.logger
         Daemon.keepMemorySmall()
         Daemon.allowManyFiles()
         // What a killed daemon left behind would hide the mount point.
@@ -65,8 +66,10 @@ struct MountCommand: ParsableCommand {
         defer { preprocessings.stop() }
         let fileSystem: VirtualFileSystem
         do {
+            var tree = settings.tree
+            tree.logStatus = { log.recent.status }
             fileSystem = try VirtualFileSystem(
-                source: settings.source, options: settings.tree, registry: preprocessings.registry, logger: logger)
+                source: settings.source, options: tree, registry: preprocessings.registry, logger: logger)
         } catch {
             throw CommandError(.sourceUnusable, error.message, cause: error)
         }
@@ -76,6 +79,7 @@ struct MountCommand: ParsableCommand {
                 onReady: {
                     logger.notice(
                         "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', evh5 \(programVersion)")
+                    if let note { Output.problem("evh5: " + escaped(note)) }
                     if let pipe, !pipe.ready() { session.stop() }
                 },
                 // A frame that hangs must not hold up the end.
@@ -87,11 +91,24 @@ struct MountCommand: ParsableCommand {
         logger.notice("unmounted '\(settings.mount.mountPoint)'")
     }
 
-    private static func logger(_ settings: MountSettings, background: Bool) throws(CommandError) -> Logger {
-        if let directory = settings.logDirectory {
-            return try LogDestination.file(in: directory, level: settings.logLevel)
+    /// The log, and what whoever mounts shall know about it.
+    private static func log(
+        _ settings: MountSettings, background: Bool
+    ) throws(CommandError) -> (MountLog, note: String?) {
+        let level = settings.logLevel
+        if let directory = settings.logDirectory { return (try LogDestination.file(in: directory, level: level), nil) }
+        guard background else { return (LogDestination.standardErrorLog(level: level), nil) }
+        guard !LogDestination.hasSystemLog else { return (LogDestination.system(level: level), nil) }
+        // Without this the log would be lost, and with it every reason for an error.
+        let folder = LogDestination.folderWithoutSystemLog(ProcessInfo.processInfo.environment)
+        do throws(CommandError) {
+            let log = try LogDestination.file(in: folder, level: level)
+            return (log, "there is no syslog here, so log lines go to \(log.recent.status.destination)")
+        } catch {
+            return (
+                LogDestination.system(level: level),
+                "there is no syslog here, and \(error.message): log lines are lost but for the last warnings in `evh5 status`"
+            )
         }
-        return background
-            ? LogDestination.system(level: settings.logLevel) : LogDestination.standardError(level: settings.logLevel)
     }
 }

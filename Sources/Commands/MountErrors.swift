@@ -9,6 +9,7 @@ extension CommandError {
             case .mountPointUnusable, .alreadyMounted: .mountPointUnusable
             case .fuseUnavailable, .mountRefused: .fuseUnavailable
             case .notMounted: .notMounted
+            case .notAnswering: .notAnswering
             case .busy: .busy
             case .notPermitted: .failed
             case .sessionFailed, .daemonFailed: .mountFailed

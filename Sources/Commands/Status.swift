@@ -1,6 +1,8 @@
 // `evh5 status`: what a mount is and does, as its daemon tells through the mount itself.
 
 import ArgumentParser
+import Datasets
+import FUSEAdapter
 import Foundation
 import FrameStore
 import VirtualTree
@@ -10,16 +12,17 @@ struct Status: ParsableCommand {
         abstract: "Show what is mounted, its memory and its frames.",
         discussion: """
             With --json: one object; sizes are in bytes, startedAt in seconds since 1970. memory is there when /proc shows it.
-            The exit code is 7 (not-mounted) when nothing of evh5 answers there.
+            Exit codes: 7 (not-mounted) when nothing of evh5 is mounted there or its daemon is dead, 12 (not-answering) when the
+            daemon is stopped or hangs.
             """)
 
-    @Argument(help: "Where it is mounted.")
+    @Argument(help: "Where it is mounted, or any path in it.")
     var mountPoint: String
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
-        let status = try MountStatus.read(at: mountPoint)
+        let status = try MountStatus.read(of: mountPoint)
         let report = Report(status: status, memory: ProcessMemory(process: status.pid))
         if json { try Output.json(report) } else { report.print() }
     }
@@ -57,9 +60,11 @@ struct Status: ParsableCommand {
                 (
                     "computed",
                     "\(frames.computed), \(frames.computingNow) now, \(frames.failed) failed; \(frames.hits) answered from memory"
+                        + Status.text(frames)
                 ),
                 ("cache", Status.text(status.cache)),
                 ("open", "\(status.openFiles) files; \(status.recordingsKnown) recordings known"),
+                ("log", Status.text(status.log)),
             ]
             if status.recordingsNotShown > 0 {
                 rows.append(("not shown", "\(status.recordingsNotShown) files; `evh5 info` on their folders lists all"))
@@ -67,7 +72,51 @@ struct Status: ParsableCommand {
             }
             rows += UsedWindows.rows(status.used)
             Output.table(rows)
+            printWarnings()
+            printSlow()
         }
+
+        private func printWarnings() {
+            guard let log = status.log, !log.last.isEmpty else { return }
+            Output.line("\nthe last warnings:")
+            for line in log.last { Output.line("  \(Status.text(time: line.time)) \(escaped(line.text))") }
+        }
+
+        private func printSlow() {
+            guard let slow = status.slow, !slow.isEmpty else { return }
+            Output.line("\nwhat took longest:")
+            for one in slow {
+                let seconds = Quantity.decimal(one.seconds, digits: 2)
+                Output.line(
+                    "  \(Status.text(time: one.time)) \(seconds) s, \(one.operation) of \(escaped(one.path))")
+            }
+        }
+    }
+
+    private static func text(_ log: MountStatus.Log?) -> String {
+        guard let log else { return "not known" }
+        return log.destination + (log.warnings == 0 ? ", no warnings" : ", \(log.warnings) warnings")
+    }
+
+    /// `2026-11-28 21:15:38`, in the time zone of whoever asks.
+    private static func text(time: Double) -> String {
+        var seconds = time_t(max(0, min(4e9, time)))
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 64)
+        strftime(&text, text.count, "%Y-%m-%d %H:%M:%S", &parts)
+        return text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
+    /// How long frames took, and who waited.
+    private static func text(_ frames: MountStatus.Frames) -> String {
+        var text = ""
+        let done = frames.computed + frames.failed
+        if let seconds = frames.secondsComputing, done > 0 {
+            text += "; \(Quantity.decimal(seconds / Double(done) * 1000, digits: 1)) ms each"
+        }
+        if let waited = frames.waitedForMemory, waited > 0 { text += "; \(waited) requests waited for memory" }
+        return text
     }
 
     private static func text(_ cache: DiskCacheStatistics?) -> String {
@@ -92,26 +141,61 @@ struct Status: ParsableCommand {
 }
 
 extension MountStatus {
-    /// Asks the daemon of the mount at `mountPoint`.
-    /// - Throws: exit code `not-mounted` when there is none or it is dead.
-    static func read(at mountPoint: String) throws(CommandError) -> MountStatus {
-        let path = mountPoint + "/.evh5/status.json"
-        let bytes: Data
-        do { bytes = try Data(contentsOf: URL(filePath: path)) } catch {
-            // stat alone might be answered by what the kernel remembers of the root.
-            var figures = statvfs()
-            let dead = statvfs(mountPoint, &figures) != 0 && errno == ENOTCONN
+    /// Asks the daemon of the mount that `path` lies in.
+    /// - Throws: exit codes `not-mounted` when there is none or it is dead, `not-answering` when it is stopped or hangs.
+    static func read(of path: String) throws(CommandError) -> MountStatus {
+        guard let (mount, _) = Mounts.mount(of: path) else { throw CommandError.notInAMount(path) }
+        return try read(mount)
+    }
+
+    static func read(_ mount: FUSEAdapter.Mount) throws(CommandError) -> MountStatus {
+        let path = mount.mountPoint + "/.evh5/status.json"
+        let answer = Question.bytes(of: path)
+        switch answer.errno {
+        case 0: break
+        case ETIMEDOUT: throw CommandError(Mounts.notAnswering(mount))
+        case ENOTCONN, ECONNABORTED:
             throw CommandError(
                 .notMounted,
-                dead
-                    ? "the daemon of '\(mountPoint)' is dead; `evh5 unmount` or the next mount there clears it"
-                    : "nothing of evh5 is mounted at '\(mountPoint)'; `mount -t fuse.evh5` lists mounts", cause: error)
+                "the daemon of '\(mount.mountPoint)' is dead; `evh5 unmount` or the next mount there clears it")
+        default:
+            throw CommandError(
+                .notMounted,
+                "the mount at '\(mount.mountPoint)' does not show its status: \(String(cString: strerror(answer.errno)))"
+            )
         }
-        do { return try JSONDecoder().decode(MountStatus.self, from: bytes) } catch {
+        do { return try JSONDecoder().decode(MountStatus.self, from: Data(answer.bytes)) } catch {
             throw CommandError(
                 .failed, "'\(path)' is not what this version of evh5 writes; use the version that mounted it",
                 cause: error)
         }
+    }
+}
+
+extension CommandError {
+    /// What a path is that lies in no mount, and what to give instead.
+    static func notInAMount(_ path: String) -> CommandError {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return CommandError(
+                .notMounted,
+                "nothing of evh5 is mounted at '\(path)', where nothing is (\(String(cString: strerror(errno)))); `mount -t fuse.evh5` lists mounts"
+            )
+        }
+        let isFolder = status.st_mode & S_IFMT == S_IFDIR
+        if let mount = Mounts.mounts(showing: path).last {
+            return CommandError(
+                .notMounted,
+                "'\(path)' is \(isFolder ? "a folder of recordings" : "a file of the recordings' folder"), not in a mount: it is shown in the mount at '\(mount.mountPoint)'"
+            )
+        }
+        let isRecording = RecordingName.isRecording((path as NSString).lastPathComponent)
+        return CommandError(
+            .notMounted,
+            isFolder
+                ? "nothing of evh5 is mounted at '\(path)'; `mount -t fuse.evh5` lists mounts"
+                : "'\(path)' is \(isRecording ? "a recording" : "an ordinary file"), not in a mount of evh5; mount its folder first"
+        )
     }
 }
 

@@ -73,6 +73,9 @@ struct Synth: ParsableCommand {
                 "--rate: a sensor of \(geometry) gives at most \(Quantity.text(count: highest)) events/s")
         }
         guard duration > 0 else { throw ValidationError("--duration must be more than 0") }
+        guard startTs <= Int.max / 4, duration <= Int.max / 4 else {
+            throw ValidationError("--start-ts and --duration are longer than any recording")
+        }
     }
 
     private var scene: Scene.Settings {

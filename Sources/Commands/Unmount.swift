@@ -8,8 +8,10 @@ import VirtualTree
 struct Unmount: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Unmount, and wait until the daemon has gone.",
-        discussion:
-            "The exit code is 7 (not-mounted) when nothing of evh5 is mounted there, 8 (busy) when it is in use.")
+        discussion: """
+            Exit codes: 7 (not-mounted) when nothing of evh5 is mounted there, 8 (busy) when it is in use, 12 (not-answering) when
+            it is unmounted, but its daemon is stopped and so cannot end.
+            """)
 
     @Argument(help: "Where it is mounted.")
     var mountPoint: String
@@ -20,25 +22,28 @@ struct Unmount: ParsableCommand {
     private static let patience = Duration.seconds(20)
 
     func run() throws {
-        // A lazy unmount asks the daemon nothing: it is also the way out when that hangs.
-        let daemon = lazy ? nil : try? MountStatus.read(at: mountPoint).pid
+        // The daemon is not asked unless it cannot be found otherwise: it may be stopped, or hang.
+        let mount = Mounts.mount(of: mountPoint)?.mount
+        var daemon = mount.flatMap { DaemonProcess.find($0) }
+        if let mount, !lazy, daemon == nil, let process = (try? MountStatus.read(mount))?.pid {
+            daemon = DaemonProcess(process: process)
+        }
         do { try Mounts.unmount(mountPoint, lazy: lazy) } catch { throw CommandError(error) }
-        guard let daemon else { return }
+        guard !lazy, let daemon else { return }
+        guard !daemon.isStopped else {
+            throw CommandError(
+                .notAnswering,
+                "'\(mountPoint)' is unmounted, but its daemon, process \(daemon.process), is stopped and so cannot end; `kill -CONT \(daemon.process)`"
+            )
+        }
         let clock = ContinuousClock()
         let end = clock.now + Unmount.patience
-        while Unmount.runs(daemon) {
+        while DaemonProcess.runs(daemon.process) {
             guard clock.now < end else {
-                throw CommandError(.failed, "'\(mountPoint)' is unmounted, but its daemon \(daemon) has not ended yet")
+                throw CommandError(
+                    .failed, "'\(mountPoint)' is unmounted, but its daemon \(daemon.process) has not ended yet")
             }
             usleep(5000)
         }
-    }
-
-    /// Whether the process is there; one that has ended but that nobody has waited for (state Z) is not.
-    private static func runs(_ process: Int32) -> Bool {
-        guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
-        // pid (name) state ...; the name may hold anything.
-        guard let parenthesis = text.lastIndex(of: ")") else { return false }
-        return !["Z", "X"].contains(text[parenthesis...].dropFirst(2).first)
     }
 }

@@ -1,6 +1,9 @@
 // Reading virtual files on several threads, no faster than their frames can be stored.
 
+import FUSEAdapter
+import Files
 import Foundation
+import FrameStore
 import Synchronization
 import VirtualTree
 
@@ -8,7 +11,7 @@ import VirtualTree
 enum VirtualFiles {
     struct Found {
         var files: [(path: String, size: Int64)] = []
-        var failures: [(path: String, reason: String)] = []
+        var failures: [(path: String, reason: String, errno: Int32)] = []
     }
 
     /// The `.h5` files that `path` is or has below it, each once; links to folders and files are not followed below it.
@@ -17,7 +20,8 @@ enum VirtualFiles {
         func visit(_ path: String, named: Bool) {
             var status = stat()
             guard (named ? stat(path, &status) : lstat(path, &status)) == 0 else {
-                found.failures.append((path, String(cString: strerror(errno))))
+                let why = errno
+                found.failures.append((path, String(cString: strerror(why)), why))
                 return
             }
             switch status.st_mode & S_IFMT {
@@ -26,9 +30,10 @@ enum VirtualFiles {
                     for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() {
                         visit(path.hasSuffix("/") ? path + name : path + "/" + name, named: false)
                     }
-                } catch { found.failures.append((path, "\(error.localizedDescription)")) }
+                } catch { found.failures.append((path, "\(error.localizedDescription)", EIO)) }
             case S_IFREG where path.hasSuffix(".h5"): found.files.append((path, Int64(status.st_size)))
-            case S_IFREG where named: found.failures.append((path, "it is no .h5 file"))
+            case S_IFREG where named:
+                found.failures.append((path, "it is no tensor (.h5) but a file beside the recordings", EINVAL))
             default: break
             }
         }
@@ -39,25 +44,24 @@ enum VirtualFiles {
 
 /// The files to read of one mount.
 struct WarmGroup {
-    let mountPoint: String
+    let mount: FUSEAdapter.Mount
     var files: [(path: String, size: Int64)] = []
 
-    var bytes: Int64 { files.reduce(0) { $0 + $1.size } }
+    var bytes: Int64 { files.reduce(0) { $0.saturating(adding: $1.size) } }
 
-    init(mountPoint: String) { self.mountPoint = mountPoint }
+    init(_ mount: FUSEAdapter.Mount) { self.mount = mount }
 
-    /// The folder above `path` that is a mount of evh5; nil when there is none.
-    static func mountPoint(of path: String) -> String? {
-        guard var folder = realPath(path) else { return nil }
-        while folder != "/" {
-            if access(folder + "/.evh5/status.json", R_OK) == 0 { return folder }
-            folder = (folder as NSString).deletingLastPathComponent
-        }
-        return nil
+    /// Whether frames were removed from the cache that were put there just now: the older ones go first.
+    func isTooSmall(_ before: DiskCacheStatistics, _ now: DiskCacheStatistics) -> Bool {
+        now.evicted - before.evicted > before.entries
+    }
+
+    func tooSmall(_ cache: DiskCacheStatistics) -> String {
+        "the cache is too small: frames were removed again to make room for others; it holds \(Quantity.text(bytes: Int(cache.limit))) (--max-cache-size) and leaves 5 % of the disk free"
     }
 }
 
-/// Reads the files of a mount from front to back, several parts at a time.
+/// Reads the files of a mount from front to back, several parts at a time, as fast as their frames are stored.
 final class WarmReader: Sendable {
     private struct State {
         /// The next part to read.
@@ -65,20 +69,40 @@ final class WarmReader: Sendable {
         var offset: Int64 = 0
         var bytes: Int64 = 0
         var failures: [(path: String, reason: String)] = []
+        /// Bytes read since the mount was last asked how much waits to be stored.
+        var unseen: Int64 = 0
+        /// Whether so much waits that nobody shall read.
+        var isFull = false
+        /// Whether a thread asks.
+        var isAsking = false
+        /// Whether frames are removed that were only just stored: reading on would be in vain.
+        var isOver = false
     }
 
     /// Bytes that one thread reads in a row: enough for reading ahead to be of use.
     private static let part: Int64 = 64 << 20
     private static let request = 1 << 20
+    /// The mount is asked after so many bytes; a file counts for this many at least.
+    private static let look: Int64 = 4 << 20
+    private static let smallestFile: Int64 = 64 << 10
+    /// Shares of the memory target that may wait to be stored: reading pauses at the larger one and goes on at the smaller.
+    private static let full = 4
+    private static let free = 16
+    /// Frames that may wait, however small.
+    private static let mostWaiting = 20_000
+    /// Seconds without progress after which waiting ends.
+    private static let patience = 60.0
+    /// How often files are read at most.
+    static let passes = 3
 
-    private let mountPoint: String
-    private let files: [(path: String, size: Int64)]
-    private let progress: RateProgress
+    private let group: WarmGroup
+    private let before: DiskCacheStatistics?
+    private let progress: RateProgress?
     private let state = Mutex(State())
 
-    init(_ group: WarmGroup, progress: RateProgress) {
-        mountPoint = group.mountPoint
-        files = group.files
+    init(_ group: WarmGroup, _ before: MountStatus?, progress: RateProgress?) {
+        self.group = group
+        self.before = before?.cache
         self.progress = progress
     }
 
@@ -86,27 +110,35 @@ final class WarmReader: Sendable {
     var failures: [(path: String, reason: String)] { state.withLock { $0.failures } }
 
     func run(threads: Int) {
-        let group = DispatchGroup()
+        let done = DispatchGroup()
         for _ in 0..<threads {
-            group.enter()
+            done.enter()
             Thread.detachNewThread { [self] in
                 work()
-                group.leave()
+                done.leave()
             }
         }
-        group.wait()
+        done.wait()
     }
 
     /// Waits until the mount has stored what it computed, at most a minute after the last progress.
-    func settle() throws(CommandError) -> MountStatus {
-        var status = try MountStatus.read(at: mountPoint)
-        var patience = 600
-        while let queued = status.cache?.queued, queued > 0, patience > 0 {
-            usleep(100_000)
-            status = try MountStatus.read(at: mountPoint)
-            patience = status.cache?.queued == queued ? patience - 1 : 600
+    func settle() throws(CommandError) -> MountStatus { try waitUntil { $0.queued == 0 } }
+
+    /// Waits until the cache is as `body` says, or has made no progress for a minute, or does not take frames.
+    private func waitUntil(_ body: (DiskCacheStatistics) -> Bool) throws(CommandError) -> MountStatus {
+        let clock = ContinuousClock()
+        var since = clock.now
+        var last = -1
+        var pause: UInt32 = 2000
+        while true {
+            let status = try MountStatus.read(group.mount)
+            guard let cache = status.cache, !body(cache) else { return status }
+            let done = cache.stored + cache.dropped
+            if done != last { (last, since) = (done, clock.now) }
+            if clock.now - since > .seconds(Self.patience) { return status }
+            usleep(pause)
+            pause = min(100_000, pause * 2)
         }
-        return status
     }
 
     private func work() {
@@ -120,39 +152,71 @@ final class WarmReader: Sendable {
             }
             defer { close(fd) }
             var offset = range.lowerBound
+            var unseen = WarmReader.smallestFile
             while offset < range.upperBound {
+                guard pace(unseen) else { return }
                 let n = pread(fd, buffer.baseAddress, min(buffer.count, Int(range.upperBound - offset)), off_t(offset))
                 if n < 0 && errno == EINTR { continue }
                 if n < 0 { fail(path) }
                 guard n > 0 else { break }
                 offset += Int64(n)
+                unseen = Int64(n)
                 let done = state.withLock { state in
-                    state.bytes += Int64(n)
+                    state.bytes = state.bytes.saturating(adding: Int64(n))
                     return state.bytes
                 }
-                progress.update(done)
-                // Asked about every 16 MiB: what waits to be stored shall not be pushed out of memory.
-                if offset >> 24 != (offset - Int64(n)) >> 24 { yield() }
+                progress?.update(done)
             }
         }
     }
 
-    /// Waits while much waits to be stored, as long as it becomes less.
-    private func yield() {
-        var last = Int.max
-        while let status = try? MountStatus.read(at: mountPoint), let cache = status.cache, cache.problem == nil,
-            cache.queuedBytes > status.memoryTarget / 4, cache.queued <= last
-        {
-            last = cache.queued
-            usleep(10_000)
+    /// Waits while much waits to be stored: what is pushed out of memory before is lost. False when reading on is in vain.
+    private func pace(_ bytes: Int64) -> Bool {
+        while true {
+            let (asks, isFull, isOver) = state.withLock { state in
+                if !state.isFull { state.unseen += bytes }
+                let asks = !state.isAsking && state.unseen >= WarmReader.look
+                if asks { (state.isAsking, state.unseen) = (true, 0) }
+                return (asks, state.isFull, state.isOver)
+            }
+            if isOver { return false }
+            if asks { return ask() }
+            if !isFull { return true }
+            usleep(5000)
         }
+    }
+
+    /// Asks the mount how much waits to be stored, and waits until it is little if it is much.
+    private func ask() -> Bool {
+        func isOver(_ status: MountStatus?) -> Bool {
+            guard let cache = status?.cache, let before else { return false }
+            return group.isTooSmall(before, cache) || cache.problem != nil
+        }
+        var status = try? MountStatus.read(group.mount)
+        if let now = status, let cache = now.cache, !isOver(now),
+            cache.queuedBytes > now.memoryTarget / WarmReader.full || cache.queued > WarmReader.mostWaiting
+        {
+            state.withLock { $0.isFull = true }
+            let target = now.memoryTarget
+            status = try? waitUntil { cache in
+                cache.problem != nil
+                    || cache.queuedBytes <= target / WarmReader.free && cache.queued <= WarmReader.mostWaiting / 4
+            }
+        }
+        let over = isOver(status)
+        state.withLock { state in
+            state.isFull = false
+            state.isAsking = false
+            state.isOver = over
+        }
+        return !over
     }
 
     private func next() -> (String, Range<Int64>)? {
         state.withLock { state in
-            guard state.file < files.count else { return nil }
-            let (path, size) = files[state.file]
-            let range = state.offset..<max(state.offset, min(size, state.offset + WarmReader.part))
+            guard state.file < group.files.count else { return nil }
+            let (path, size) = group.files[state.file]
+            let range = state.offset..<max(state.offset, min(size, state.offset.saturating(adding: WarmReader.part)))
             state.offset = range.upperBound
             if state.offset >= size {
                 state.file += 1

@@ -45,7 +45,7 @@ public struct LabelFile {
         else { throw LabelFileError(description: "it is not a one-dimensional structured array") }
         let (recordSize, time) = try LabelFile.layout(descriptor)
         let (size, overflow) = count.multipliedReportingOverflow(by: recordSize)
-        guard !overflow, start + length + size <= bytes.count else {
+        guard !overflow, size <= bytes.count - start - length else {
             throw LabelFileError(description: "it holds fewer records than its header says")
         }
         self.bytes = bytes

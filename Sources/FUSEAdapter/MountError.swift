@@ -13,6 +13,8 @@ public struct MountError: Error, Sendable, CustomStringConvertible {
         case mountRefused
         /// There is no evh5 mount at that path.
         case notMounted
+        /// The mount is there, but its daemon is stopped or hangs.
+        case notAnswering
         /// The mount is in use.
         case busy
         /// Somebody else's mount.

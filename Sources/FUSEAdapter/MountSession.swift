@@ -128,7 +128,10 @@ public final class MountSession: Sendable {
     private func loop() -> Int32 {
         guard let configuration = fuse_loop_cfg_create() else { return -ENOMEM }
         defer { fuse_loop_cfg_destroy(configuration) }
-        fuse_loop_cfg_set_max_threads(configuration, UInt32(clamping: max(1, options.maxThreads)))
+        // Threads that wait for a scan or another process are many at times; those of them that are not needed any more end.
+        let working = max(1, options.maxThreads)
+        fuse_loop_cfg_set_max_threads(configuration, UInt32(clamping: working + RequestTurns.waiting))
+        fuse_loop_cfg_set_idle_threads(configuration, UInt32(clamping: working))
         fuse_loop_cfg_set_clone_fd(configuration, 0)
         unblockSignals([evh5_fuse_wake_signal()])
         return fuse_session_loop_mt(session, configuration)

@@ -1,5 +1,6 @@
 // The evh5 mounts of this machine: which there are, ending one, and whether a directory may become one.
 
+import CFUSE
 import Foundation
 
 /// A mount as /proc/self/mountinfo shows it.
@@ -9,13 +10,18 @@ public struct Mount: Sendable, Hashable {
     public let mountPoint: String
     /// As in /proc/self/mountinfo, `ro,nosuid,...`.
     public let options: String
+    /// The number of its connection: the minor one of its device.
+    public let connection: Int
 }
 
 public enum Mounts {
     /// The evh5 mounts this process can see, oldest first.
     public static func list() -> [Mount] {
-        guard let bytes = FileManager.default.contents(atPath: "/proc/self/mountinfo") else { return [] }
-        return parse(String(decoding: bytes, as: UTF8.self))
+        // Files of /proc come in parts of a page, which Foundation takes for the end of a file that says its size is 0.
+        let descriptor = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        return parse(String(decoding: Subprocess.readAll(descriptor), as: UTF8.self))
     }
 
     /// The evh5 mounts in the text of a mountinfo file; the format is proc(5)'s.
@@ -27,7 +33,8 @@ public enum Mounts {
                 fields[dash + 1] == MountOptions.fileSystemType
             else { return nil }
             return Mount(
-                source: unescaped(fields[dash + 2]), mountPoint: unescaped(fields[4]), options: String(fields[5]))
+                source: unescaped(fields[dash + 2]), mountPoint: unescaped(fields[4]), options: String(fields[5]),
+                connection: fields[2].split(separator: ":").last.flatMap { Int($0) } ?? -1)
         }
     }
 
@@ -50,9 +57,7 @@ public enum Mounts {
 
     /// Ends the mount at `path`. With `lazy`, also one that is in use: it disappears at once and ends with its last user.
     public static func unmount(_ path: String, lazy: Bool = false) throws(MountError) {
-        guard let mountPoint = mountPoint(at: path) else {
-            throw MountError(.notMounted, "nothing of evh5 is mounted at '\(path)'; `mount -t fuse.evh5` lists mounts")
-        }
+        guard let mountPoint = mountPoint(at: path) else { throw notMounted(path) }
         if geteuid() == 0 {
             guard umount2(mountPoint, Int32((lazy ? Int(MNT_DETACH) : 0) | Int(UMOUNT_NOFOLLOW))) != 0 else { return }
             switch errno {
@@ -101,24 +106,56 @@ public enum Mounts {
     @discardableResult
     public static func recoverDeadMount(_ path: String) throws(MountError) -> Bool {
         var removed = false
-        while isDead(path), mountPoint(at: path) != nil {
-            try unmount(path, lazy: true)
+        while let mountPoint = mountPoint(at: path), isDead(mountPoint) {
+            try unmount(mountPoint, lazy: true)
             removed = true
         }
         return removed
     }
 
-    private static func isDead(_ path: String) -> Bool {
+    /// How long a mount may take for an answer that needs no work.
+    static let patience = Duration.seconds(4)
+
+    static func isDead(_ mountPoint: String) -> Bool {
         // stat may be answered from the kernel's cache; this never is.
-        var figures = statvfs()
+        let answer = Question.ask(EVH5_ASK_STATVFS, mountPoint, within: patience)
         // A daemon that is dying takes the request along (ECONNABORTED).
-        return statvfs(path, &figures) != 0 && (errno == ENOTCONN || errno == ECONNABORTED)
+        return answer.errno == ENOTCONN || answer.errno == ECONNABORTED
     }
 
-    /// The listed mount point that `path` names, however it is spelled.
-    private static func mountPoint(at path: String) -> String? {
+    static func notMounted(_ path: String) -> MountError {
+        MountError(.notMounted, "nothing of evh5 is mounted at '\(path)'; `mount -t fuse.evh5` lists mounts")
+    }
+
+    /// The listed mount point that `path` names, however it is spelled. A mount that hangs is not asked for anything.
+    static func mountPoint(at path: String) -> String? {
         let known = Set(list().map(\.mountPoint))
-        return [absolute(path), resolvedParent(path), resolved(path)].compactMap { $0 }.first(where: known.contains)
+        for spelled in [absolute, resolvedParent, resolved] as [(String) -> String?] {
+            if let spelled = spelled(path), known.contains(spelled) { return spelled }
+        }
+        return nil
+    }
+
+    /// The mount that `path` lies in, or is the mount point of, and the path within it; the innermost of several.
+    public static func mount(of path: String) -> (mount: Mount, inside: String)? {
+        let mounts = list()
+        for spelled in [absolute, resolvedParent] as [(String) -> String?] {
+            guard let spelled = spelled(path) else { continue }
+            let found = mounts.filter { spelled == $0.mountPoint || spelled.hasPrefix($0.mountPoint + "/") }
+            if let mount = found.max(by: { $0.mountPoint.utf8.count <= $1.mountPoint.utf8.count }) {
+                return (mount, String(spelled.dropFirst(mount.mountPoint.count).drop { $0 == "/" }))
+            }
+        }
+        return nil
+    }
+
+    /// The mounts whose source `path` lies in.
+    public static func mounts(showing path: String) -> [Mount] {
+        guard let real = resolved(path) else { return [] }
+        return list().filter { mount in
+            guard let source = resolved(mount.source) else { return false }
+            return real == source || real.hasPrefix(source == "/" ? source : source + "/")
+        }
     }
 
     /// `path` from the root, without `.`, `..` or doubled slashes; symbolic links stay.
@@ -174,6 +211,16 @@ public enum Mounts {
 
     /// Throws when nothing should be mounted at `path`.
     public static func checkMountPoint(_ path: String, allowNonEmpty: Bool) throws(MountError) {
+        if let mounted = mountPoint(at: path) {
+            let answer = Question.ask(EVH5_ASK_STATVFS, mounted, within: patience)
+            if answer.errno == ETIMEDOUT, let mount = list().last(where: { $0.mountPoint == mounted }) {
+                throw notAnswering(mount)
+            }
+            // One that died is told below.
+            if answer.errno == 0 {
+                throw MountError(.alreadyMounted, "evh5 is mounted at '\(path)' already; `evh5 unmount` it first")
+            }
+        }
         var status = stat()
         var figures = statvfs()
         guard stat(path, &status) == 0, statvfs(path, &figures) == 0 else {
@@ -189,9 +236,6 @@ public enum Mounts {
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw MountError(.mountPointUnusable, "mount point '\(path)' is no directory; name an empty one")
-        }
-        if mountPoint(at: path) != nil {
-            throw MountError(.alreadyMounted, "evh5 is mounted at '\(path)' already; `evh5 unmount` it first")
         }
         guard !allowNonEmpty else { return }
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {

@@ -1,6 +1,7 @@
 // One request of the kernel, which gets exactly one reply.
 
 import CFUSE
+import Files
 import Foundation
 import VirtualTree
 
@@ -12,6 +13,15 @@ struct Request: ~Copyable {
     init(_ raw: fuse_req_t) { self.raw = raw }
 
     deinit { fuse_reply_err(raw, EIO) }
+
+    /// Runs `body`, which may wait for long: it learns when nobody waits for the answer any more (Ctrl-C, a kill).
+    borrowing func answering<R, Failure: Error>(
+        by giver: RequestTurns, _ body: () throws(Failure) -> R
+    ) throws(Failure) -> R {
+        giver.willAnswer()
+        defer { giver.didAnswer() }
+        return try LongWait.answering(raw, of: giver, body)
+    }
 
     consuming func reply(errno: Int32) {
         // The kernel takes 1 to 999 only; with another number the caller would wait for ever.

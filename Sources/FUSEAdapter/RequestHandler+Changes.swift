@@ -1,6 +1,7 @@
 // Requests that change files.
 
 import CFUSE
+import Files
 import Foundation
 import Logging
 import VirtualTree
@@ -13,7 +14,7 @@ extension RequestHandler {
     ) {
         if fromPages {
             // The pages show what was refused to all who map the file, until they are dropped.
-            notices.withLock { $0 }?.pagesChanged(inode, offset..<offset + Int64(bytes.count))
+            notices.withLock { $0 }?.pagesChanged(inode, offset..<offset.saturating(adding: Int64(bytes.count)))
             let message = "writing through a shared map is refused: write(2) or an HDF5 library's ordinary drivers work"
             return fail(request, "write", FileSystemError(EPERM, message, level: .warning))
         }

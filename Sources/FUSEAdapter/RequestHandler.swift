@@ -1,6 +1,7 @@
 // Requests of the kernel -> calls of the filesystem -> replies. Nothing is decided here but how an error is answered.
 
 import CFUSE
+import Files
 import Foundation
 import Logging
 import Synchronization
@@ -12,6 +13,7 @@ final class RequestHandler: Sendable {
     let logger: Logger
     let pageCache: Bool
     let maxBackground: UInt32
+    private let turns: RequestTurns
     /// How the kernel is told of changes; set once there is a session.
     let notices = Mutex<KernelNotices?>(nil)
 
@@ -19,6 +21,7 @@ final class RequestHandler: Sendable {
         self.fileSystem = fileSystem
         self.logger = logger
         pageCache = options.pageCache
+        turns = RequestTurns(limit: options.maxThreads)
         maxBackground = UInt32(clamping: max(12, options.maxThreads))
         fileSystem.observe { [weak self] inode in self?.attributesChanged(inode) }
     }
@@ -32,7 +35,9 @@ final class RequestHandler: Sendable {
     func lookup(_ request: consuming Request, _ parent: Inode, _ name: String?) {
         guard let name else { return request.reply(errno: ENOENT) }
         do throws(FileSystemError) {
-            let entry = try fileSystem.lookup(parent, name)
+            let entry = try request.answering(by: turns) { () throws(FileSystemError) in
+                try fileSystem.lookup(parent, name)
+            }
             if !request.reply(entry: entry) { fileSystem.forget(entry.attributes.inode, 1) }
         } catch {
             fail(request, "lookup", error)
@@ -52,7 +57,9 @@ final class RequestHandler: Sendable {
     /// `thread` is the one that asks.
     func attributes(_ request: consuming Request, _ inode: Inode, _ handle: Handle?, by thread: pid_t) {
         do throws(FileSystemError) {
-            let entry = try fileSystem.attributes(inode, of: handle) { CallingThread.process(of: thread) }
+            let entry = try request.answering(by: turns) { () throws(FileSystemError) in
+                try fileSystem.attributes(inode, of: handle) { CallingThread.process(of: thread) }
+            }
             request.reply(attributes: entry)
         } catch {
             fail(request, "getattr", error)
@@ -72,7 +79,9 @@ final class RequestHandler: Sendable {
 
     func openDirectory(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info) {
         do throws(FileSystemError) {
-            let handle = try fileSystem.openDirectory(inode)
+            let handle = try request.answering(by: turns) { () throws(FileSystemError) in
+                try fileSystem.openDirectory(inode)
+            }
             information.fh = handle
             if !request.reply(open: &information) { fileSystem.releaseDirectory(handle) }
         } catch {
@@ -110,7 +119,10 @@ final class RequestHandler: Sendable {
     func open(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info, by thread: pid_t) {
         do throws(FileSystemError) {
             let writer = information.flags & O_ACCMODE == O_RDONLY ? 0 : CallingThread.process(of: thread)
-            let opened = try fileSystem.open(inode, flags: information.flags, by: writer)
+            let flags = information.flags
+            let opened = try request.answering(by: turns) { () throws(FileSystemError) in
+                try fileSystem.open(inode, flags: flags, by: writer)
+            }
             // The size that the caller sees next must not be an earlier state's: HDF5 takes that for a truncated file.
             if opened.contentChanged { attributesChanged(inode) }
             information.fh = opened.handle
@@ -128,13 +140,15 @@ final class RequestHandler: Sendable {
     /// `intoPages` when the kernel will keep the bytes in pages, for all who map the file or read it through the page cache.
     func read(_ request: consuming Request, _ handle: Handle, offset: Int64, size: Int, intoPages: Bool) {
         do throws(FileSystemError) {
-            let result = try fileSystem.read(handle, offset: offset, size: size)
+            let result = try request.answering(by: turns) { () throws(FileSystemError) in
+                try fileSystem.read(handle, offset: offset, size: size)
+            }
             guard result.count <= size else {
                 let message = "the filesystem returned \(result.count) bytes where \(size) were asked for"
                 return fail(request, "read", FileSystemError(EIO, message))
             }
             // Asked after the read: who opens the new content from here on drops these pages.
-            if intoPages && !fileSystem.isCurrent(handle, offset..<offset + Int64(size)) {
+            if intoPages && !fileSystem.isCurrent(handle, offset..<offset.saturating(adding: Int64(size))) {
                 let message = "the file has changed and was opened anew by others; open it again"
                 return fail(request, "read", FileSystemError(ESTALE, message, level: .info))
             }

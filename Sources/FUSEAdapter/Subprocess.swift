@@ -1,6 +1,7 @@
 // Other programs, started without a shell.
 
 import CFUSE
+import Files
 import Foundation
 
 /// Runs programs and waits for them.
@@ -102,6 +103,7 @@ package enum Subprocess {
     }
 
     static func failure(_ what: String, _ number: Int32) -> MountError {
-        MountError(.daemonFailed, "cannot \(what): \(String(cString: strerror(number)))")
+        let cause = FileError(errno: number, message: String(cString: strerror(number)) + FileError.advice(number))
+        return MountError(.daemonFailed, "cannot \(what): \(cause.message)", cause: cause)
     }
 }

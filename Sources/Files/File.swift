@@ -11,7 +11,7 @@ public struct FileStatus: Hashable, Sendable {
     public let inode: UInt64
     /// Bytes.
     public let size: Int64
-    /// Nanoseconds since 1970.
+    /// Nanoseconds since 1970; a time before 1677 or after 2262 is the first or last that can be said so.
     public let modified: Int64
     /// Permission bits.
     public let permissions: UInt32
@@ -27,7 +27,7 @@ public struct FileStatus: Hashable, Sendable {
         device = UInt64(s.st_dev)
         inode = UInt64(s.st_ino)
         size = Int64(s.st_size)
-        modified = Int64(s.st_mtim.tv_sec) * 1_000_000_000 + Int64(s.st_mtim.tv_nsec)
+        modified = s.st_mtim.nanoseconds
         permissions = UInt32(s.st_mode & 0o7777)
     }
 
@@ -90,7 +90,9 @@ public final class File: Sendable {
         if let count = readHeld(into: buffer, at: offset) { return count }
         var done = 0
         while done < buffer.count {
-            let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+            let n = pread(
+                descriptor, buffer.baseAddress! + done, buffer.count - done,
+                off_t(offset.saturating(adding: Int64(done))))
             if n < 0 {
                 if errno == EINTR { continue }
                 throw FileError.current("read", path)
@@ -114,5 +116,15 @@ public final class File: Sendable {
         if let failure { throw failure }
         bytes.removeLast(bytes.count - count)
         return bytes
+    }
+}
+
+extension timespec {
+    /// Nanoseconds since 1970. Anybody can give a file any time: what lies beyond the 292 years that 64 bits hold becomes
+    /// the nearest that they do.
+    public var nanoseconds: Int64 {
+        let whole = Int64(tv_sec).saturating(multipliedBy: 1_000_000_000)
+        // A time before the first is not brought back by its fraction of a second.
+        return whole == .min ? .min : whole.saturating(adding: Int64(tv_nsec))
     }
 }

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// Memory of whole pages. A plain value: whoever holds it last must free it or give it to the pool.
+/// Memory of as many bytes as whole pages have. A plain value: whoever holds it last must free it or give it to the pool.
 struct Buffer: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     /// Bytes, a multiple of `page`.
@@ -41,6 +41,9 @@ struct Buffer: @unchecked Sendable {
             return Buffer(base: base, capacity: capacity)
         }
         var base: UnsafeMutableRawPointer?
+        // A single page that begins at a page's start costs two: the next one cannot begin right behind it, where malloc keeps
+        // its own words. As so small a frame is copied in one go wherever it lies, it lies where malloc likes.
+        if capacity == page { return malloc(capacity).map { Buffer(base: $0, capacity: capacity) } }
         guard posix_memalign(&base, page, capacity) == 0, let base else { return nil }
         return Buffer(base: base, capacity: capacity)
     }

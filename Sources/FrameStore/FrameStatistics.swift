@@ -24,6 +24,8 @@ public struct FrameStatistics: Hashable, Sendable, Codable {
     public var prefetched = 0
     /// Computations that threw.
     public var failed = 0
+    /// Seconds that computations took, of all together.
+    public var secondsComputing = 0.0
     /// Computations running now.
     public var computingNow = 0
     /// Frames let go to make room.

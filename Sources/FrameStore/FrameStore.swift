@@ -1,5 +1,6 @@
 // Frames in memory, each read from disk or computed once however many ask for it.
 
+import Files
 import Foundation
 
 /// Keeps frames within a memory target; computes those that are neither there nor in the disk cache, each once.
@@ -15,6 +16,7 @@ import Foundation
 public final class FrameStore: Sendable {
     private let table: Guarded<FrameTable>
     private let patience: Int
+    private let memoryTarget: Int
     /// Where frames come from that are not in memory, and go to when they were computed.
     public let disk: DiskCache?
     private let prefetcher: Prefetcher
@@ -29,6 +31,7 @@ public final class FrameStore: Sendable {
     ) {
         table = Guarded(FrameTable(memoryTarget: memoryTarget, computeLimit: computeLimit))
         self.patience = max(1, patience)
+        self.memoryTarget = max(0, memoryTarget)
         self.disk = disk
         prefetcher = Prefetcher(limit: computeLimit)
         prefetcherElsewhere = Prefetcher(limit: computeLimit)
@@ -40,6 +43,14 @@ public final class FrameStore: Sendable {
     }
 
     public var statistics: FrameStatistics { table.withLock { $0.statistics } }
+
+    /// How many frames of `byteCount` bytes a request may ask for at once, so that others can have some at the same time; 0 when
+    /// not even one fits the memory target together with the `scratchBytes` that computing it takes.
+    public func mostFrames(byteCount: Int, scratchBytes: Int) -> Int {
+        guard let capacity = Buffer.capacity(for: byteCount) else { return 0 }
+        func most(_ bytes: Int) -> Int { max(0, bytes.saturating(subtracting: scratchBytes)) / capacity }
+        return max(most(memoryTarget / 2), min(1, most(memoryTarget)))
+    }
 
     /// The frame of `key`, of `byteCount` bytes. If it is not there, `compute` writes all of its bytes; concurrent
     /// requests wait for the one computation. An error it throws goes to all of them, and is not remembered.
@@ -72,7 +83,7 @@ public final class FrameStore: Sendable {
             throw FrameStoreError(
                 .tooLarge, "\(keys.count) frames of \(byteCount) bytes are more than memory can be: ask for fewer")
         }
-        let claims = admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
+        let claims = try admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
         return try complete(claims, byteCount, scratchBytes, cached, isAhead: false, isElsewhere, compute)
     }
 
@@ -120,7 +131,7 @@ public final class FrameStore: Sendable {
             case .ready(let slot, let buffer):
                 frames.append(Frame(self, slot: slot, buffer, byteCount: byteCount))
             case .joined(let slot, let flight), .owned(let slot, _, let flight, _):
-                switch flight.wait() {
+                switch result(of: flight, slot) {
                 case .success(let buffer): frames.append(Frame(self, slot: slot, buffer, byteCount: byteCount))
                 case .failure(let error): failure = failure ?? error
                 }
@@ -129,6 +140,20 @@ public final class FrameStore: Sendable {
         if let failure { throw failure }
         return frames
     }
+
+    /// Waits for a frame that is computed, or until nobody wants it any more.
+    private func result(of flight: Flight, _ slot: Int) -> Result<Buffer, any Error> {
+        if let result = flight.wait(milliseconds: 0) { return result }
+        return LongWait.during {
+            while true {
+                if let result = flight.wait(milliseconds: LongWait.interval) { return result }
+                guard LongWait.isInterrupted, table.withLock({ $0.leave(slot, flight) }) else { continue }
+                return .failure(FrameStore.interrupted)
+            }
+        }
+    }
+
+    private static let interrupted = FrameStoreError(.interrupted, "nobody waits for the frames any more")
 
     /// Forgets the frames of a tensor. Those that are held stay as they are until they are let go; those being computed
     /// go to the requests that wait for them, and are not kept.
@@ -141,7 +166,7 @@ public final class FrameStore: Sendable {
     }
 
     /// Waits until the frames can be claimed within the target.
-    private func admit(_ demand: Demand) -> [Claim] {
+    private func admit(_ demand: Demand) throws(FrameStoreError) -> [Claim] {
         var waiter: Signal?
         var mayOvershoot = false
         while true {
@@ -151,7 +176,11 @@ public final class FrameStore: Sendable {
             case .granted(let claims): return claims
             case .wait(let signal):
                 waiter = signal
-                mayOvershoot = !signal.wait(milliseconds: patience)
+                mayOvershoot = !LongWait.during { signal.wait(milliseconds: patience) }
+                if mayOvershoot, LongWait.isInterrupted {
+                    table.withLock { $0.leave(signal) }
+                    throw FrameStore.interrupted
+                }
             }
         }
     }
@@ -176,7 +205,12 @@ public final class FrameStore: Sendable {
                     .noMemory, "the system has no memory for a frame of \(capacity) bytes: use a lower memory target")
             }
             let isLoaded = load(buffer)
-            if !isLoaded { try computing(isAhead: isAhead, isElsewhere) { try fill(buffer) } }
+            if !isLoaded {
+                try computing(isAhead: isAhead, isElsewhere) {
+                    // What other processes compute is waited for.
+                    if isElsewhere { try LongWait.during { try fill(buffer) } } else { try fill(buffer) }
+                }
+            }
             table.withLock { $0.succeed(slot, buffer) }
             flight.finish(.success(buffer))
             if !isLoaded { keep() }
@@ -204,12 +238,17 @@ public final class FrameStore: Sendable {
 
     /// Runs `body` as one of the computations that may run at once; those elsewhere do not count.
     private func computing(isAhead: Bool, _ isElsewhere: Bool, _ body: () throws -> Void) throws {
-        if !isElsewhere { table.withLock { $0.startComputing(isAhead: isAhead) }?.wait() }
+        if !isElsewhere, let turn = table.withLock({ $0.startComputing(isAhead: isAhead) }) {
+            LongWait.during { turn.wait() }
+        }
+        let start = DiskCache.now()
         do { try body() } catch {
-            table.withLock { $0.stopComputing(failed: true, isElsewhere) }
+            let seconds = DiskCache.now() - start
+            table.withLock { $0.stopComputing(failed: true, isElsewhere, seconds: seconds) }
             throw error
         }
-        table.withLock { $0.stopComputing(failed: false, isElsewhere) }
+        let seconds = DiskCache.now() - start
+        table.withLock { $0.stopComputing(failed: false, isElsewhere, seconds: seconds) }
     }
 
     /// Runs `body` under the lock, and frees the buffers it found to be garbage outside of it.

@@ -7,6 +7,8 @@ public struct FrameStoreError: Error, Sendable, CustomStringConvertible {
         case tooLarge
         /// The system has no memory left.
         case noMemory
+        /// Nobody waits for the frames any more.
+        case interrupted
     }
 
     public let code: Code

@@ -181,7 +181,8 @@ struct FrameTable: Sendable {
     }
 
     /// Gives the right to compute to whoever waits longest for it; those who compute ahead come last.
-    mutating func stopComputing(failed: Bool, _ isElsewhere: Bool) {
+    mutating func stopComputing(failed: Bool, _ isElsewhere: Bool, seconds: Double = 0) {
+        figures.secondsComputing += seconds
         figures.computed += failed ? 0 : 1
         figures.failed += failed ? 1 : 0
         if isElsewhere { return }
@@ -296,8 +297,15 @@ struct FrameTable: Sendable {
         return signal
     }
 
+    /// Gives up a frame that another request computes; false when it is computed by now.
+    mutating func leave(_ slot: Int, _ flight: Flight) -> Bool {
+        guard slots[slot].flight === flight, slots[slot].pins > 1 else { return false }
+        slots[slot].pins -= 1
+        return true
+    }
+
     /// The request of `waiter` waits no longer; the next may try.
-    private mutating func leave(_ waiter: Signal?) {
+    mutating func leave(_ waiter: Signal?) {
         guard let waiter else { return }
         memoryQueue.removeAll { $0 === waiter }
         memoryQueue.first?.give()

@@ -73,8 +73,8 @@ final class Signal: @unchecked Sendable {
         monitor.unlock()
     }
 
-    /// Waits for a signal and takes it; returns false when none came for `milliseconds`.
-    func wait(milliseconds: Int) -> Bool {
+    /// That many milliseconds from now, on the monotonic clock.
+    fileprivate static func deadline(_ milliseconds: Int) -> timespec {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
         deadline.tv_sec += milliseconds / 1000
@@ -83,6 +83,12 @@ final class Signal: @unchecked Sendable {
             deadline.tv_nsec -= 1_000_000_000
             deadline.tv_sec += 1
         }
+        return deadline
+    }
+
+    /// Waits for a signal and takes it; returns false when none came for `milliseconds`.
+    func wait(milliseconds: Int) -> Bool {
+        let deadline = Signal.deadline(milliseconds)
         monitor.lock()
         defer { monitor.unlock() }
         while !given {
@@ -107,11 +113,20 @@ final class Flight: @unchecked Sendable {
 
     /// Waits until the computation is over, and returns what came of it.
     func wait() -> Result<Buffer, any Error> {
+        while true {
+            if let result = wait(milliseconds: 1 << 30) { return result }
+        }
+    }
+
+    /// Waits for `milliseconds` at most; nil when the computation is not over then.
+    func wait(milliseconds: Int) -> Result<Buffer, any Error>? {
         monitor.lock()
         defer { monitor.unlock() }
-        while true {
-            if let result { return result }
-            monitor.wait()
+        if result != nil || milliseconds == 0 { return result }
+        let deadline = Signal.deadline(milliseconds)
+        while result == nil {
+            if !monitor.wait(until: deadline) { return result }
         }
+        return result
     }
 }

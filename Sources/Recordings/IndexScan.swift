@@ -3,6 +3,9 @@
 import Files
 
 extension TimeIndex {
+    /// Told how many bytes are done, on the calling thread; a scan ends with what it throws.
+    public typealias Progress = (Int64) throws(RecordingError) -> Void
+
     /// The sizes that a scan works with; others than the standard ones are for tests.
     public struct Layout: Hashable, Sendable {
         /// Bytes of a segment at first, a multiple of 8.
@@ -35,7 +38,7 @@ extension TimeIndex {
     /// - Parameter threads: how many scan a long recording, the calling one included; the index is the same for any number.
     /// - Throws: `.changed`, `.unreadable`.
     public static func build(
-        _ recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: ((Int64) -> Void)? = nil
+        _ recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: Progress? = nil
     ) throws(RecordingError) -> TimeIndex {
         let start = ScanProgress(offset: recording.header.payloadOffset)
         var scan = IndexScan(recording, layout, segments: [], segmentSize: layout.segmentSize, from: start)
@@ -47,7 +50,7 @@ extension TimeIndex {
     /// - Returns: nil when it is not a continuation (another file, another header, not longer, or other bytes where this one ended).
     /// - Throws: `.changed`, `.unreadable`.
     public func extended(
-        to recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: ((Int64) -> Void)? = nil
+        to recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: Progress? = nil
     ) throws(RecordingError) -> TimeIndex? {
         let new = recording.identity
         guard new.device == identity.device, new.inode == identity.inode, new.headerDigest == identity.headerDigest,
@@ -145,7 +148,7 @@ struct IndexScan {
         tally = start.tally
     }
 
-    mutating func run(_ threads: Int, _ progress: ((Int64) -> Void)?) throws(RecordingError) -> TimeIndex {
+    mutating func run(_ threads: Int, _ progress: TimeIndex.Progress?) throws(RecordingError) -> TimeIndex {
         let fileEnd = recording.identity.size
         // Taken before and compared after: a recording rewritten meanwhile must not give an index of both.
         let tail = try TimeIndex.tailDigest(of: recording, size: fileEnd)
@@ -166,7 +169,7 @@ struct IndexScan {
     }
 
     /// Goes on up to byte `end`, as far as there are whole words.
-    mutating func read(to end: Int64, _ progress: ((Int64) -> Void)? = nil) throws(RecordingError) {
+    mutating func read(to end: Int64, _ progress: TimeIndex.Progress? = nil) throws(RecordingError) {
         guard position < end else { return }
         // Borrowed: memory of this size from the heap would leave it full of holes between what small recordings keep.
         let memory = ReadBuffer()
@@ -178,7 +181,7 @@ struct IndexScan {
                 rebasing: buffer[..<Int(min(Int64(buffer.count), end - position))])
             try recording.read(chunk, at: position)
             scan(UnsafeRawBufferPointer(chunk))
-            progress?(position)
+            try progress?(position)
             // What is left is no whole word.
             if position == before { break }
         }

@@ -25,7 +25,7 @@ public final class IndexStore: Sendable {
         var memory = 0
         var clock: UInt64 = 0
         /// Scans that are running, by the exact state of the recording.
-        var flights: [RecordingIdentity: Flight] = [:]
+        var scans: [RecordingIdentity: SharedScan] = [:]
         var problem: String?
     }
 
@@ -55,10 +55,8 @@ public final class IndexStore: Sendable {
         return String(repeating: "0", count: 16 - digits.count) + digits + ".evh5index"
     }
 
-    /// Whoever holds the lock scans; the others find the result when they get it.
-    private final class Flight: Sendable {
-        let result = Mutex<Result<TimeIndex, RecordingError>?>(nil)
-    }
+    /// Recordings of more bytes are scanned by a thread of their own, so that whoever asked first can give up while others wait.
+    private static let shortScan: Int64 = 8 << 20
 
     /// - Parameters:
     ///   - directory: where indexes are kept, made when needed; nil keeps them in memory only.
@@ -84,27 +82,42 @@ public final class IndexStore: Sendable {
     /// The index of `recording` as it was when it was opened: from memory, from disk, by scanning what it has grown, or by a full scan.
     /// `progress` is told the bytes done when this call scans.
     ///
-    /// - Throws: `.changed`, `.unreadable`.
+    /// A scan that nobody waits for any more ends (`LongWait`).
+    ///
+    /// - Throws: `.changed`, `.unreadable`, `.interrupted`.
     public func index(
         of recording: Recording, progress: ((Int64) -> Void)? = nil
     ) throws(RecordingError) -> TimeIndex {
         if let known = known(recording) { return known }
         let identity = recording.identity
-        let flight = state.withLock { state in
-            if let running = state.flights[identity] { return running }
-            let flight = Flight()
-            state.flights[identity] = flight
-            return flight
+        let (scan, isNew) = state.withLock { state in
+            if let running = state.scans[identity], running.join() { return (running, false) }
+            let scan = SharedScan()
+            state.scans[identity] = scan
+            return (scan, true)
         }
-        let result = flight.result.withLock { result in
-            if let result { return result }
-            let made = make(recording, progress)
-            result = made
-            return made
+        guard isNew else { return try scan.wait().get() }
+        if progress != nil || identity.size <= Self.shortScan {
+            run(scan, of: recording, progress)
+        } else {
+            let variant = KernelVariant.current
+            Thread.detachNewThread { [self] in
+                KernelVariant.current = variant
+                run(scan, of: recording) { _ throws(RecordingError) in
+                    if scan.isUnwanted { throw SharedScan.interrupted(recording.path) }
+                }
+            }
         }
+        return try scan.wait().get()
+    }
+
+    private func run(_ scan: SharedScan, of recording: Recording, _ progress: TimeIndex.Progress?) {
+        let result = make(recording, progress)
         // A failed scan is tried again by the next call; a good one is in memory.
-        state.withLock { state in if state.flights[identity] === flight { state.flights[identity] = nil } }
-        return try result.get()
+        state.withLock { state in
+            if state.scans[recording.identity] === scan { state.scans[recording.identity] = nil }
+        }
+        scan.finish(result)
     }
 
     /// The index of `recording` if no scan is needed for it.
@@ -116,9 +129,9 @@ public final class IndexStore: Sendable {
         return stored
     }
 
-    private func make(_ recording: Recording, _ progress: ((Int64) -> Void)?) -> Result<TimeIndex, RecordingError> {
+    private func make(_ recording: Recording, _ progress: TimeIndex.Progress?) -> Result<TimeIndex, RecordingError> {
         do throws(RecordingError) {
-            // Another flight may have landed between the look into memory and this one's start.
+            // Another scan may have ended between the look into memory and this one's start.
             if let known = inMemory(recording.identity) ?? summaries.index(of: recording) { return .success(known) }
             let older = state.withLock { $0.indexes[FileKey(recording.identity)]?.index }
             let stored = onDisk(recording)

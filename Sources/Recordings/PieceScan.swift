@@ -93,7 +93,7 @@ private final class PieceQueue: Sendable {
 
 extension IndexScan {
     /// Goes on over all whole pieces that are left, with `threads` threads.
-    mutating func readPieces(_ threads: Int, _ progress: ((Int64) -> Void)?) throws(RecordingError) {
+    mutating func readPieces(_ threads: Int, _ progress: TimeIndex.Progress?) throws(RecordingError) {
         let pieceSize = Int64(layout.pieceLength) * layout.segmentSize
         // Segments never grow longer than pieces. An EVT4 vector may lie across the border of two.
         guard recording.format != .evt4, pieceSize % segmentSize == 0,
@@ -124,10 +124,10 @@ extension IndexScan {
 
     /// Joins the next pieces that are there. One that began with a wrong guess is scanned again.
     private mutating func join(
-        _ queue: PieceQueue, _ joined: inout Int, _ progress: ((Int64) -> Void)?
+        _ queue: PieceQueue, _ joined: inout Int, _ progress: TimeIndex.Progress?
     ) throws(RecordingError) {
         while let piece = try queue.take(joined) {
-            if join(piece) { progress?(position) } else { try read(to: queue.end(ofPiece: joined), progress) }
+            if join(piece) { try progress?(position) } else { try read(to: queue.end(ofPiece: joined), progress) }
             joined += 1
         }
     }

@@ -19,6 +19,8 @@ public struct RecordingError: Error, Sendable, CustomStringConvertible {
         case unreadable
         /// A recording cannot be written as asked.
         case unwritable
+        /// Nobody waits for the result any more.
+        case interrupted
     }
 
     public let code: Code

@@ -9,18 +9,18 @@ enum Skeleton {
     static func write(
         _ description: TensorFileDescription, frameBytes: Int, blockSize: Int, acceptOverflow: Bool
     ) throws(TensorFileError) -> TensorFileLayout? {
-        let file = try MemoryFile()
+        let file = SparseBytes()
         guard
             let addresses = try writeFile(
-                description, to: file.path, blockSize: blockSize, acceptOverflow: acceptOverflow)
+                description, to: file, blockSize: blockSize, acceptOverflow: acceptOverflow)
         else { return nil }
 
-        let size = try file.size()
+        let size = file.size()
         guard let dataOffset = addresses.data else {
             // Without frames there is no storage: the head is the whole file.
             let map = TensorFileMap(
                 dataOffset: size, frameBytes: frameBytes, frameCount: 0, timestampBytes: 0, size: size)
-            let head = try file.bytes(in: 0..<size)
+            let head = file.bytes(in: 0..<size)
             try check(head, size)
             return TensorFileLayout(map: map, head: head, tail: [])
         }
@@ -35,9 +35,9 @@ enum Skeleton {
                 "libhdf5 placed the tensor at \(dataOffset) in a file of \(size) bytes, not at \(blockSize): "
                     + "use the version of libhdf5 this was tested with, 1.10")
         }
-        let head = try file.bytes(in: 0..<dataOffset)
+        let head = file.bytes(in: 0..<dataOffset)
         try check(head, size)
-        return TensorFileLayout(map: map, head: head, tail: try file.bytes(in: map.tailOffset..<size))
+        return TensorFileLayout(map: map, head: head, tail: file.bytes(in: map.tailOffset..<size))
     }
 
     /// The superblock must be of version 0 and say that the file ends where it does: readers refuse a shorter file.
@@ -57,16 +57,26 @@ enum Skeleton {
     }
 
     private static func writeFile(
-        _ description: TensorFileDescription, to path: String, blockSize: Int, acceptOverflow: Bool
+        _ description: TensorFileDescription, to bytes: SparseBytes, blockSize: Int, acceptOverflow: Bool
     ) throws(TensorFileError) -> Addresses? {
-        let access = try HDF5Identifier(H5Pcreate(CHDF5_fileAccessClass()), H5Pclose, "make a file's properties")
-        // The default driver wants the true name of a file opened through a link, which one in memory does not have.
-        try HDF5.check(H5Pset_fapl_stdio(access.id), "set a file's properties")
+        let virtual = VirtualFile(making: bytes)
+        return try withExtendedLifetime(virtual) { () throws(TensorFileError) -> Addresses? in
+            let access = try virtual.access()
+            let addresses = try write(
+                description, access: access.id, blockSize: blockSize, acceptOverflow: acceptOverflow)
+            try virtual.throwFailure()
+            return addresses
+        }
+    }
+
+    private static func write(
+        _ description: TensorFileDescription, access: hid_t, blockSize: Int, acceptOverflow: Bool
+    ) throws(TensorFileError) -> Addresses? {
         // Metadata is allocated from blocks of this size, the first one at byte 0; a dataset's bytes come right after
         // the first block, hence aligned, if they are not gathered into blocks of their own when they are few.
-        try HDF5.check(H5Pset_meta_block_size(access.id, hsize_t(blockSize)), "set a file's properties")
-        try HDF5.check(H5Pset_small_data_block_size(access.id, 0), "set a file's properties")
-        try HDF5.check(H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG), "set a file's properties")
+        try HDF5.check(H5Pset_meta_block_size(access, hsize_t(blockSize)), "set a file's properties")
+        try HDF5.check(H5Pset_small_data_block_size(access, 0), "set a file's properties")
+        try HDF5.check(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), "set a file's properties")
 
         let creation = try HDF5Identifier(H5Pcreate(CHDF5_fileCreateClass()), H5Pclose, "make a file's properties")
         // netCDF4 opens a file for writing only if the order of its links is tracked. The order of attributes is not: it
@@ -77,7 +87,7 @@ enum Skeleton {
         try HDF5.check(H5Pset_obj_track_times(creation.id, false), "set a file's properties")
 
         let file = try HDF5Identifier(
-            H5Fcreate(path, CHDF5_truncate(), creation.id, access.id), H5Fclose, "create a file")
+            H5Fcreate("evh5", CHDF5_truncate(), creation.id, access), H5Fclose, "create a file")
         var addresses = Addresses()
         let shape = [description.frameCount] + description.frameShape
         let data = try createDataset(in: file.id, "data", description.elementType.type, shape, &addresses.data)

@@ -52,16 +52,20 @@ public struct TensorFileMap: Hashable, Sendable {
         }
     }
 
-    /// The pieces of the bytes in `range`, in order; what of it lies outside the file is left out.
-    public func pieces(in range: Range<Int64>) -> [Piece] {
+    /// The pieces of the bytes in `range`, in order; what of it lies outside the file is left out. With `blockLength`, each piece
+    /// `.frame` is of a block of that many frames in a row (the last one may have fewer), and its index that of the block.
+    public func pieces(in range: Range<Int64>, blockLength: Int = 1) -> [Piece] {
         var pieces: [Piece] = []
-        forEachPiece(in: range) { pieces.append($0) }
+        forEachPiece(in: range, blockLength: blockLength) { pieces.append($0) }
         return pieces
     }
 
-    /// Calls `body` with the pieces of the bytes in `range`, in order; what of it lies outside the file is left out.
+    /// Calls `body` with the pieces of the bytes in `range`, as `pieces(in:blockLength:)` lists them.
     @inlinable
-    public func forEachPiece<E: Error>(in range: Range<Int64>, _ body: (Piece) throws(E) -> Void) throws(E) {
+    public func forEachPiece<E: Error>(
+        in range: Range<Int64>, blockLength: Int = 1, _ body: (Piece) throws(E) -> Void
+    ) throws(E) {
+        let blockBytes = frameBytes * blockLength
         let range = range.clamped(to: 0..<size)
         guard !range.isEmpty else { return }
         let head = range.clamped(to: 0..<dataOffset)
@@ -73,9 +77,9 @@ public struct TensorFileMap: Hashable, Sendable {
             let end = Int(data.upperBound - dataOffset)
             var position = Int(data.lowerBound - dataOffset)
             while position < end {
-                let index = position / frameBytes
-                let start = index * frameBytes
-                let stop = min(end - start, frameBytes)
+                let index = position / blockBytes
+                let start = index * blockBytes
+                let stop = min(end - start, blockBytes)
                 try body(.frame(index: index, range: (position - start)..<stop))
                 position = start + stop
             }

@@ -21,6 +21,9 @@ final class VirtualFile {
         self.computed = computed
     }
 
+    /// A file that is yet to be made in `bytes`; to be kept until it is closed.
+    convenience init(making bytes: any RandomAccessFile) { self.init(bytes, computed: 0..<0) }
+
     /// Opens `file`, runs `body` on it and closes it again; the bytes of `computed` are neither read nor written.
     ///
     /// Errors: `.fileUnreadable` with what the object threw as cause, and those of libhdf5 and of `body`.
@@ -76,7 +79,7 @@ final class VirtualFile {
     }
 
     /// Properties that make libhdf5 use this object.
-    private func access() throws(TensorFileError) -> HDF5Identifier {
+    func access() throws(TensorFileError) -> HDF5Identifier {
         let driver = try VirtualFile.driver.get()
         let access = try HDF5Identifier(H5Pcreate(CHDF5_fileAccessClass()), H5Pclose, "make a file's properties")
         try HDF5.check(

@@ -33,6 +33,9 @@ public protocol Preprocessing: Sendable {
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
     ) throws
 
+    /// Bytes that rendering a frame takes besides the frame, which the memory target counts.
+    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int
+
     /// Names the code of a preprocessing that is not evh5's own: another text where a frame's bytes may differ. nil for evh5's.
     var version: String? { get }
 
@@ -45,6 +48,10 @@ extension Preprocessing {
     public func valuesAreFractions(shift: Int) -> Bool { true }
     public var usesTime: Bool { true }
     public var extraAttributes: [(name: String, value: TensorAttribute)] { [] }
+    /// A plane of float32 that is rounded into the frame.
+    public func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int {
+        storedAsUInt8 ? 4 * channels * grid.cells : 0
+    }
     public var version: String? { nil }
     public var runsElsewhere: Bool { false }
 }

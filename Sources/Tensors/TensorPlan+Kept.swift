@@ -40,27 +40,36 @@ extension TensorPlan {
     ///
     /// - Throws: as `render(frame:into:)`.
     public func renderKept(frame index: Int, into kept: UnsafeMutableRawBufferPointer) throws {
-        guard let counting else { return try render(frame: index, into: kept) }
+        try renderKept(frame: index, into: kept, of: nil)
+    }
+
+    /// As above; the frame's events are among `gathered`, if there are any.
+    func renderKept(
+        frame index: Int, into kept: UnsafeMutableRawBufferPointer, of gathered: GatheredEvents?
+    ) throws {
+        guard let counting else { return try render(frame: index, into: kept, of: gathered) }
         guard (0..<frameCount).contains(index), kept.count == keptBytes, let base = kept.baseAddress else {
             throw TensorError(
                 .notApplicable, "frame \(index) in \(kept.count) bytes: there are \(frameCount) of \(keptBytes) bytes")
         }
         let counters = base.bindMemory(to: UInt8.self, capacity: kept.count)
-        let window = try events.window(index, from: startTime, isTimed: false)
+        let window =
+            try gathered?.window(index, from: startTime, isTimed: false)
+            ?? events.window(index, from: startTime, isTimed: false)
         try counting.preprocessing.count(window, on: grid, into: counters)
         // Counts beyond make no difference, but take bits where frames are packed.
         let top = counting.table.top
         for i in 0..<kept.count { counters[i] = min(counters[i], top) }
     }
 
-    /// Writes the bytes `range` of the frame that `kept` is into `target`, which has room for three more before and after.
+    /// Writes the bytes `range` of the frames that `kept` holds into `target`, which has room for three more before and after.
     ///
     /// - Returns: where in `target` they begin.
-    /// - Precondition: `range` lies in the frame and `target` is aligned to 4 bytes.
+    /// - Precondition: `range` lies in the frames and `target` is aligned to 4 bytes.
     public func expand(
         _ kept: UnsafeRawBufferPointer, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer
     ) -> Int {
-        precondition(kept.count == keptBytes && range.lowerBound >= 0 && range.upperBound <= frameBytes)
+        precondition(range.lowerBound >= 0 && range.upperBound <= (counting == nil ? 1 : 4) * kept.count)
         guard let counting else {
             target.copyMemory(from: UnsafeRawBufferPointer(rebasing: kept[range]))
             return 0

@@ -64,13 +64,21 @@ public struct TensorPlan: Sendable {
     /// - Throws: `RecordingError` when events cannot be read; `TensorError.notApplicable` for a frame or a buffer that
     ///   is none, `.preprocessingFailed` when a preprocessing of the user's own fails.
     public func render(frame index: Int, into frame: UnsafeMutableRawBufferPointer) throws {
+        try render(frame: index, into: frame, of: nil)
+    }
+
+    /// As above; the frame's events are among `gathered`, if there are any.
+    func render(frame index: Int, into frame: UnsafeMutableRawBufferPointer, of gathered: GatheredEvents?) throws {
         guard (0..<frameCount).contains(index), frame.count == frameBytes, let base = frame.baseAddress else {
             throw TensorError(
                 .notApplicable, "frame \(index) in \(frame.count) bytes: there are \(frameCount) of \(frameBytes) bytes"
             )
         }
         let preprocessing = spec.preprocessing
-        let window = try events.window(index, from: startTime, isTimed: preprocessing.usesTime)
+        let isTimed = preprocessing.usesTime
+        let window =
+            try gathered?.window(index, from: startTime, isTimed: isTimed)
+            ?? events.window(index, from: startTime, isTimed: isTimed)
         do {
             if UInt(bitPattern: base) % 16 == 0 {
                 try preprocessing.render(window, on: grid, storedAsUInt8: spec.asUInt8, into: frame)

@@ -19,6 +19,9 @@ struct UserPreprocessing: Preprocessing {
     func elementType(shift: Int) -> ElementType { type }
     func valuesAreFractions(shift: Int) -> Bool { fractions }
 
+    /// The tensor in the memory that a worker shares, and its first events.
+    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int { channels * grid.cells * type.size + (1 << 20) }
+
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
     ) throws {
@@ -68,11 +71,13 @@ struct UserPreprocessing: Preprocessing {
         let values = tensor.bindMemory(to: Float.self)
         guard values.count == frame.count else { throw WorkerFailure(.kept, "the frame has another size") }
         for i in 0..<values.count {
-            guard values[i] >= 0, values[i] <= 1 else {
+            // Read once: a thread that the user's code left behind may still write there.
+            let value = values[i]
+            guard value >= 0, value <= 1 else {
                 throw WorkerFailure(
-                    .kept, "it is registered with fractions, but a value is \(values[i]), which is not in 0...1")
+                    .kept, "it is registered with fractions, but a value is \(value), which is not in 0...1")
             }
-            frame[i] = UInt8((255 * values[i]).rounded(.toNearestOrEven))
+            frame[i] = UInt8(truncatingIfNeeded: Int(min(255, max(0, 255 * value)).rounded(.toNearestOrEven)))
         }
     }
 }

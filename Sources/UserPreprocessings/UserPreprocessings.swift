@@ -129,6 +129,13 @@ public final class UserPreprocessings: Sendable {
         guard let type = ElementType(rawValue: description.dtype) else {
             throw WorkerFailure(.kept, "'\(path)' has the unknown type \(description.dtype)")
         }
+        // What the worker looked at before is looked at here again: it runs code that may say anything.
+        guard (1...UserPreprocessingDeclaration.mostChannels).contains(description.channels) else {
+            throw WorkerFailure(
+                .kept,
+                "'\(path)' says that its tensor has \(description.channels) channels; there can be 1 to \(UserPreprocessingDeclaration.mostChannels)"
+            )
+        }
         let pool = pool(declaration, launch, load, first: worker)
         return define(
             declaration, pool, channels: description.channels, type, fractions: description.fractions, parameters,
@@ -147,10 +154,18 @@ public final class UserPreprocessings: Sendable {
             guard !UserPreprocessingDeclaration.reserved.contains(parameter.name),
                 UserPreprocessingDeclaration.isIdentifier(parameter.name)
             else { throw WorkerFailure(.kept, "a parameter of the library cannot be called \"\(parameter.name)\"") }
+            // Beyond, a double does not hold every integer.
+            let integers = -(1 << 53)...(1 << 53)
+            let integer = Int(exactly: parameter.defaultValue).flatMap { integers.contains($0) ? $0 : nil }
+            guard parameter.defaultValue.isFinite, parameter.type != "integer" || integer != nil else {
+                throw WorkerFailure(
+                    .kept,
+                    "the library's parameter \(parameter.name) has the default \(parameter.defaultValue), which is no \(parameter.type == "integer" ? "integer up to 2^53" : "number")"
+                )
+            }
             let (kind, value): (ParameterDefinition.Kind, ParameterValue) =
                 switch parameter.type {
-                // Beyond, a double does not hold every integer.
-                case "integer": (.integer(-(1 << 53)...(1 << 53)), .integer(Int(parameter.defaultValue)))
+                case "integer": (.integer(integers), .integer(integer ?? 0))
                 case "boolean": (.boolean, .boolean(parameter.defaultValue != 0))
                 default: (.number, .number(parameter.defaultValue))
                 }

@@ -1,6 +1,7 @@
 // A recording under a specification, ready to be read: its frames' plan and the HDF5 file around them.
 
 import Files
+import Foundation
 import FrameStore
 import Recordings
 import SidecarStore
@@ -32,6 +33,9 @@ final class OpenTensor: Sendable {
     let cacheKey: CacheKey
     /// Names it in the store of what users added.
     let sidecarKey: SidecarKey
+    /// How its frames are kept together, and what computing them takes besides.
+    let blocks: FrameBlocks
+    private let scratchBytes: Int
     private let head: HeldBytes
     private let tail: HeldBytes
     private let index: TimeIndex
@@ -50,6 +54,8 @@ final class OpenTensor: Sendable {
         self.layout = layout
         self.number = number
         self.cacheKey = cacheKey
+        blocks = plan.blocks
+        scratchBytes = plan.scratchBytes
         head = HeldBytes(layout.head)
         tail = HeldBytes(layout.tail)
     }
@@ -62,10 +68,18 @@ final class OpenTensor: Sendable {
         _ range: Range<Int64>, from store: FrameStore, _ readAhead: ReadAhead, _ added: (any AddedBytes)?
     ) throws -> [ReadResult.Piece] {
         let map = added.map { layout.map.ending(at: $0.size) } ?? layout.map
-        let pieces = map.pieces(in: range)
-        // All at once: the store lets nobody wait for a frame who holds another.
-        var frames = try self.frames(of: pieces, from: store, readAhead)[...]
-        let reply = ReplyMemory(plan.keepsWholeFrames ? 0 : range.count + frames.count * ReplyMemory.loss)
+        let pieces = map.pieces(in: range, blockLength: blocks.length)
+        let keys = pieces.compactMap { piece in
+            if case .frame(let block, _) = piece { FrameKey(tensor: number, frame: block) } else { nil }
+        }
+        let most = store.mostFrames(byteCount: blocks.byteCount, scratchBytes: scratchBytes)
+        let isCopied = keys.count > max(1, most)
+        if !keys.isEmpty { prefetch(after: keys, from: store, readAhead) }
+        // All at once: the store lets nobody wait for a frame who holds another. Those that do not fit the memory target together
+        // are copied one by one.
+        var frames = try isCopied ? [] : self.frames(keys, from: store)[...]
+        let reply = ReplyMemory(
+            plan.keepsWholeFrames && !isCopied ? 0 : range.count + keys.count * ReplyMemory.loss)
         return try pieces.map { part in
             switch part {
             case .head(let bytes):
@@ -73,10 +87,32 @@ final class OpenTensor: Sendable {
             case .tail(let bytes):
                 return try added.map { try piece($0, at: map.tailOffset, bytes) } ?? tail.piece(bytes)
             case .timestamps(let bytes): return try timestamps(bytes)
-            case .frame(_, let bytes):
-                return piece(of: frames.removeFirst(), bytes, reply)
+            case .frame(let block, let bytes):
+                guard isCopied else { return piece(of: frames.removeFirst(), bytes, reply) }
+                let frame = try self.frames([FrameKey(tensor: number, frame: block)], from: store)[0]
+                return copy(of: frame, bytes, reply)
             }
         }
+    }
+
+    /// - Throws: `FileSystemError` with EFBIG when not even one frame fits the memory target.
+    func checkFits(_ store: FrameStore, memoryTarget: Int) throws(FileSystemError) {
+        let (frame, more) = (blocks.byteCount, scratchBytes)
+        guard store.mostFrames(byteCount: frame, scratchBytes: more) == 0 else { return }
+        let (needed, _) = frame.addingReportingOverflow(more)
+        throw FileSystemError(
+            EFBIG,
+            "'\(path)': computing a frame of \(plan.channels)x\(plan.height)x\(plan.width) takes \(needed) bytes, more than the "
+                + "--memory-target of \(memoryTarget); mount with more, or open a smaller tensor (downsample=)",
+            level: .warning)
+    }
+
+    /// As `piece(of:)`, in `reply` in any case: the frame may go.
+    private func copy(of frame: Frame, _ range: Range<Int>, _ reply: ReplyMemory) -> ReadResult.Piece {
+        guard plan.keepsWholeFrames else { return piece(of: frame, range, reply) }
+        let target = reply.take(range.count, at: Frame.placeInPage + range.lowerBound)
+        target.copyMemory(from: UnsafeRawBufferPointer(rebasing: frame.bytes[range]))
+        return ReadResult.Piece(bytes: UnsafeRawBufferPointer(target), owner: reply)
     }
 
     /// Bytes `range` of what `added` has from `offset` on.
@@ -88,7 +124,7 @@ final class OpenTensor: Sendable {
         return held.piece(0..<range.count)
     }
 
-    /// The bytes `range` of a frame that is kept as `frame`; made in `reply` unless it is kept whole.
+    /// The bytes `range` of the frames that are kept as `frame`; made in `reply` unless they are kept whole.
     private func piece(of frame: Frame, _ range: Range<Int>, _ reply: ReplyMemory) -> ReadResult.Piece {
         guard !plan.keepsWholeFrames else {
             return ReadResult.Piece(bytes: UnsafeRawBufferPointer(rebasing: frame.bytes[range]), owner: frame)
@@ -100,27 +136,26 @@ final class OpenTensor: Sendable {
             bytes: UnsafeRawBufferPointer(rebasing: target[start..<start + range.count]), owner: reply)
     }
 
-    private func frames(
-        of pieces: [TensorFileLayout.Piece], from store: FrameStore, _ readAhead: ReadAhead
-    ) throws -> [Frame] {
-        let keys = pieces.compactMap { piece in
-            if case .frame(let index, _) = piece { FrameKey(tensor: number, frame: index) } else { nil }
-        }
-        guard let first = keys.first?.frame, let last = keys.last?.frame else { return [] }
+    private func prefetch(after keys: [FrameKey], from store: FrameStore, _ readAhead: ReadAhead) {
+        guard let first = keys.first?.frame, let last = keys.last?.frame else { return }
         // The nearest is asked for last, because the store begins with the latest request.
-        for frame in readAhead.next(after: first...last).reversed() {
+        for block in readAhead.next(after: first...last).reversed() {
             store.prefetch(
-                FrameKey(tensor: number, frame: frame), byteCount: plan.keptBytes, scratchBytes: scratchBytes,
-                cached: cacheKey, isElsewhere: plan.spec.preprocessing.runsElsewhere
+                FrameKey(tensor: number, frame: block), byteCount: blocks.byteCount,
+                scratchBytes: scratchBytes, cached: cacheKey, isElsewhere: plan.spec.preprocessing.runsElsewhere
             ) { [self] key, memory in try render(key, memory) }
         }
+    }
+
+    private func frames(_ keys: [FrameKey], from store: FrameStore) throws -> [Frame] {
+        guard !keys.isEmpty else { return [] }
         return try store.frames(
-            keys, byteCount: plan.keptBytes, scratchBytes: scratchBytes, cached: cacheKey,
+            keys, byteCount: blocks.byteCount, scratchBytes: scratchBytes, cached: cacheKey,
             isElsewhere: plan.spec.preprocessing.runsElsewhere, compute: render)
     }
 
     private func render(_ key: FrameKey, _ memory: UnsafeMutableRawBufferPointer) throws {
-        try plan.renderKept(frame: key.frame, into: memory)
+        try plan.renderKept(block: key.frame, into: memory)
         // What was decoded while somebody rewrote the recording is neither the old nor the new.
         try checkUnchanged()
     }
@@ -129,9 +164,6 @@ final class OpenTensor: Sendable {
         let now = try index.checkUnchanged(in: recording, checked: checked.withLock { $0 })
         checked.withLock { $0 = now }
     }
-
-    /// About what a kernel takes besides the frame: a plane of counters, and the events' bytes as they are read.
-    private var scratchBytes: Int { (plan.keepsWholeFrames ? layout.frameBytes / 4 : 0) + (1 << 19) }
 
     /// The part `bytes` of the array `/last_timestamps`, int64 per frame.
     private func timestamps(_ bytes: Range<Int>) throws -> ReadResult.Piece {

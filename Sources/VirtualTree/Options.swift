@@ -36,6 +36,8 @@ extension VirtualFileSystem {
         public var validity: Double = 1
         /// What `evh5 status` shows as the mount point.
         public var mountPoint: String = ""
+        /// Where log lines go, for `evh5 status`.
+        public var logStatus: @Sendable () -> MountStatus.Log? = { nil }
         /// The program's version, a root attribute of every file.
         public var programVersion: String = "0"
 

@@ -14,8 +14,8 @@ final class ReplyMemory: @unchecked Sendable {
     /// As many as there are requests at once on most machines.
     private static let kept = 16
     private static let page = 4096
-    /// Bytes that a part may take beyond those asked for.
-    static let loss = page
+    /// Bytes that a part may take beyond those asked for: up to its place in a page, and room around values that are cut.
+    static let loss = page + 8
 
     private struct Pool: @unchecked Sendable {
         var free: [UnsafeMutableRawBufferPointer] = []

@@ -114,10 +114,11 @@ final class Sidecars: Sendable {
             guard errno == ENOENT, path != "/", !path.isEmpty else { return nil }
             path = (path as NSString).deletingLastPathComponent
         }
-        let unit = Int64(figures.f_frsize)
+        func bytes(_ blocks: fsblkcnt_t) -> Int64 {
+            Int64(clamping: blocks).saturating(multipliedBy: Int64(clamping: figures.f_frsize))
+        }
         return Volume(
-            size: Int64(figures.f_blocks) * unit, free: Int64(figures.f_bfree) * unit,
-            available: Int64(figures.f_bavail) * unit)
+            size: bytes(figures.f_blocks), free: bytes(figures.f_bfree), available: bytes(figures.f_bavail))
     }
 
     private func base(_ tensor: OpenTensor) -> SidecarBase {

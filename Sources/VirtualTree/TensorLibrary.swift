@@ -138,7 +138,7 @@ final class TensorLibrary: Sendable {
     /// Bytes that are really held of a virtual file: what is around the tensor, and its frames on disk.
     func heldBytes(_ facts: Facts) -> Int64 {
         guard let disk = frames.disk, !disk.holdsNothing else { return facts.wrapping }
-        return facts.wrapping + disk.heldBytes(sizes.cacheKey(facts.measure, facts.recording))
+        return facts.wrapping.saturating(adding: disk.heldBytes(sizes.cacheKey(facts.measure, facts.recording)))
     }
 
     /// How many parts of `spec.maxDuration` the recording at `path` has; scans it if it is new.
@@ -245,13 +245,21 @@ final class TensorLibrary: Sendable {
         case let error as SidecarError:
             return FileSystemError(error.errno, "'\(path)': \(error.message)", cause: error)
         case let error as RecordingError:
+            if error.code == .interrupted {
+                return FileSystemError(EINTR, "'\(path)': \(error.message)", level: .debug, cause: error)
+            }
             let number: Int32 =
                 switch error.code {
+                case .interrupted: EINTR
                 case .changed: ESTALE
                 case .notARecording, .geometryMissing, .geometryUnusable, .encodingMissing, .headerContradiction: ENOENT
                 case .unreadable, .unwritable: (error.cause as? FileError)?.errno ?? EIO
                 }
             return FileSystemError(number, "'\(path)': \(error.message)", cause: error)
+        case let error as FrameStoreError where error.code == .interrupted:
+            return FileSystemError(EINTR, "'\(path)': \(error.message)", level: .debug, cause: error)
+        case let error as FrameStoreError:
+            return FileSystemError(ENOMEM, "'\(path)': \(error.message)", cause: error)
         case let error as TensorError where error.code == .preprocessingFailed:
             return FileSystemError(EIO, "'\(path)': \(error.message)", cause: error)
         case let error as TensorError:

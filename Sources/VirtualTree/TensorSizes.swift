@@ -101,11 +101,13 @@ final class TensorSizes: Sendable {
     /// The device is not, as every machine numbers those in its own way; what the time index says of the contents stands for it.
     private static func keyEnd(_ measure: TensorMeasure) -> String {
         let parameters = measure.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
+        let kept = measure.keepsWholeFrames ? "whole" : "counts"
+        let length = measure.blockLength
         return """
             geometry \(measure.grid.geometry)
             tensor \(measure.spec.preprocessingText)/\(measure.spec.windowText)
             start \(measure.startTime)
-            kept \(measure.keepsWholeFrames ? "whole" : "counts")
+            kept \(length == 1 ? kept : "\(kept) by \(length)")
             kernel \(measure.spec.preprocessingSpec.definition.kernel)
             \(parameters)
             version \(tensorVersion)

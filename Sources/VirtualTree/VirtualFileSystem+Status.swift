@@ -14,6 +14,48 @@ public struct MountStatus: Codable, Sendable {
         public let computed: Int
         public let failed: Int
         public let computingNow: Int
+        /// Requests that had to wait for memory, and those that waited for what another one computed.
+        public let waitedForMemory: Int?
+        public let joined: Int?
+        /// Seconds that computing took, of all frames together.
+        public let secondsComputing: Double?
+    }
+
+    /// Where log lines go, and the last of those that say that something is wrong.
+    public struct Log: Codable, Sendable {
+        public struct Line: Codable, Sendable {
+            /// Seconds since 1970.
+            public let time: Double
+            public let level: String
+            public let text: String
+
+            public init(time: Double, level: String, text: String) {
+                self.time = time
+                self.level = level
+                self.text = text
+            }
+        }
+
+        public let destination: String
+        /// How many there were.
+        public let warnings: Int
+        public let last: [Line]
+
+        public init(destination: String, warnings: Int, last: [Line]) {
+            self.destination = destination
+            self.warnings = warnings
+            self.last = last
+        }
+    }
+
+    /// An operation that took long.
+    public struct Slow: Codable, Sendable {
+        public let operation: String
+        /// Below the mount point.
+        public let path: String
+        public let seconds: Double
+        /// When it ended, seconds since 1970.
+        public let time: Double
     }
 
     /// Why a file is not shown.
@@ -45,6 +87,10 @@ public struct MountStatus: Codable, Sendable {
     public let notShown: [NotShownReason]
     /// `<preprocessing>/<window>` of every file that was used.
     public let used: [String]
+    /// nil when the program that mounted does not tell.
+    public let log: Log?
+    /// What took longest, the slowest first.
+    public let slow: [Slow]?
 }
 
 extension VirtualFileSystem {
@@ -61,10 +107,13 @@ extension VirtualFileSystem {
             startedAt: Double(started) / 1e9, memoryTarget: options.memoryTarget,
             frames: MountStatus.Frames(
                 bytesHeld: statistics.bytesHeld, framesHeld: statistics.framesHeld, hits: statistics.hits,
-                computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow),
+                computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow,
+                waitedForMemory: statistics.waits, joined: statistics.joined,
+                secondsComputing: statistics.secondsComputing),
             cache: frames.disk?.statistics, sidecars: sidecars.statistics, openFiles: files.withLock { $0.count },
             writing: writing, recordingsKnown: catalog.count, recordingsNotShown: hidden.count,
-            notShown: hidden.reasons, used: used)
+            notShown: hidden.reasons, used: used,
+            log: options.logStatus(), slow: slow.list)
     }
 
     /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures change between them.

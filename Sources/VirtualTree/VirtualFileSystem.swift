@@ -56,6 +56,7 @@ public final class VirtualFileSystem: FileSystem {
     let labels = LabelSizes()
     let notShown: NotShown
     let scanAhead: ScanAhead
+    let slow: SlowWork
     let nodes = Mutex(NodeTable())
     let used = Mutex(UsedNames())
     let files = Mutex(HandleTable<Held>())
@@ -83,6 +84,7 @@ public final class VirtualFileSystem: FileSystem {
             logger.warning("\(names) not UTF-8 and not shown; rename \(count == 1 ? "it" : "them")")
         }
         sidecars = Sidecars(options, logger)
+        slow = SlowWork(logger)
         frames = FrameStore(
             memoryTarget: options.memoryTarget, disk: VirtualFileSystem.diskCache(options, logger))
         let complaints = RareComplaints(logger)
@@ -105,6 +107,8 @@ public final class VirtualFileSystem: FileSystem {
         var disk = DiskCache.Options(directory: directory, limit: options.maxCacheSize)
         // Frames that wait longer may be pushed out of memory by others.
         disk.mostWaiting = options.memoryTarget / 2
+        // Packing one takes as much memory again, which nothing else accounts for.
+        disk.largestFrame = min(disk.largestFrame, options.memoryTarget / 8)
         return DiskCache(disk) { logger.warning("\($0)") }
     }
 
@@ -213,7 +217,9 @@ public final class VirtualFileSystem: FileSystem {
             if catalog.knownSummary(path) == nil, let view = try? views.view(folder.path, for: file) {
                 scanAhead.willScan(file, in: folder.path, view)
             }
-            let facts = try library.facts(node.key, folder.spec, path: path, part: part)
+            let facts = try slow.timing("stat", node.key) { () throws(FileSystemError) in
+                try library.facts(node.key, folder.spec, path: path, part: part)
+            }
             switch try peek(facts, folder.spec, path, part) {
             case .none: return known(node, facts, nil)
             case .fits(let added): return known(node, facts, added)
@@ -244,7 +250,8 @@ public final class VirtualFileSystem: FileSystem {
 
     func known(_ node: Node, _ facts: TensorLibrary.Facts, _ added: SidecarSnapshot?) -> Known {
         var entry = file(
-            node, size: added?.size ?? facts.size, held: library.heldBytes(facts) + (added?.heldBytes ?? 0),
+            node, size: added?.size ?? facts.size,
+            held: library.heldBytes(facts).saturating(adding: added?.heldBytes ?? 0),
             modified: max(facts.status.modified, added?.committedAt ?? .min))
         // Writers and readers of a file see different sizes, and the kernel keeps one for all.
         if writers.withLock({ $0[node.inode] != nil }) { entry.validity = 0 }
@@ -270,7 +277,8 @@ public final class VirtualFileSystem: FileSystem {
 
     private func file(_ node: Node, size: Int64, held: Int64, modified: Int64) -> Entry {
         let attributes = Attributes(
-            inode: node.inode, kind: .regular, size: size, blocks: (held + 511) / 512, modified: modified,
+            inode: node.inode, kind: .regular, size: size, blocks: held.saturating(adding: 511) / 512,
+            modified: modified,
             permissions: options.fileMode, user: options.user, group: options.group, links: 1)
         return Entry(attributes: attributes, validity: options.validity)
     }
@@ -287,8 +295,11 @@ public final class VirtualFileSystem: FileSystem {
         var isOwnView = writes
         switch node.place {
         case .tensor(let folder, let name, let part):
-            let tensor = try library.open(node.key, folder.spec, path: join(folder.path, name), part: part)
-            let readAhead = ReadAhead(frameCount: tensor.plan.frameCount, depth: cores)
+            let tensor = try slow.timing("open", node.key) { () throws(FileSystemError) in
+                try library.open(node.key, folder.spec, path: join(folder.path, name), part: part)
+            }
+            try tensor.checkFits(frames, memoryTarget: options.memoryTarget)
+            let readAhead = ReadAhead(frameCount: tensor.blocks.count, depth: cores)
             if writes {
                 let writer = try openForWriting(node, tensor, by: process)
                 current = version(writer.tensor.recording.status, writer.sidecar.base)
@@ -370,7 +381,13 @@ public final class VirtualFileSystem: FileSystem {
     private func read(
         _ tensor: OpenTensor, _ range: Range<Int64>, _ readAhead: ReadAhead, _ added: (any AddedBytes)?
     ) throws(FileSystemError) -> ReadResult {
-        do { return ReadResult(pieces: try tensor.read(range, from: frames, readAhead, added)) } catch {
+        do {
+            return try slow.timing(
+                "read", "\(tensor.plan.spec.preprocessingText)/\(tensor.plan.spec.windowText)/\(tensor.path)"
+            ) {
+                ReadResult(pieces: try tensor.read(range, from: frames, readAhead, added))
+            }
+        } catch {
             throw TensorLibrary.explain(error, tensor.path)
         }
     }

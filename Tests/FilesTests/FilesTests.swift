@@ -42,4 +42,30 @@ import Testing
         #expect(bytes.count == 1_600_001)
         #expect(bytes[4...11].elementsEqual([1, 0, 0, 0, 2, 0, 0, 0]) && bytes.last == 7)
     }
+
+    @Test func timesOfAnyYearAreTold() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try makeDirectories(folder)
+        // tmpfs keeps all 64 bits of the seconds; where there is none, what the disk keeps of them.
+        let inMemory = "/dev/shm/evh5-times-\(UUID().uuidString)"
+        defer { unlink(inMemory) }
+        for path in [folder + "/a", inMemory] {
+            guard FileManager.default.createFile(atPath: path, contents: nil) else { continue }
+            for seconds in [
+                time_t.min, -62_135_596_800, -10_098_086_400, 0, 10_413_792_000, 253_402_300_799, time_t.max,
+            ] {
+                let times = [timespec(tv_sec: seconds, tv_nsec: 999_999_999), timespec(tv_sec: seconds, tv_nsec: 7)]
+                utimensat(AT_FDCWD, path, times, 0)
+                let status = try FileStatus(path: path)
+                #expect(try FileStatus(path: path) == status)
+            }
+        }
+        #expect(timespec(tv_sec: 1, tv_nsec: 5).nanoseconds == 1_000_000_005)
+        #expect(timespec(tv_sec: -1, tv_nsec: 5).nanoseconds == -999_999_995)
+        #expect(timespec(tv_sec: 9_223_372_036, tv_nsec: 854_775_807).nanoseconds == .max)
+        #expect(timespec(tv_sec: 9_223_372_036, tv_nsec: 854_775_808).nanoseconds == .max)
+        #expect(timespec(tv_sec: 10_413_792_000, tv_nsec: 0).nanoseconds == .max)
+        #expect(timespec(tv_sec: -10_098_086_400, tv_nsec: 0).nanoseconds == .min)
+        #expect(timespec(tv_sec: .min, tv_nsec: 999_999_999).nanoseconds == .min)
+    }
 }

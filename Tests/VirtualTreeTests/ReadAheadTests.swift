@@ -5,13 +5,14 @@ import Testing
 import VirtualTree
 
 @Suite struct ReadAheadTests {
-    private let frame = 2 * 8 * 16 * 4
+    /// So large that each frame is kept alone.
+    private let frame = 20 * 8 * 16 * 4
 
     private func read(_ frames: [Int]) throws -> (computed: Int, asked: Int) {
         let source = try Source()
         try source.write("a.raw", evt2(line(500, step: 2_000)))
         let tree = try source.tree()
-        let opened = try tree.open(tree.walk("histo/10ms/a.h5").attributes.inode, flags: O_RDONLY)
+        let opened = try tree.open(tree.walk("event_cube,num_utbins=10/10ms/a.h5").attributes.inode, flags: O_RDONLY)
         defer { tree.release(opened.handle) }
         for index in frames {
             _ = try tree.read(opened.handle, offset: Int64(4096 + index * frame), size: frame)

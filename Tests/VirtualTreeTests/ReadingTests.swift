@@ -39,14 +39,14 @@ import VirtualTree
         }
         // Another mount with hardly any memory, whose folder for caches cannot be made.
         let poor = try source.tree {
-            $0.memoryTarget = 1
+            $0.memoryTarget = 2 << 20
             $0.cacheDirectory = "/proc/nowhere"
         }
         #expect(try poor.bytes("timesurface/10ms/a.h5", chunk: 5000) == whole)
     }
 
     @Test func manyReadersSeeTheSame() async throws {
-        let tree = try source().tree { $0.memoryTarget = 100_000 }
+        let tree = try source().tree { $0.memoryTarget = 700_000 }
         let whole = try tree.bytes("event_cube/10ms/a.h5")
         let same = await withTaskGroup(of: Bool.self) { group in
             for i in 0..<8 {
@@ -98,5 +98,43 @@ import VirtualTree
         #expect(five != ten)
         #expect(try frames("histo") == five)
         #expect(try frames("timesurface") != five)
+    }
+}
+
+@Suite struct MemoryTargetTests {
+    @Test func aFrameThatDoesNotFitIsRefusedWhenItIsOpened() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(500, step: 2_000), geometry: "2048x2048"))
+        let tree = try source.tree { $0.memoryTarget = 16 << 20 }
+        // 32 MiB a frame; a byte for each count; a plane of float32 besides.
+        for (path, errno) in [
+            ("timesurface/50ms/a.h5", EFBIG), ("histo/50ms/a.h5", 0), ("diff,downsample=2/50ms/a.h5", 0),
+            ("event_cube,dtype=uint8,num_utbins=1/50ms/a.h5", EFBIG),
+            ("histo_quantized,downsample=2048/50ms/a.h5", 0),
+        ] as [(String, Int32)] {
+            let inode = try tree.walk(path).attributes.inode
+            var failure: FileSystemError?
+            do throws(FileSystemError) {
+                let opened = try tree.open(inode, flags: O_RDONLY)
+                defer { tree.release(opened.handle) }
+                #expect(try tree.read(opened.handle, offset: 4096, size: 100).count == 100)
+            } catch { failure = error }
+            #expect((failure?.errno ?? 0) == errno, "\(path)")
+            if let failure { #expect(failure.message.contains("--memory-target")) }
+        }
+    }
+
+    @Test func tinyFramesAreReadInAnyPieces() throws {
+        let source = try Source()
+        try source.write("a.raw", evt2(line(2000, step: 50)))
+        let tree = try source.tree()
+        for path in [
+            "histo,downsample=4/1ms/a.h5", "diff,downsample=8/30us/a.h5", "timesurface,downsample=8/20ev/a.h5",
+        ] {
+            let whole = try tree.bytes(path)
+            for chunk in [1, 13, 4096, 70_000] where chunk > 1 || whole.count < 20_000 {
+                #expect(try tree.bytes(path, chunk: chunk) == whole, "\(path) by \(chunk)")
+            }
+        }
     }
 }

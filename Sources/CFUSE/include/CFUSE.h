@@ -8,6 +8,7 @@
 #endif
 #include <fuse_lowlevel.h>
 #include <spawn.h>
+#include <sys/types.h>
 
 /// Sends libfuse's log lines (of the whole process) to `sink`, formatted and without the newline.
 void evh5_fuse_set_log(void (*sink)(int level, const char *line));
@@ -45,6 +46,19 @@ int evh5_pipe(int ends[2], int non_blocking);
 int evh5_spawn_close_from(posix_spawn_file_actions_t *actions, int fd);
 /// The started program gets a session, and so no terminal, and takes all signals.
 int evh5_spawn_new_session(posix_spawnattr_t *attributes);
+
+/// What can be asked of a mount.
+enum evh5_question {
+    /// A struct stat.
+    EVH5_ASK_STAT,
+    /// Whether statvfs, which the kernel never answers by itself, gets an answer.
+    EVH5_ASK_STATVFS,
+    /// A file's bytes.
+    EVH5_ASK_BYTES,
+};
+/// Asks in a child process, and gives up when there is no answer in time. Returns the bytes that were put into `bytes` (at most
+/// `room`), or the negative errno: -ETIMEDOUT when there was none.
+ssize_t evh5_ask(enum evh5_question question, const char *path, int milliseconds, void *bytes, size_t room);
 
 // malloc's own ways keep freed memory in an arena for each of many threads: reading a gigabyte at a memory target of 256 MiB left 300 MB
 // there that nobody used. To be called before there are threads. Does nothing where the C library is not glibc.

@@ -112,7 +112,4 @@ void CHDF5_pushError(const char *message);
 // Registers a filter for chunks that are packed and unpacked elsewhere; `name` is copied. Negative when libhdf5 refuses.
 herr_t CHDF5_registerFilter(H5Z_filter_t number, const char *name);
 
-// memfd_create(2), which Swift's Glibc module leaves out: a file in memory, close-on-exec; -1 and errno on failure.
-int CHDF5_memoryFile(const char *name);
-
 #endif

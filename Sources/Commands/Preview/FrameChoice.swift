@@ -24,10 +24,11 @@ struct FrameChoice {
                 .usage, "--every takes a time, and frames of so many events have none; give --frames instead")
         }
         let step = max(1, every / Int(period))
-        guard (total + step - 1) / step <= Self.mostFrames else {
+        let chosen = total / step + (total % step == 0 ? 0 : 1)
+        guard chosen <= Self.mostFrames else {
             throw CommandError(
                 .usage,
-                "--every \(Quantity.text(microseconds: every)) gives \((total + step - 1) / step) frames; "
+                "--every \(Quantity.text(microseconds: every)) gives \(chosen) frames; "
                     + "there may be \(Self.mostFrames)")
         }
         return Array(stride(from: 0, to: total, by: step))

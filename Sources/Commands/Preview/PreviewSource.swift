@@ -1,5 +1,6 @@
 // Where a preview's frames come from: recordings are computed, HDF5 files are read.
 
+import FUSEAdapter
 import Files
 import Foundation
 import Preview
@@ -74,8 +75,8 @@ struct PreviewSource {
 
     /// Where the first frame of a file of a mount begins, which its path says; 0 elsewhere. us.
     private static func start(of path: String) -> Int64 {
-        guard let mount = WarmGroup.mountPoint(of: path), let real = realPath(path) else { return 0 }
-        let below = real.dropFirst(mount.count + 1).split(separator: "/")
+        guard let real = realPath(path), let (_, inside) = Mounts.mount(of: real) else { return 0 }
+        let below = inside.split(separator: "/")
         guard below.count > 2, let window = try? WindowSpec(String(below[1])) else { return 0 }
         let part = below[below.count - 1].dropLast(3).split(separator: "_").last.flatMap { Int64($0) } ?? 0
         let skipped = part.multipliedReportingOverflow(by: window.maxDuration ?? 0)

@@ -74,7 +74,7 @@ package enum Settings {
         default: .info, shown: "info", parse: { $0.text.flatMap { Logger.Level(rawValue: $0.lowercased()) } })
     package static let logDirectory = Setting<String?>(
         "log-directory", "Log to evh5-<pid>.log in this folder.", takes: "a folder", default: nil,
-        shown: "stderr in the foreground, else syslog", parse: path)
+        shown: "stderr in the foreground, else syslog, else $XDG_STATE_HOME/evh5-log", parse: path)
     package static let windows = Setting<[String]>(
         "windows", "Windows that listings show before anybody used them.",
         takes: "windows such as 10ms, 250ms or 10000ev", default: VirtualFileSystem.Options().windows,

@@ -1,6 +1,7 @@
 // The daemon's way of having files checked that users wrote: in a child process, which may crash.
 
 import FUSEAdapter
+import Files
 import Foundation
 import SidecarStore
 
@@ -25,7 +26,9 @@ struct ChildSidecarHelper: SidecarHelper {
             (status, output) = try Subprocess.runSelf(
                 ["sidecar-helper", work.rawValue, folder] + options, killedAfter: patience)
         } catch {
-            throw SidecarError(.io, errno: EIO, "the check could not be started: \(error.message)", cause: error)
+            throw SidecarError(
+                .io, errno: (error.cause as? FileError)?.errno ?? EIO,
+                "the check could not be started: \(error.message)", cause: error)
         }
         let answer = output.split(separator: "\n").last.flatMap {
             try? JSONDecoder().decode(SidecarHelperCommand.Answer.self, from: Data($0.utf8))

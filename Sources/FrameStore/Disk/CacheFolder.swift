@@ -15,7 +15,7 @@ struct CachedFile: Sendable {
     /// When it was last noted to be used, ns since 1970.
     let used: Int64
 
-    static func cost(_ bytes: Int64) -> Int64 { (bytes + 4095) & ~4095 }
+    static func cost(_ bytes: Int64) -> Int64 { bytes.saturating(adding: 4095) & ~4095 }
 }
 
 /// What a walk over a cache found.
@@ -26,7 +26,7 @@ struct CacheListing: Sendable {
     /// Why some folder could not be read.
     var problem: FileError?
 
-    var bytes: Int64 { entries.reduce(0) { $0 + $1.bytes } }
+    var bytes: Int64 { entries.reduce(0) { $0.saturating(adding: $1.bytes) } }
 }
 
 enum CacheFolder {

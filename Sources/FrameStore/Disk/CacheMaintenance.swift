@@ -52,9 +52,9 @@ public struct CacheMaintenance: Sendable {
         contents.frameBytes = listing.bytes
         contents.tensors = Set(listing.entries.compactMap(\.key)).count
         contents.indexes = indexes.count
-        contents.indexBytes = indexes.reduce(0) { $0 + $1.bytes }
+        contents.indexBytes = indexes.reduce(0) { $0.saturating(adding: $1.bytes) }
         contents.summaries = summaries.count
-        contents.summaryBytes = summaries.reduce(0) { $0 + $1.bytes }
+        contents.summaryBytes = summaries.reduce(0) { $0.saturating(adding: $1.bytes) }
         contents.oldestUse = listing.entries.map(\.used).min().map { Double($0) / 1e9 }
         return contents
     }
@@ -66,7 +66,7 @@ public struct CacheMaintenance: Sendable {
         for path in listing.leftovers { unlink(path) }
         for file in try listing.entries + files(endingIn: ".evh5index") + files(endingIn: ".evh5summary") {
             outcome.checked += 1
-            outcome.bytes += file.bytes
+            outcome.bytes = outcome.bytes.saturating(adding: file.bytes)
             remove(file, &outcome)
         }
         return outcome
@@ -81,7 +81,7 @@ public struct CacheMaintenance: Sendable {
         for file in listing.entries {
             progress(outcome.bytes, total)
             outcome.checked += 1
-            outcome.bytes += file.bytes
+            outcome.bytes = outcome.bytes.saturating(adding: file.bytes)
             do throws(FileError) {
                 guard try !EntryFile.isWhole(file.path, in: frames, memory: memory) else { continue }
                 outcome.corrupt += 1
@@ -96,7 +96,7 @@ public struct CacheMaintenance: Sendable {
     private func remove(_ file: CachedFile, _ outcome: inout Outcome) {
         if unlink(file.path) == 0 {
             outcome.removed += 1
-            outcome.removedBytes += file.bytes
+            outcome.removedBytes = outcome.removedBytes.saturating(adding: file.bytes)
         } else if errno != ENOENT {
             outcome.note(FileError.current("remove", file.path))
         }

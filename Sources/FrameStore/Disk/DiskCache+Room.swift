@@ -1,5 +1,6 @@
 // Keeping a disk cache within its bounds, which several processes share without talking to each other.
 
+import Files
 import Foundation
 
 extension DiskCache {
@@ -20,7 +21,7 @@ extension DiskCache {
             walk()
         }
         let now = state.withLock { $0.figures.bytes }
-        if max(bytes, now) + cost > options.limit || missingSpace(cost) > 0 { evict(for: cost) }
+        if max(bytes, now).saturating(adding: cost) > options.limit || missingSpace(cost) > 0 { evict(for: cost) }
         let lacking = missingSpace(cost)
         if lacking > 0 {
             let message =
@@ -33,7 +34,7 @@ extension DiskCache {
             tell("space", message)
             return false
         }
-        return state.withLock { $0.figures.bytes } + cost <= options.limit
+        return state.withLock { $0.figures.bytes }.saturating(adding: cost) <= options.limit
     }
 
     /// Counts what is in the folder.
@@ -47,7 +48,9 @@ extension DiskCache {
 
     private func adopt(_ listing: CacheListing, _ started: Double) {
         var held: [String: Int64] = [:]
-        for entry in listing.entries { if let key = entry.key { held[key, default: 0] += entry.bytes } }
+        for entry in listing.entries {
+            if let key = entry.key { held[key] = (held[key] ?? 0).saturating(adding: entry.bytes) }
+        }
         let bytes = listing.bytes
         state.withLock { [held] state in
             state.held = held
@@ -70,8 +73,8 @@ extension DiskCache {
         var missing = missingSpace(cost)
         while let oldest = listing.entries.last, bytes > target || missing > 0 {
             listing.entries.removeLast()
-            bytes -= oldest.bytes
-            missing -= oldest.bytes
+            bytes = bytes.saturating(subtracting: oldest.bytes)
+            missing = missing.saturating(subtracting: oldest.bytes)
             // Another process may have removed it already: just as well.
             if unlink(oldest.path) == 0 { evicted += 1 }
         }
@@ -83,8 +86,12 @@ extension DiskCache {
     private func missingSpace(_ cost: Int64) -> Int64 {
         var figures = statvfs()
         guard statvfs(folder, &figures) == 0, figures.f_blocks > 0 else { return 0 }
-        let block = Int64(figures.f_frsize)
-        let wanted = Int64(Double(figures.f_blocks) * options.freeShare) * block + cost
-        return max(0, wanted - Int64(figures.f_bavail) * block)
+        // What a filesystem says of itself may be anything.
+        let block = Int64(clamping: figures.f_frsize)
+        let share = Int64(clamping: UInt64(figures.f_blocks)) / 1000 * Int64(options.freeShare * 1000)
+        let wanted = share.saturating(multipliedBy: block).saturating(adding: cost)
+        return max(
+            0,
+            wanted.saturating(subtracting: Int64(clamping: UInt64(figures.f_bavail)).saturating(multipliedBy: block)))
     }
 }

@@ -16,7 +16,9 @@ public final class DiskCache: Sendable {
         /// The share of the disk that stays free.
         public var freeShare = 0.05
         /// Smaller frames are not kept: their entry would take a block and an inode, and cost more than it saves.
-        public var smallestFrame = 4096
+        public var smallestFrame = 2048
+        /// Larger frames are not kept: packing and reading them takes as much memory again.
+        public var largestFrame = Packing.largestFrame
         /// Seconds for which an entry's use is not noted again.
         public var noteUseEvery = 60.0
         /// Seconds without storing after the disk refused.
@@ -86,7 +88,8 @@ public final class DiskCache: Sendable {
         switch reading {
         case .whole(let used):
             state.withLock { $0.figures.hits += 1 }
-            if Double(DiskCache.wallClock() - used) / 1e9 > options.noteUseEvery { EntryFile.touch(path) }
+            let age = DiskCache.wallClock().saturating(subtracting: used)
+            if Double(age) / 1e9 > options.noteUseEvery { EntryFile.touch(path) }
             return true
         case .missing: state.withLock { $0.figures.misses += 1 }
         case .unusable:
@@ -120,7 +123,8 @@ public final class DiskCache: Sendable {
     public func flush(seconds: Double) -> Bool { writer.wait(seconds: seconds) }
 
     func keeps(_ byteCount: Int) -> Bool {
-        byteCount >= options.smallestFrame && byteCount <= Packing.largestFrame && options.limit > 0
+        byteCount >= options.smallestFrame && byteCount <= min(options.largestFrame, Packing.largestFrame)
+            && options.limit > 0
     }
 
     // MARK: The writer's threads, one at a time
@@ -161,10 +165,10 @@ public final class DiskCache: Sendable {
             state.withLock { state in
                 state.figures.stored += 1
                 state.figures.entries += 1
-                state.figures.bytes += cost
+                state.figures.bytes = state.figures.bytes.saturating(adding: cost)
                 state.figures.problem = nil
                 state.unwalked += cost
-                state.held[key.name, default: 0] += cost
+                state.held[key.name] = (state.held[key.name] ?? 0).saturating(adding: cost)
             }
         } catch {
             drop()

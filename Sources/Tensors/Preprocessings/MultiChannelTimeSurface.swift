@@ -21,6 +21,8 @@ struct MultiChannelTimeSurface: Preprocessing {
         bins = values[Self.bins].integer
     }
 
+    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int { 0 }
+
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
     ) throws(RecordingError) {

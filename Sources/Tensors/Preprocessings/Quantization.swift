@@ -6,6 +6,11 @@ enum Quantization {
     static let normalization = ParameterDefinition(
         "normalization", .boolean, default: .boolean(false), "divide by the largest counter, giving float32")
 
+    /// Bytes that `render` takes besides the frame: the counters of all pixels, where cells are averages of them.
+    static func scratchBytes(on grid: FrameGrid, channels: Int) -> Int {
+        grid.shift == 0 ? 0 : channels * grid.geometry.width * grid.geometry.height
+    }
+
     /// Renders counters of one byte as the frame asks for: themselves, divided by `scale`, or averaged over cells.
     ///
     /// - Parameters:

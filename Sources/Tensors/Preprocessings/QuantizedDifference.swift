@@ -27,6 +27,10 @@ struct QuantizedDifference: Preprocessing {
     func elementType(shift: Int) -> ElementType { shift == 0 && !isNormalized ? .int8 : .float32 }
     func valuesAreFractions(shift: Int) -> Bool { false }
 
+    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int {
+        Quantization.scratchBytes(on: grid, channels: channels)
+    }
+
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
     ) throws(RecordingError) {

@@ -38,6 +38,10 @@ struct QuantizedHistogram: Preprocessing {
     func elementType(shift: Int) -> ElementType { shift == 0 && !isNormalized ? .uint8 : .float32 }
     func valuesAreFractions(shift: Int) -> Bool { isNormalized }
 
+    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int {
+        Quantization.scratchBytes(on: grid, channels: channels)
+    }
+
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
     ) throws(RecordingError) {

@@ -17,6 +17,8 @@ struct TimeSurface: Preprocessing {
 
     init(_ values: ParameterValues) throws(TensorError) {}
 
+    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int { 0 }
+
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
     ) throws(RecordingError) {
