@@ -118,7 +118,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "VirtualTreeTests",
-            dependencies: ["VirtualTree", "SidecarStore", "Tensors", "Recordings", "RandomFixture"],
+            dependencies: [
+                "VirtualTree", "SidecarStore", "SidecarFixture", "Tensors", "Recordings", "Files", "RandomFixture",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "FUSEAdapterTests", dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "VirtualTree", log],

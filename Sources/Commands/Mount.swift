@@ -5,6 +5,7 @@ import FUSEAdapter
 import Foundation
 import Logging
 import Recordings
+import SidecarStore
 import VirtualTree
 
 struct MountCommand: ParsableCommand {
@@ -32,17 +33,24 @@ struct MountCommand: ParsableCommand {
         } else if settings.foreground {
             try MountCommand.serve(settings, background: nil)
         } else {
-            try MountCommand.start()
+            try MountCommand.start(settings)
         }
     }
 
     /// Starts the same command in the background and waits for its word.
-    private static func start() throws(CommandError) {
+    private static func start(_ settings: MountSettings) throws(CommandError) {
         let result: Daemon.StartResult
         do { result = try Daemon.startInBackground(arguments: Array(CommandLine.arguments.dropFirst())) } catch {
             throw CommandError(error)
         }
-        guard result.exitCode != 0 else { return }
+        guard result.exitCode != 0 else {
+            if let directory = settings.tree.sidecarDirectory, let helper = settings.tree.sidecarHelper {
+                let store = SidecarStore(directory: directory, readOnly: settings.tree.readOnly, helper: helper) { _ in
+                }
+                if let problem = store.accessProblem() { Output.problem("evh5: warning: \(problem)") }
+            }
+            return
+        }
         throw CommandError(
             CommandExit(rawValue: result.exitCode) ?? .mountFailed, result.reason ?? "the mount failed without a reason"
         )
@@ -80,6 +88,7 @@ struct MountCommand: ParsableCommand {
                     logger.notice(
                         "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', evh5 \(programVersion)")
                     if let note { Output.problem("evh5: " + escaped(note)) }
+                    if let problem = fileSystem.sidecarProblem { logger.warning("sidecars: \(problem)") }
                     if let pipe, !pipe.ready() { session.stop() }
                 },
                 // A frame that hangs must not hold up the end.

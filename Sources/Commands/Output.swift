@@ -1,5 +1,6 @@
 // What commands print: results to stdout, reasons and progress to stderr.
 
+import Files
 import Foundation
 import Synchronization
 
@@ -30,13 +31,8 @@ enum Output {
     static func write(_ text: String, to descriptor: Int32) {
         var text = text
         text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                let n = Foundation.write(descriptor, rest.baseAddress, rest.count)
-                if n < 0 && errno == EINTR { continue }
-                guard n > 0 else { return }  // nobody reads any more
-                rest = UnsafeRawBufferPointer(rebasing: rest[n...])
-            }
+            // It fails when nobody reads any more.
+            try? FileCalls.write(UnsafeRawBufferPointer(bytes), to: descriptor, "output")
         }
     }
 }

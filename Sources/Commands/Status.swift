@@ -5,6 +5,7 @@ import Datasets
 import FUSEAdapter
 import Foundation
 import FrameStore
+import SidecarStore
 import VirtualTree
 
 struct Status: ParsableCommand {
@@ -63,6 +64,7 @@ struct Status: ParsableCommand {
                         + Status.text(frames)
                 ),
                 ("cache", Status.text(status.cache)),
+                ("additions", Status.text(status.sidecars)),
                 ("open", "\(status.openFiles) files; \(status.recordingsKnown) recordings known"),
                 ("log", Status.text(status.log)),
             ]
@@ -131,6 +133,11 @@ struct Status: ParsableCommand {
         ]
         for (count, what) in rest where count > 0 { text += ", \(count) \(what)" }
         return cache.problem.map { text + "; " + $0 } ?? text
+    }
+
+    private static func text(_ store: SidecarStatistics?) -> String {
+        guard let store else { return "none are kept" }
+        return "in \(store.directory)" + (store.problem.map { "; " + $0 } ?? "")
     }
 
     private static func text(seconds: Int) -> String {

@@ -8,14 +8,17 @@ public enum AtomicFile {
     /// machine leaves must be recognised by the reader (a checksum).
     public static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(FileError) {
         let temporary = temporaryPath(for: path, suffix: ".\(getpid()).\(UInt64.random(in: .min ... .max)).tmp")
-        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard fd >= 0 else { throw FileError.current("create", temporary) }
-        var failure = writeAll(bytes, to: fd, temporary)
-        if close(fd) != 0, failure == nil { failure = FileError.current("write", temporary) }
-        if failure == nil, rename(temporary, path) != 0 { failure = FileError.current("rename", temporary) }
-        if let failure {
+        let fd = try FileCalls.open(temporary, O_WRONLY | O_CREAT | O_EXCL)
+        do throws(FileError) {
+            do throws(FileError) { try FileCalls.write(bytes, to: fd, temporary) } catch {
+                close(fd)
+                throw error
+            }
+            try FileCalls.close(fd, temporary)
+            try FileCalls.rename(temporary, to: path)
+        } catch {
             unlink(temporary)
-            throw failure
+            throw error
         }
     }
 
@@ -26,19 +29,6 @@ public enum AtomicFile {
             do throws(FileError) { try write(buffer, to: path) } catch { failure = error }
         }
         if let failure { throw failure }
-    }
-
-    private static func writeAll(_ bytes: UnsafeRawBufferPointer, to fd: Int32, _ path: String) -> FileError? {
-        var rest = bytes[...]
-        while let base = UnsafeRawBufferPointer(rebasing: rest).baseAddress, !rest.isEmpty {
-            let n = Foundation.write(fd, base, rest.count)
-            if n < 0 {
-                if errno == EINTR { continue }
-                return FileError.current("write", path)
-            }
-            rest = rest.dropFirst(n)
-        }
-        return nil
     }
 }
 

@@ -10,9 +10,7 @@ public final class FileWriter {
     private static let bufferSize = 1 << 20
 
     public init(path: String) throws(FileError) {
-        let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard fd >= 0 else { throw FileError.current("create", path) }
-        descriptor = fd
+        descriptor = try FileCalls.open(path, O_WRONLY | O_CREAT | O_TRUNC)
         self.path = path
         buffer.reserveCapacity(Self.bufferSize + 4096)
     }
@@ -35,15 +33,13 @@ public final class FileWriter {
     public func finish() throws(FileError) { try flush() }
 
     private func flush() throws(FileError) {
-        var done = 0
-        while done < buffer.count {
-            let n = buffer.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + done, $0.count - done) }
-            if n < 0 {
-                if errno == EINTR { continue }
-                throw FileError.current("write", path)
-            }
-            done += n
+        let failure = buffer.withUnsafeBytes { bytes -> FileError? in
+            do throws(FileError) {
+                try FileCalls.write(bytes, to: descriptor, path)
+                return nil
+            } catch { return error }
         }
+        if let failure { throw failure }
         buffer.removeAll(keepingCapacity: true)
     }
 }

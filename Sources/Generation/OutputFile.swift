@@ -49,8 +49,7 @@ package final class OutputFile: RandomAccessFile {
         // Who removes what the dead left holds its lock for a moment only.
         for attempt in 0..<5 {
             if access(path, F_OK) == 0 { return .exists }
-            let descriptor = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-            guard descriptor >= 0 else { throw FileError.current("create", part) }
+            let descriptor = try FileCalls.open(part, O_RDWR | O_CREAT)
             if try lock(descriptor, part) {
                 let file = OutputFile(path, part, descriptor)
                 // Whoever had it before may have completed it, or removed the name, since it was opened.
@@ -59,7 +58,7 @@ package final class OutputFile: RandomAccessFile {
                     continue
                 }
                 if access(path, F_OK) == 0 { return .exists }
-                guard ftruncate(descriptor, 0) == 0 else { throw FileError.current("empty", part) }
+                try FileCalls.truncate(descriptor, to: 0, part)
                 return .file(file)
             }
             close(descriptor)
@@ -70,7 +69,7 @@ package final class OutputFile: RandomAccessFile {
 
     /// Removes what dead processes left in `folder`.
     package static func removeLeftovers(in folder: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in (try? FolderReader.names(folder)) ?? []
         where name.hasPrefix(".") && [".h5.part", ".npy.part", ".json.part"].contains(where: name.hasSuffix) {
             let path = folder + "/" + name
             let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
@@ -82,15 +81,10 @@ package final class OutputFile: RandomAccessFile {
 
     /// Whether this process has the lock now. Filesystems without locks have no second process either, as far as can be told.
     private static func lock(_ descriptor: Int32, _ path: String) throws(FileError) -> Bool {
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            switch errno {
-            case EINTR: continue
-            case EWOULDBLOCK: return false
-            case ENOLCK, EOPNOTSUPP, ENOSYS: return true
-            default: throw FileError.current("lock", path)
-            }
+        do throws(FileError) { return try FileCalls.lock(descriptor, path) } catch {
+            guard [ENOLCK, EOPNOTSUPP, ENOSYS].contains(error.errno) else { throw error }
+            return true
         }
-        return true
     }
 
     private var isStillNamed: Bool {
@@ -100,11 +94,12 @@ package final class OutputFile: RandomAccessFile {
             && own.st_dev == named.st_dev
     }
 
-    /// Makes what was written durable and gives the file its name; returns its bytes.
+    /// Makes what was written durable and gives the file its name, durably too; returns its bytes.
     package func publish() throws(FileError) -> Int64 {
-        guard fsync(descriptor) == 0 else { throw FileError.current("write", part) }
-        guard rename(part, path) == 0 else { throw FileError.current("rename", part) }
+        try FileCalls.sync(descriptor, part)
+        try FileCalls.rename(part, to: path)
         isOver = true
+        try FileCalls.syncFolder((path as NSString).deletingLastPathComponent)
         return end
     }
 
@@ -130,13 +125,7 @@ package final class OutputFile: RandomAccessFile {
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
-        var done = 0
-        while done < bytes.count {
-            let n = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
-            if n < 0 && errno == EINTR { continue }
-            guard n >= 0 else { throw FileError.current("write", part) }
-            done += n
-        }
+        try FileCalls.write(bytes, to: descriptor, at: offset, part)
         end = max(end, offset + Int64(bytes.count))
         // The disk begins with what has piled up, so that the end need not wait for all of it: Linux starts to store pages that
         // are said to be needed no more.
@@ -147,7 +136,7 @@ package final class OutputFile: RandomAccessFile {
     }
 
     package func setSize(_ size: Int64) throws {
-        guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError.current("write", part) }
+        try FileCalls.truncate(descriptor, to: size, part)
         end = size
         handedOver = min(handedOver, size)
     }

@@ -17,7 +17,7 @@ enum Checksum {
     }
 
     /// Of the first `count` bytes of an open file.
-    static func of(_ descriptor: Int32, _ path: String, count: Int64) throws(SidecarError) -> UInt64 {
+    static func of(_ file: StorageFile, count: Int64) throws(SidecarError) -> UInt64 {
         guard let state = XXH3_createState() else { throw SidecarError(.io, errno: ENOMEM, "no memory for a checksum") }
         defer { XXH3_freeState(state) }
         XXH3_64bits_reset(state)
@@ -27,7 +27,7 @@ enum Checksum {
         var done: Int64 = 0
         while done < count {
             let part = UnsafeMutableRawBufferPointer(rebasing: piece[..<Int(min(Int64(piece.count), count - done))])
-            try readAll(descriptor, path, into: part, at: done)
+            try file.read(into: part, at: done)
             XXH3_64bits_update(state, part.baseAddress, part.count)
             done += Int64(part.count)
         }

@@ -7,35 +7,36 @@ import Synchronization
 /// Opens data files; one that a living state has open is not opened again.
 final class DataFiles: Sendable {
     private struct Weak: Sendable {
-        weak var file: File?
+        weak var file: StorageFile?
         let device: UInt64
         let inode: UInt64
     }
 
     let folder: String
+    private let calls: any StorageCalls
     private let open = Mutex<[Int64: Weak]>([:])
 
-    init(folder: String) { self.folder = folder }
+    init(folder: String, _ calls: any StorageCalls) {
+        self.folder = folder
+        self.calls = calls
+    }
 
     /// All data files of a state, by their numbers.
     ///
     /// - Throws: `.outdated` when the folder no longer has this state, `.damaged`, `.io`.
-    func files(of head: CommitHead) throws(SidecarError) -> [Int64: File] {
-        var files: [Int64: File] = [:]
+    func files(of head: CommitHead) throws(SidecarError) -> [Int64: StorageFile] {
+        var files: [Int64: StorageFile] = [:]
         for record in head.files {
-            do throws(FileError) {
+            do throws(SidecarError) {
                 let file = try file(record.number)
-                guard try file.status().size >= record.length else {
-                    throw FileError(errno: 0, message: "'\(file.path)' is shorter than \(record.length) bytes")
+                guard try file.size() >= record.length else {
+                    throw SidecarFormat.damaged(file.path, "it is shorter than \(record.length) bytes")
                 }
                 files[record.number] = file
             } catch {
-                if error.errno == ENOENT, try !isKept(head) { throw outdated(head) }
-                if error.errno == ENOENT || error.errno == 0 {
-                    throw SidecarFormat.damaged(
-                        SidecarPaths(folder: folder).data(record.number), "it is missing or too short")
-                }
-                throw SidecarError(error)
+                guard error.saysMissing else { throw error }
+                if try !isKept(head) { throw outdated(head) }
+                throw SidecarFormat.damaged(SidecarPaths(folder: folder).data(record.number), "it is missing")
             }
         }
         // Another folder may have taken this one's place meanwhile, with files of the same names.
@@ -43,8 +44,8 @@ final class DataFiles: Sendable {
         return files
     }
 
-    private func file(_ number: Int64) throws(FileError) -> File {
-        let file = try File(path: SidecarPaths(folder: folder).data(number))
+    private func file(_ number: Int64) throws(SidecarError) -> StorageFile {
+        let file = try StorageFile(SidecarPaths(folder: folder).data(number), O_RDONLY | O_NONBLOCK, calls)
         let status = try file.status()
         return open.withLock { open in
             if let known = open[number], known.device == status.device, known.inode == status.inode,
@@ -58,7 +59,7 @@ final class DataFiles: Sendable {
     }
 
     private func isKept(_ head: CommitHead) throws(SidecarError) -> Bool {
-        try CommittedState.readHead(SidecarPaths(folder: folder).commit(head.number))?.identity == head.identity
+        try CommittedState.readHead(SidecarPaths(folder: folder).commit(head.number), calls)?.identity == head.identity
     }
 
     private func outdated(_ head: CommitHead) -> SidecarError {

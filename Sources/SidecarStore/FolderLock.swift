@@ -22,8 +22,8 @@ final class FolderLock: Sendable {
 
         var description: String { "process \(process) on \(host), since \(since)" }
 
-        static func read(_ path: String) -> Holder? {
-            guard let bytes = try? Host.bytes(path) else { return nil }
+        static func read(_ path: String, _ calls: any StorageCalls) -> Holder? {
+            guard let bytes = try? calls.bytes(path) else { return nil }
             return try? JSONText.decode(Holder.self, bytes, path)
         }
     }
@@ -69,14 +69,15 @@ final class FolderLock: Sendable {
             if try file.lock() {
                 // The file may have been removed, or have moved along with its folder, before the lock was taken.
                 let held = Held(file)
-                guard let here = Host.status(path), let status = file.status, here.inode == status.inode,
+                let status = try file.status()
+                guard let here = try calls.statusIfThere(path), here.inode == status.inode,
                     here.device == status.device
                 else { continue }
                 let lock = FolderLock(folder, held)
                 lock.sign(purpose)
                 return lock
             }
-            let holder = Holder.read(path)
+            let holder = Holder.read(path, calls)
             looks -= 1
             guard looks > 0 || (holder?.purpose == .maintenance && StoreTime.now() < deadline) else {
                 throw busy(what, holder)
@@ -109,12 +110,12 @@ final class FolderLock: Sendable {
     }()
 
     /// Who holds the lock of a folder now; nil when nobody does, or it cannot be found out.
-    static func holder(_ folder: String) -> Holder? {
+    static func holder(_ folder: String, _ calls: any StorageCalls) -> Holder? {
         let path = SidecarPaths(folder: folder).lock
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
-        return Holder.read(path)
+        return Holder.read(path, calls)
     }
 }

@@ -29,8 +29,12 @@ extension LockedFolder {
             }
             state = try write(new)
             do throws(SidecarError) { try calls.move(paths.newCurrent, to: paths.current) } catch {
-                // A system may fail a rename that it did.
-                guard isCurrent(state) else { throw error }
+                // A system may fail a rename that it did. Who cannot tell undoes nothing: `recover` does, when it can be told.
+                switch isCurrent(state) {
+                case .some(true): break
+                case .some(false): throw error
+                case .none: return (state, error)
+                }
             }
         } catch {
             undoCommit(new.number, session)
@@ -52,7 +56,7 @@ extension LockedFolder {
         try calls.writeFile(paths.commit(new.number), bytes, sync: true)
         try calls.syncFolder(paths.commits)
         try prepareCurrent(new.number, bytes)
-        if Host.status(paths.current) == nil {
+        if try !calls.isThere(paths.current) {
             // What the folder holds already must be found after a crash, and the folder itself.
             try calls.syncFolder(folder)
             try syncParents()
@@ -72,22 +76,27 @@ extension LockedFolder {
         }
     }
 
-    private func isCurrent(_ state: CommittedState) -> Bool {
-        (try? CommittedState.readHead(paths.current))?.identity == state.head.identity
+    /// Whether the state is the one in place; nil when that cannot be found out.
+    private func isCurrent(_ state: CommittedState) -> Bool? {
+        do throws(SidecarError) {
+            return try CommittedState.readHead(paths.current, calls)?.identity == state.head.identity
+        } catch { return nil }
     }
 
     /// After a failure before the rename: the session has its data back. What does not work here, `recover` does later.
     private func undoCommit(_ number: Int, _ session: Session?) {
         try? calls.removeIfThere(paths.newCurrent)
         try? calls.removeIfThere(paths.commit(number))
-        guard let session, Host.status(session.paths.data) == nil else { return }
+        guard let session, calls.isMissing(session.paths.data) else { return }
         try? calls.move(paths.data(session.number), to: session.paths.data)
     }
 
     /// Removes the folder of a session that was committed.
     func removeSession(_ session: SessionPaths) {
-        // The header last: it tells what to do with the rest.
-        for path in [session.data, session.map, session.reason, session.header] { try? calls.removeIfThere(path) }
+        do throws(SidecarError) {
+            // The header last: it tells what to do with the rest, and stays as long as there is any.
+            for path in [session.data, session.map, session.reason, session.header] { try calls.removeIfThere(path) }
+        } catch { return }
         calls.removeFolderIfEmpty(session.folder)
     }
 
@@ -97,19 +106,24 @@ extension LockedFolder {
     static let keptCommits = 10
 
     /// Removes states that are too old, and data files that no kept state needs; writes the manifest.
+    ///
+    /// What a listing leaves out is not taken for unneeded: `state` is kept whatever the folder says, and without all heads
+    /// nothing is removed.
     private func tidy(after state: CommittedState) {
         do throws(SidecarError) {
-            let numbers = try Host.numbers(paths.commits).filter { $0 <= state.number }
+            let numbers = try calls.numbers(paths.commits).filter { $0 < state.number }
             let needed = try neededByTorn()
-            let kept = Set(numbers.suffix(LockedFolder.keptCommits)).union(needed)
             var heads: [CommitHead] = []
-            for number in numbers where kept.contains(number) {
-                guard let head = try CommittedState.readHead(paths.commit(number)) else { continue }
+            for number in numbers {
+                guard let head = try CommittedState.readHead(paths.commit(number), calls) else { continue }
                 heads.append(head)
             }
+            heads.append(state.head)
+            let kept = Set(LockedFolder.latest(heads).map(\.number)).union(needed)
+            heads.removeAll { !kept.contains($0.number) }
             let files = Set(heads.flatMap { $0.files.map { Int($0.number) } })
             for number in numbers where !kept.contains(number) { try calls.removeIfThere(paths.commit(number)) }
-            for number in try Host.numbers(paths.data) where number <= state.number && !files.contains(number) {
+            for number in try calls.numbers(paths.data) where number <= state.number && !files.contains(number) {
                 try calls.removeIfThere(paths.data(Int64(number)))
             }
             try writeManifest(heads)
@@ -120,12 +134,23 @@ extension LockedFolder {
         }
     }
 
+    /// The states that are kept of all there are, oldest first. A state that only notes where its recording is now has the bytes of
+    /// the one before, which then makes room first.
+    static func latest(_ heads: [CommitHead]) -> [CommitHead] {
+        var kept = heads
+        while kept.count > keptCommits {
+            let repeated = kept.indices.dropLast().first { kept[$0].hasSameBytes(as: kept[$0 + 1]) }
+            kept.remove(at: repeated ?? 0)
+        }
+        return kept
+    }
+
     /// The states that sessions which did not commit were to change.
     private func neededByTorn() throws(SidecarError) -> Set<Int> {
         var needed: Set<Int> = []
-        for name in try Host.names(paths.torn) {
+        for name in try calls.names(paths.torn) {
             let header = SessionPaths(folder: paths.torn + "/" + name).header
-            if let base = try? SessionHeader.read(header)?.base { needed.insert(base) }
+            if let base = try SessionHeader.readable(header, calls)?.base { needed.insert(base) }
         }
         return needed
     }

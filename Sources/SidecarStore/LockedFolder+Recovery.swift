@@ -9,10 +9,10 @@ extension LockedFolder {
     /// - Returns: whether there was one with bytes of somebody.
     @discardableResult
     func recover() throws(SidecarError) -> Bool {
-        guard try Host.statusIfThere(paths.session) != nil else { return false }
-        let number = try CommittedState.readHead(paths.current)?.number ?? 0
+        guard try calls.statusIfThere(paths.session) != nil else { return false }
+        let number = try CommittedState.readHead(paths.current, calls)?.number ?? 0
         let session = SessionPaths(folder: paths.session)
-        let header = try? SessionHeader.read(session.header)
+        let header = try SessionHeader.readable(session.header, calls)
         if let header {
             // The crash came after the commit and before its tidying.
             if header.commit <= number, try isCommitted(header, session) {
@@ -37,15 +37,15 @@ extension LockedFolder {
     /// Whether what a session wrote is in the commit it was to become: the data file is there, under that name only or, as
     /// a machine that stopped may leave it, under both.
     private func isCommitted(_ header: SessionHeader, _ session: SessionPaths) throws(SidecarError) -> Bool {
-        guard let left = try Host.statusIfThere(session.data) else { return true }
-        return try Host.statusIfThere(paths.data(Int64(header.commit)))?.size == left.size
+        guard let left = try calls.statusIfThere(session.data) else { return true }
+        return try calls.statusIfThere(paths.data(Int64(header.commit)))?.size == left.size
     }
 
     /// Renames the data file of a commit that did not count back into its session, where that is not done yet.
     private func takeBackData(_ header: SessionHeader, _ session: SessionPaths) throws(SidecarError) {
-        guard header.commit > (try CommittedState.readHead(paths.current))?.number ?? 0 else { return }
+        guard header.commit > (try CommittedState.readHead(paths.current, calls))?.number ?? 0 else { return }
         let moved = paths.data(Int64(header.commit))
-        guard try Host.statusIfThere(session.data) == nil, try Host.statusIfThere(moved) != nil else { return }
+        guard try calls.statusIfThere(session.data) == nil, try calls.statusIfThere(moved) != nil else { return }
         try calls.move(moved, to: session.data)
     }
 
@@ -57,8 +57,8 @@ extension LockedFolder {
         _ session: SessionPaths, _ header: SessionHeader?, _ reason: String
     ) throws(SidecarError) -> Bool {
         if let header { try takeBackData(header, session) }
-        let bytes = Host.status(session.data)?.size ?? 0
-        let journal = Host.status(session.map)?.size ?? 0
+        let bytes = try calls.statusIfThere(session.data)?.size ?? 0
+        let journal = try calls.statusIfThere(session.map)?.size ?? 0
         let records = journal - SessionJournal.headerBytes
         if bytes <= header?.skeletonBytes ?? 0, records <= (header?.skeletonRecords ?? 0) * SessionJournal.recordBytes {
             removeSession(session)
@@ -70,7 +70,7 @@ extension LockedFolder {
         let name = StoreTime.name(StoreTime.now())
         var target = paths.torn + "/" + name
         var count = 1
-        while try Host.statusIfThere(target) != nil {
+        while try calls.statusIfThere(target) != nil {
             count += 1
             target = "\(paths.torn)/\(name)-\(count)"
         }

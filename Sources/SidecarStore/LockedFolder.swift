@@ -27,7 +27,7 @@ final class LockedFolder: Sendable {
         // Who finds the folder without use removes it, perhaps at this moment.
         for attempt in 1... {
             do throws(SidecarError) {
-                if Host.status(folder) == nil { try makeFolders(paths, key, calls) }
+                if try !calls.isThere(folder) { try makeFolders(paths, key, calls) }
                 return LockedFolder(try FolderLock.take(folder, for: purpose, what: "\(key)", calls), calls, say)
             } catch {
                 guard error.errno == ENOENT, attempt < 10 else { throw error }
@@ -46,10 +46,10 @@ final class LockedFolder: Sendable {
     }
 
     private static func makeStore(_ paths: StorePaths, _ calls: any StorageCalls) throws(SidecarError) {
-        if try Host.statusIfThere(paths.store) == nil {
+        if try !calls.isThere(paths.store) {
             var missing = [paths.store]
             while let parent = missing.last.map({ ($0 as NSString).deletingLastPathComponent }), parent.count > 1,
-                try Host.statusIfThere(parent) == nil
+                try !calls.isThere(parent)
             {
                 missing.append(parent)
             }
@@ -57,7 +57,7 @@ final class LockedFolder: Sendable {
             // Folders above the store, which later commits do not look after.
             for folder in missing.dropFirst() { try syncParent(of: folder, calls) }
         }
-        if Host.status(paths.readme) == nil {
+        if calls.isMissing(paths.readme) {
             try? calls.writeFile(paths.readme, Array(StoreText.readme.utf8), sync: false)
         }
     }
@@ -84,16 +84,16 @@ final class LockedFolder: Sendable {
     ///
     /// - Throws: `.damaged` when there is none though there was one, or it is not as it was written; `.unknownVersion`.
     func committed() throws(SidecarError) -> CommittedState? {
-        if let state = try CommittedState.read(paths.current) { return state }
-        guard !paths.wasCommitted else { throw SidecarFormat.damaged(paths.current, "it is missing") }
+        if let state = try CommittedState.read(paths.current, calls) { return state }
+        guard try !paths.wasCommitted(calls) else { throw SidecarFormat.damaged(paths.current, "it is missing") }
         return nil
     }
 
     /// Removes the folder if it holds nothing: no state, no bytes of anybody.
     func removeIfUnused() {
-        guard Host.status(paths.current) == nil, Host.status(paths.session) == nil else { return }
+        guard calls.isMissing(paths.current), calls.isMissing(paths.session) else { return }
         for folder in [paths.torn, paths.commits, paths.data] { calls.removeFolderIfEmpty(folder) }
-        guard (try? Host.names(folder)) == ["lock"] else { return }
+        guard (try? calls.names(folder)) == ["lock"] else { return }
         try? calls.removeIfThere(paths.lock)
         calls.removeFolderIfEmpty(folder)
         calls.removeFolderIfEmpty((folder as NSString).deletingLastPathComponent)

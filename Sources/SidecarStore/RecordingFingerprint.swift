@@ -12,9 +12,20 @@ struct RecordingFingerprint: Codable, Hashable, Sendable {
 
     /// Of the recording at `path`, as it is now; nil when it cannot be read.
     static func read(_ path: String, bytes: Int64 = mostBytes) -> RecordingFingerprint? {
-        guard let file = try? File(path: path), let first = try? file.bytes(in: 0..<min(bytes, mostBytes)) else {
-            return nil
-        }
+        guard let file = try? File(path: path) else { return nil }
+        return read(file, bytes: bytes)
+    }
+
+    /// Of `recording` at `path`; nil when another one is there by now, or it cannot be read.
+    static func read(_ path: String, of recording: RecordingState) -> RecordingFingerprint? {
+        guard let file = try? File(path: path), let status = try? file.status(), status.inode == recording.inode,
+            status.device == recording.device
+        else { return nil }
+        return read(file, bytes: mostBytes)
+    }
+
+    static func read(_ file: File, bytes: Int64 = mostBytes) -> RecordingFingerprint? {
+        guard let first = try? file.bytes(in: 0..<min(bytes, mostBytes)) else { return nil }
         return RecordingFingerprint(bytes: Int64(first.count), hash: Checksum.of(first))
     }
 }

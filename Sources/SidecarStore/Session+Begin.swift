@@ -18,7 +18,7 @@ extension Session {
             commit: number, base: snapshot?.commit, startedAt: now, host: FolderLock.host, process: getpid(),
             info: base.info(at: now), carriesOver: carriesOver, skeletonBytes: Int64(head.count + tail.count),
             skeletonRecords: snapshot == nil ? (tail.isEmpty || base.layout.map.tailOffset == head.count ? 2 : 3) : 0)
-        if Host.status(locked.paths.session) != nil { try locked.recover() }
+        if try locked.calls.isThere(locked.paths.session) { try locked.recover() }
         do throws(SidecarError) {
             var session = try create(in: locked.folder, header, base: snapshot, locked.calls)
             if snapshot == nil {

@@ -53,23 +53,23 @@ struct Session: Sendable {
         _ folder: String, of sidecar: String, writable: Bool, _ calls: any StorageCalls
     ) throws(SidecarError) -> Session {
         let paths = SessionPaths(folder: folder)
-        guard let header = try SessionHeader.read(paths.header) else {
+        guard let header = try SessionHeader.read(paths.header, calls) else {
             throw SidecarError(.damaged, "'\(paths.header)' is missing: what the session wrote cannot be put together")
         }
         var base: SidecarSnapshot?
         if let number = header.base {
             let path = SidecarPaths(folder: sidecar).commit(number)
-            guard let state = try CommittedState.read(path) else {
+            guard let state = try CommittedState.read(path, calls) else {
                 throw SidecarError(.damaged, "'\(path)' is missing: the session in '\(folder)' changes that state")
             }
-            base = SidecarSnapshot(state, DataFiles(folder: sidecar))
+            base = SidecarSnapshot(state, DataFiles(folder: sidecar, calls))
         }
         let flags = writable ? O_RDWR : O_RDONLY
         let data = try StorageFile(paths.data, flags, calls)
         let journal = try StorageFile(paths.map, flags, calls)
         let dataBytes = try data.size()
         let contents = try SessionJournal.replay(
-            Host.bytes(paths.map), over: base?.state.extents ?? ExtentMap(), size: base?.size ?? 0,
+            calls.bytes(paths.map), over: base?.state.extents ?? ExtentMap(), size: base?.size ?? 0,
             file: Int64(header.commit), dataBytes: dataBytes, path: paths.map)
         return Session(
             paths: paths, header: header, view: contents.view, size: contents.size, data: data, journal: journal,
@@ -100,7 +100,7 @@ struct Session: Sendable {
             if extent.file == number {
                 try data.read(into: part, at: extent.offset)
             } else if let file = committed[extent.file] {
-                try readAll(file.descriptor, file.path, into: part, at: extent.offset)
+                try file.read(into: part, at: extent.offset)
             }
         }
     }
@@ -206,7 +206,7 @@ struct Session: Sendable {
         // The disk works while the checksum is computed.
         let synced = Background { [data] () throws(SidecarError) in try data.sync() }
         defer { synced.finish() }
-        let hash = try Checksum.of(data.descriptor, data.path, count: dataEnd)
+        let hash = try Checksum.of(data, count: dataEnd)
         if let error = synced.finish() { throw error }
         return DataFileRecord(number: number, length: dataEnd, hash: hash)
     }

@@ -23,12 +23,21 @@ package struct SessionHeader: Codable, Sendable {
     /// Records at the beginning of its journal that tell of these.
     var skeletonRecords: Int64
 
-    package static func read(_ path: String) throws(SidecarError) -> SessionHeader? {
-        guard try Host.statusIfThere(path) != nil else { return nil }
-        let bytes = try Host.bytes(path)
+    package static func read(
+        _ path: String, _ calls: any StorageCalls = SystemCalls()
+    ) throws(SidecarError) -> SessionHeader? {
+        guard let file = try StorageFile.ifThere(path, calls) else { return nil }
+        let bytes = try file.bytes(in: 0..<file.size())
         struct Version: Codable { var version: UInt32 }
         let version = try JSONText.decode(Version.self, bytes, path).version
         guard version == SidecarFormat.version else { throw SidecarFormat.unknown(version, path) }
         return try JSONText.decode(SessionHeader.self, bytes, path)
+    }
+    /// As above; nil also when it is damaged or of a newer evh5. What the disk does not give is an error all the same.
+    static func readable(_ path: String, _ calls: any StorageCalls) throws(SidecarError) -> SessionHeader? {
+        do throws(SidecarError) { return try read(path, calls) } catch {
+            guard error.code == .damaged || error.code == .unknownVersion else { throw error }
+            return nil
+        }
     }
 }

@@ -73,6 +73,18 @@ public struct SidecarError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the system said that there is no such file or folder.
+    var saysMissing: Bool { code == .io && (errno == ENOENT || errno == ENOTDIR) }
+
+    /// Whether the system does not let this process look there, as long as nobody changes that: files are shown without
+    /// additions then. A disk that fails is no such case.
+    public var isOutOfReach: Bool {
+        code == .io && [EACCES, EPERM, ENOTDIR, ELOOP, ENAMETOOLONG].contains(errno)
+    }
+
+    /// Whether the system does not let this process change anything there.
+    var isUnwritable: Bool { isOutOfReach || code == .io && (errno == EROFS || errno == ENOENT) }
+
     /// A failed sync.
     static func sync(_ error: FileError) -> SidecarError {
         var result = SidecarError(error)

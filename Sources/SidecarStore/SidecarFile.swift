@@ -20,7 +20,7 @@ public final class SidecarFile: RandomAccessFile {
 
     /// The committed state in a sidecar's folder.
     package static func current(in folder: String) throws(SidecarError) -> SidecarFile {
-        SidecarFile(try SidecarSnapshot.read(SidecarPaths(folder: folder).current, in: folder))
+        SidecarFile(try SidecarSnapshot.read(SidecarPaths(folder: folder).current, in: folder, SystemCalls()))
     }
 
     /// The open session in a sidecar's folder.

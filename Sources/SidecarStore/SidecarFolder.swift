@@ -13,11 +13,13 @@ final class SidecarFolder: Sendable {
 
     let path: String
     let dataFiles: DataFiles
+    private let calls: any StorageCalls
     private let known = Mutex<Known?>(nil)
 
-    init(path: String) {
+    init(path: String, _ calls: any StorageCalls) {
         self.path = path
-        dataFiles = DataFiles(folder: path)
+        self.calls = calls
+        dataFiles = DataFiles(folder: path, calls)
     }
 
     /// The committed state; nil when there is none.
@@ -29,9 +31,9 @@ final class SidecarFolder: Sendable {
         var wasMissed = false
         // A commit may come between the look and the reading.
         for _ in 0..<10 {
-            guard let status = try Host.statusIfThere(file) else {
+            guard let status = try calls.statusIfThere(file) else {
                 known.withLock { $0 = nil }
-                guard paths.wasCommitted else { return nil }
+                guard try paths.wasCommitted(calls) else { return nil }
                 // The folder may just have come here; a second look tells.
                 guard wasMissed else {
                     wasMissed = true
@@ -40,8 +42,8 @@ final class SidecarFolder: Sendable {
                 throw SidecarFormat.damaged(file, "it is missing")
             }
             if let known = known.withLock({ $0 }), known.status == status { return known.snapshot }
-            guard let state = try CommittedState.read(file) else { continue }
-            guard try Host.statusIfThere(file) == status else { continue }
+            guard let state = try CommittedState.read(file, calls) else { continue }
+            guard try calls.statusIfThere(file) == status else { continue }
             return remember(SidecarSnapshot(state, dataFiles), status)
         }
         throw SidecarError(.busy, "'\(file)' changes all the time: try again")
@@ -50,7 +52,7 @@ final class SidecarFolder: Sendable {
     /// The snapshot of a state that was just committed here.
     func committed(_ state: CommittedState) -> SidecarSnapshot {
         let snapshot = SidecarSnapshot(state, dataFiles)
-        guard let status = Host.status(SidecarPaths(folder: path).current) else { return snapshot }
+        guard let status = try? calls.status(SidecarPaths(folder: path).current) else { return snapshot }
         return remember(snapshot, status)
     }
 

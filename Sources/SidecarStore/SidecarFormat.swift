@@ -80,6 +80,11 @@ package struct CommitHead: Hashable, Sendable {
     /// Where the extents begin in the commit file.
     fileprivate(set) var extentsOffset: Int
 
+    /// Whether the virtual file is the same, byte for byte, in both states.
+    func hasSameBytes(as other: CommitHead) -> Bool {
+        size == other.size && files == other.files && extentHash == other.extentHash && extentCount == other.extentCount
+    }
+
     /// Bytes that data files and the commit file take.
     package var heldBytes: Int64 { files.reduce(fileBytes) { $0 + $1.length } }
 }
@@ -136,11 +141,13 @@ package final class CommittedState: Sendable {
     }
 
     /// Reads a commit file; nil when there is none.
-    package static func read(_ path: String) throws(SidecarError) -> CommittedState? {
-        guard let file = try open(path) else { return nil }
+    package static func read(
+        _ path: String, _ calls: any StorageCalls = SystemCalls()
+    ) throws(SidecarError) -> CommittedState? {
+        guard let file = try StorageFile.ifThere(path, calls) else { return nil }
         let (head, size) = try readHead(file)
         guard size == head.fileBytes else { throw SidecarFormat.damaged(path, "its length is wrong") }
-        let table = try bytes(file, Int64(head.extentsOffset)..<head.fileBytes)
+        let table = try file.bytes(in: Int64(head.extentsOffset)..<head.fileBytes)
         guard Checksum.of(table) == head.extentHash else { throw SidecarFormat.damaged(path, "its checksum is wrong") }
         let extents = table.withUnsafeBytes { bytes in
             ExtentMap(
@@ -162,26 +169,14 @@ package final class CommittedState: Sendable {
     }
 
     /// Reads and checks the head of a commit file alone; nil when there is none.
-    static func readHead(_ path: String) throws(SidecarError) -> CommitHead? {
-        guard let file = try open(path) else { return nil }
+    static func readHead(_ path: String, _ calls: any StorageCalls) throws(SidecarError) -> CommitHead? {
+        guard let file = try StorageFile.ifThere(path, calls) else { return nil }
         return try readHead(file).head
     }
 
-    private static func open(_ path: String) throws(SidecarError) -> File? {
-        do throws(FileError) { return try File(path: path) } catch {
-            if error.errno == ENOENT || error.errno == ENOTDIR { return nil }
-            throw SidecarError(error)
-        }
-    }
-
-    private static func bytes(_ file: File, _ range: Range<Int64>) throws(SidecarError) -> [UInt8] {
-        do throws(FileError) { return try file.bytes(in: range) } catch { throw SidecarError(error) }
-    }
-
-    private static func readHead(_ file: File) throws(SidecarError) -> (head: CommitHead, size: Int64) {
-        let status: FileStatus
-        do throws(FileError) { status = try file.status() } catch { throw SidecarError(error) }
-        let start = try bytes(file, 0..<Int64(SidecarFormat.headBytes))
+    private static func readHead(_ file: StorageFile) throws(SidecarError) -> (head: CommitHead, size: Int64) {
+        let status = try file.status()
+        let start = try file.bytes(in: 0..<Int64(SidecarFormat.headBytes))
         guard start.starts(with: SidecarFormat.magic), start.count >= 12 else {
             throw SidecarFormat.damaged(file.path, "it does not begin as such a file does")
         }
@@ -202,7 +197,7 @@ package final class CommittedState: Sendable {
             )
         }
         let rest = fields.json + fields.files * 24
-        let all = start + (try bytes(file, 56..<Int64(56 + rest + 8)))
+        let all = start + (try file.bytes(in: 56..<Int64(56 + rest + 8)))
         guard all.count == 56 + rest + 8 else { throw SidecarFormat.damaged(file.path, "it is cut off") }
         let (identity, info, files) = try withBytes(all) { bytes throws(SidecarError) in
             var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[56...]))

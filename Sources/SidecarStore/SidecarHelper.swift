@@ -30,7 +30,7 @@ public struct InProcessSidecarHelper: SidecarHelper {
 
     public func verify(folder: String, commit: Int) throws(SidecarError) {
         let path = SidecarPaths(folder: folder).commit(commit)
-        try verify(SidecarFile(try SidecarSnapshot.read(path, in: folder)))
+        try verify(SidecarFile(try SidecarSnapshot.read(path, in: folder, SystemCalls())))
     }
 
     private func verify(_ file: SidecarFile) throws(SidecarError) {
@@ -51,10 +51,12 @@ public struct InProcessSidecarHelper: SidecarHelper {
 
 extension SidecarSnapshot {
     /// The state in the commit file `path` of the sidecar in `folder`, which must be there.
-    static func read(_ path: String, in folder: String) throws(SidecarError) -> SidecarSnapshot {
-        guard let state = try CommittedState.read(path) else {
+    static func read(
+        _ path: String, in folder: String, _ calls: any StorageCalls
+    ) throws(SidecarError) -> SidecarSnapshot {
+        guard let state = try CommittedState.read(path, calls) else {
             throw SidecarError(.notFound, "there is no state '\(path)'")
         }
-        return SidecarSnapshot(state, DataFiles(folder: folder))
+        return SidecarSnapshot(state, DataFiles(folder: folder, calls))
     }
 }

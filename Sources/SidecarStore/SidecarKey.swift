@@ -1,5 +1,6 @@
 // What names a sidecar, and what it was made for: the virtual file without additions.
 
+import Files
 import TensorFile
 
 /// Names a virtual file: a recording under a preprocessing and a window.
@@ -64,13 +65,16 @@ public struct SidecarBase: Sendable {
     public let elementType: ElementKind
     public let programVersion: String
     public let tensorVersion: Int
+    /// The recording itself, opened: it may be elsewhere by the time that its first bytes are asked for. nil takes it from its path.
+    let recordingFile: File?
 
     public init(
-        key: SidecarKey, recording: RecordingState, layout: TensorFileLayout, frameShape: [Int],
-        elementType: ElementKind, programVersion: String, tensorVersion: Int
+        key: SidecarKey, recording: RecordingState, recordingFile: File? = nil, layout: TensorFileLayout,
+        frameShape: [Int], elementType: ElementKind, programVersion: String, tensorVersion: Int
     ) {
         self.key = key
         self.recording = recording
+        self.recordingFile = recordingFile
         self.layout = layout
         self.frameShape = frameShape
         self.elementType = elementType

@@ -9,7 +9,7 @@ public final class SidecarSnapshot: Sendable {
     let state: CommittedState
     private let dataFiles: DataFiles
     /// The data files by number, once they were opened.
-    private let open = Mutex<[Int64: File]?>(nil)
+    private let open = Mutex<[Int64: StorageFile]?>(nil)
 
     /// 1, 2, ...
     public var commit: Int { state.number }
@@ -51,11 +51,11 @@ public final class SidecarSnapshot: Sendable {
         let files = try files()
         try state.extents.read(into: buffer, at: offset) { extent, part throws(SidecarError) in
             guard let file = files[extent.file] else { return }
-            try readAll(file.descriptor, file.path, into: part, at: extent.offset)
+            try file.read(into: part, at: extent.offset)
         }
     }
 
-    func files() throws(SidecarError) -> [Int64: File] {
+    func files() throws(SidecarError) -> [Int64: StorageFile] {
         if let files = open.withLock({ $0 }) { return files }
         let files = try dataFiles.files(of: state.head)
         return open.withLock {

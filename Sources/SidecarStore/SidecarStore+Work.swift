@@ -17,7 +17,7 @@ extension SidecarStore {
         try calls.makeFolderIfMissing(paths.recording(base.key))
         let target = paths.sidecar(base.key)
         // A folder that somebody made for writing and did not use is in the way.
-        if Host.status(target) != nil {
+        if try calls.isThere(target) {
             LockedFolder(
                 try FolderLock.take(target, for: purpose, what: "\(base.key)", calls), calls, say
             ).removeIfUnused()
@@ -31,6 +31,7 @@ extension SidecarStore {
                 "what was added to \(base.key) is in '\(old)', and cannot follow the recording: '\(target)' holds "
                     + "sessions that were not committed; move them away with `evh5 sidecar remove` first")
         }
+        for folder in [old, target] { index.changed(folder) }
         let parent = (old as NSString).deletingLastPathComponent
         for folder in [paths.recording(base.key), paths.recordings, parent] { try calls.syncFolder(folder) }
         calls.removeFolderIfEmpty(parent)
@@ -41,9 +42,12 @@ extension SidecarStore {
     func prepare(_ locked: LockedFolder, _ base: SidecarBase) throws(SidecarError) {
         try recover(locked)
         guard let state = try locked.committed() else { return }
-        let snapshot = SidecarSnapshot(state, DataFiles(folder: locked.folder))
+        let snapshot = SidecarSnapshot(state, DataFiles(folder: locked.folder, calls))
         guard SidecarStore.fits(snapshot, base) else { return try carryOverOrSetAside(locked, state, base) }
-        guard state.info.key != base.key else { return }
+        guard state.info.key != base.key else {
+            if !state.info.recording.isSameContent(as: base.recording) { try noteChange(locked, state, base) }
+            return
+        }
         if state.info.skeletonDigest != base.skeletonDigest {
             // The head says things of the recording that are other ones now: its name.
             do throws(SidecarError) { return try carryOver(locked, state, base) } catch {
@@ -57,20 +61,35 @@ extension SidecarStore {
     private func noteMove(
         _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase
     ) throws(SidecarError) {
+        let old = state.info.key.recordingPath
+        try note(locked, state, base, "the recording was '\(old)' before")
+        say(
+            SidecarMessage(
+                .notice, "what was added to \(base.key) followed its recording, which was '\(old)' before"))
+    }
+
+    /// Writes down what the recording is now, whose tensor file is the same as before: so that it is known again when it moves.
+    private func noteChange(
+        _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase
+    ) throws(SidecarError) {
+        try note(locked, state, base, "the recording changed, and its tensor file is the same")
+        say(SidecarMessage(.debug, "\(base.key) changed: what was added to it fits as it is"))
+    }
+
+    private func note(
+        _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase, _ note: String
+    ) throws(SidecarError) {
         var info = state.info
-        let old = info.key.recordingPath
         info.key = base.key
         info.recording = base.recording
+        info.fingerprint = base.fingerprint ?? info.fingerprint
         info.committedAt = StoreTime.now()
-        info.note = "the recording was '\(old)' before"
+        info.note = note
         try commitWork(
             locked,
             LockedFolder.NewState(
                 number: state.number + 1, size: state.size, info: info, files: state.head.files,
                 extents: state.extents), nil)
-        say(
-            SidecarMessage(
-                .notice, "what was added to \(base.key) followed its recording, which was '\(old)' before"))
     }
 
     private func carryOverOrSetAside(
@@ -78,7 +97,9 @@ extension SidecarStore {
     ) throws(SidecarError) {
         do throws(SidecarError) { try carryOver(locked, state, base) } catch {
             guard error.code == .invalidResult || error.code == .tensorChanged else { throw error }
+            let folder = locked.folder
             let target = try locked.remove(to: paths, reason: "it could not be carried over: \(error.message)")
+            index.forget(folder)
             say(
                 SidecarMessage(
                     .warning,
@@ -122,7 +143,9 @@ extension SidecarStore {
         _ locked: LockedFolder, _ new: LockedFolder.NewState, _ session: Session?
     ) throws(SidecarError) {
         do throws(SidecarError) {
-            if let problem = try locked.commit(new, session: session).problem { throw problem }
+            let committed = try locked.commit(new, session: session)
+            index.changed(locked.folder)
+            if let problem = committed.problem { throw problem }
         } catch {
             if let session { locked.removeSession(session.paths) }
             throw error
@@ -138,11 +161,12 @@ extension LockedFolder {
         let now = StoreTime.now()
         var target = store.removed + "/" + StorePaths.removedName(folder, at: now)
         var count = 1
-        while try Host.statusIfThere(target) != nil {
+        while try calls.statusIfThere(target) != nil {
             count += 1
             target = "\(store.removed)/\(StorePaths.removedName(folder, at: now))-\(count)"
         }
         try calls.move(folder, to: target)
+        ChangeLog(store, calls).note(folder)
         let parent = (folder as NSString).deletingLastPathComponent
         for folder in [store.removed, parent, store.store] { try calls.syncFolder(folder) }
         calls.removeFolderIfEmpty(parent)

@@ -13,8 +13,7 @@ public final class SidecarStore: Sendable {
     let calls: any StorageCalls
     let say: @Sendable (SidecarMessage) -> Void
     let paths: StorePaths
-    let moved: MovedRecordings
-    private let contents: StoreContents
+    let index: SidecarIndex
     private let state = Mutex(State())
 
     private struct State {
@@ -41,32 +40,37 @@ public final class SidecarStore: Sendable {
         self.calls = calls
         self.say = say
         paths = StorePaths(store: directory)
-        moved = MovedRecordings(paths)
-        contents = StoreContents(paths)
+        index = SidecarIndex(paths, calls)
     }
 
     // MARK: Reading
 
     /// Whether anything was added to any file, as far as is known without work.
-    public var mayHaveAny: Bool { contents.mayHaveAny }
+    public var mayHaveAny: Bool { (try? index.holdsAny(age: SidecarStore.patience)) ?? true }
 
-    /// What is known without work: one or two calls of stat when nothing changed. For listings.
+    /// How long a listing believes what is known of the store, in seconds. This process's own changes are known at once.
+    private static let patience = 0.1
+
+    /// What is known without work: one or two calls of stat when something was added, none else. For listings.
     public func peek(_ base: SidecarBase) -> SidecarLookup {
         peek(base.key, base.recording) { SidecarStore.fits($0, base) }
     }
 
     /// As above where the layout is not known yet: a sidecar made for the same content of the recording is taken to fit.
     public func peek(_ key: SidecarKey, _ recording: RecordingState) -> SidecarLookup {
-        peek(key, recording) { $0.state.info.recording.isSameContent(as: recording) }
+        peek(key, recording) { _ in true }
     }
 
     private func peek(
         _ key: SidecarKey, _ recording: RecordingState, _ fits: (SidecarSnapshot) -> Bool
     ) -> SidecarLookup {
         do throws(SidecarError) {
-            if contents.mayHave(key), let snapshot = try folder(key) {
-                if fits(snapshot), readOnly || snapshot.state.info.key == key { return .fits(snapshot) }
-            } else if moved.find(key, recording, age: 10) == nil {
+            if try index.holds(paths.sidecar(key), age: SidecarStore.patience), let snapshot = try folder(key) {
+                let info = snapshot.state.info
+                if info.recording.isSameContent(as: recording), fits(snapshot), readOnly || info.key == key {
+                    return .fits(snapshot)
+                }
+            } else if try moved(key, recording, age: SidecarStore.patience) == nil {
                 return .none
             }
             guard readOnly else { return .needsWork }
@@ -81,38 +85,60 @@ public final class SidecarStore: Sendable {
     /// The committed state for this recording and layout, after following a recording that moved and carrying over to another layout
     /// where that is needed; nil when nothing was added, or what was added was set aside (said in the log).
     ///
+    /// A store that this process cannot look into holds nothing for it; one that it cannot write to shows what fits.
+    ///
     /// - Throws: `.busy` when it needs work and somebody writes to it, `.damaged`, `.unknownVersion`, `.io`.
     public func snapshot(_ base: SidecarBase) throws(SidecarError) -> SidecarSnapshot? {
         do throws(SidecarError) {
-            let there = try folder(base.key)
-            if let there, SidecarStore.fits(there, base), readOnly || there.state.info.key == base.key { return there }
-            if there == nil, moved.find(base.key, base.recording, age: 1) == nil { return nil }
-            guard !readOnly else {
-                sayNotShown(base.key)
-                return nil
-            }
-            let locked = try lockForWork(base, .maintenance)
-            defer { locked.removeIfUnused() }
-            try prepare(locked, base)
-            return try folder(base.key)
+            return try look(base)
         } catch {
             complain(error)
-            throw error
+            guard error.isOutOfReach else { throw error }
+            return nil
         }
     }
 
-    /// Whether the state belongs to the file as it is now: the tensor has the same place and type, and the recording is the
-    /// same, or the file without additions would be.
+    private func look(_ base: SidecarBase) throws(SidecarError) -> SidecarSnapshot? {
+        let there = try folder(base.key)
+        let fitting = there.flatMap { SidecarStore.fits($0, base) ? $0 : nil }
+        if let fitting {
+            let info = fitting.state.info
+            if readOnly || (info.key == base.key && info.recording.isSameContent(as: base.recording)) { return fitting }
+        } else if there == nil, try moved(base.key, base.recording, age: 0) == nil {
+            return nil
+        }
+        guard !readOnly else {
+            sayNotShown(base.key)
+            return nil
+        }
+        do throws(SidecarError) {
+            let locked = try lockForWork(base, .maintenance)
+            defer { locked.removeIfUnused() }
+            try prepare(locked, base)
+        } catch {
+            // It can be shown as it is: what would have been noted is noted later.
+            if let fitting, error.code == .busy || error.isUnwritable { return fitting }
+            guard error.isUnwritable else { throw error }
+            complain(refusal(error))
+            sayNotShown(base.key)
+            return nil
+        }
+        return try folder(base.key)
+    }
+
+    /// Whether the state belongs to the file as it is now: the tensor has the same place and type, and the file without additions
+    /// would be the same, or the recording is (then a newer evh5 makes another head, and the old one stays).
     static func fits(_ snapshot: SidecarSnapshot, _ base: SidecarBase) -> Bool {
         let info = snapshot.state.info
         guard info.layout == base.expectation else { return false }
-        return info.recording.isSameContent(as: base.recording) || info.skeletonDigest == base.skeletonDigest
+        return info.skeletonDigest == base.skeletonDigest
+            || (info.recording.inode == base.recording.inode && info.recording.isSameContent(as: base.recording))
     }
 
     /// The committed state in the folder for `key`; nil when there is none.
     func folder(_ key: SidecarKey) throws(SidecarError) -> SidecarSnapshot? {
         let known = state.withLock { $0.folders[key] }
-        let folder = known ?? SidecarFolder(path: paths.sidecar(key))
+        let folder = known ?? SidecarFolder(path: paths.sidecar(key), calls)
         guard let snapshot = try folder.current() else {
             if known != nil { state.withLock { $0.folders[key] = nil } }
             return nil
@@ -129,7 +155,7 @@ public final class SidecarStore: Sendable {
 
     /// Puts aside what a killed daemon left behind, when a sidecar is looked at for the first time.
     private func recoverLeftover(_ folder: String, _ key: SidecarKey) {
-        guard !readOnly, Host.status(SidecarPaths(folder: folder).session) != nil else { return }
+        guard !readOnly, !calls.isMissing(SidecarPaths(folder: folder).session) else { return }
         do throws(SidecarError) {
             let lock = try FolderLock.take(folder, for: .maintenance, what: "\(key)", patience: 0, calls)
             try recover(LockedFolder(lock, calls, say))
@@ -151,9 +177,9 @@ public final class SidecarStore: Sendable {
     public func openForWriting(_ base: SidecarBase) throws(SidecarError) -> SidecarWriter {
         do throws(SidecarError) {
             try checkWritable()
-            contents.note(base.key)
             let locked = try lockForWork(base, .writing)
             do throws(SidecarError) {
+                try checkRights(locked)
                 try prepare(locked, base)
                 let snapshot = try folder(base.key)
                 state.withLock { $0.figures.writers += 1 }
@@ -164,7 +190,7 @@ public final class SidecarStore: Sendable {
             }
         } catch {
             complain(error)
-            throw error
+            throw refusal(error)
         }
     }
 
@@ -174,17 +200,17 @@ public final class SidecarStore: Sendable {
     public func remove(_ base: SidecarBase) throws(SidecarError) -> Bool {
         do throws(SidecarError) {
             let folder = paths.sidecar(base.key)
-            let there = try Host.statusIfThere(folder) != nil
-            guard there || moved.find(base.key, base.recording, age: 1) != nil else { return false }
+            if try !calls.isThere(folder), try moved(base.key, base.recording, age: 0) == nil { return false }
             try checkWritable()
             let locked = try lockForWork(base, .maintenance)
             try recover(locked)
-            guard Host.status(locked.paths.current) != nil || Host.status(locked.paths.torn) != nil else {
+            if try !calls.isThere(locked.paths.current), try !calls.isThere(locked.paths.torn) {
                 locked.removeIfUnused()
                 return false
             }
             let target = try locked.remove(to: paths, reason: "it was removed")
             state.withLock { $0.folders[base.key] = nil }
+            index.forget(folder)
             say(
                 SidecarMessage(
                     .info,
@@ -193,7 +219,7 @@ public final class SidecarStore: Sendable {
             return true
         } catch {
             complain(error)
-            throw error
+            throw refusal(error)
         }
     }
 
@@ -210,8 +236,8 @@ public final class SidecarStore: Sendable {
     ) throws(SidecarError) -> LockedFolder {
         // Who locks anew after a look may find that somebody else moved the folder meanwhile.
         for _ in 0..<10 {
-            if Host.status(SidecarPaths(folder: paths.sidecar(base.key)).current) == nil,
-                let old = moved.find(base.key, base.recording, age: 1)
+            if try !calls.isThere(SidecarPaths(folder: paths.sidecar(base.key)).current),
+                let old = try moved(base.key, base.recording, age: 0)
             {
                 if let locked = try follow(from: old, base, purpose) { return locked }
                 continue
@@ -232,14 +258,21 @@ public final class SidecarStore: Sendable {
         }
     }
 
+    /// As `statistics`, with what the system says of the store now.
+    public func examined() -> SidecarStatistics {
+        var figures = statistics
+        figures.problem = accessProblem() ?? figures.problem
+        return figures
+    }
+
     /// The snapshot of a state that this process committed.
     func committed(_ key: SidecarKey, _ committed: CommittedState) -> SidecarSnapshot {
         let folder = state.withLock { state in
-            let folder = state.folders[key] ?? SidecarFolder(path: paths.sidecar(key))
+            let folder = state.folders[key] ?? SidecarFolder(path: paths.sidecar(key), calls)
             state.folders[key] = folder
             return folder
         }
-        moved.note(folder.path, committed.info)
+        index.changed(folder.path)
         return folder.committed(committed)
     }
 
@@ -259,9 +292,11 @@ public final class SidecarStore: Sendable {
         let isNew = state.withLock { state in
             switch error.code {
             case .io, .damaged, .unknownVersion:
-                state.figures.problem = error.message
+                // Rights can be looked up whenever somebody asks.
+                if !error.isOutOfReach { state.figures.problem = error.message }
                 return state.said.insert(error.message).inserted
-            case .busy, .readOnly, .invalidResult, .tensorChanged, .outdated, .notFound, .exists: return false
+            case .readOnly: return error.cause != nil && state.said.insert(error.message).inserted
+            case .busy, .invalidResult, .tensorChanged, .outdated, .notFound, .exists: return false
             }
         }
         if isNew { say(SidecarMessage(.error, error.message)) }
@@ -279,10 +314,16 @@ extension SidecarBase {
     /// Tells files without additions apart.
     var skeletonDigest: UInt64 { Checksum.of(layout.head + layout.tail) }
 
+    /// The beginning of the recording that this was made for; nil when it is gone.
+    var fingerprint: RecordingFingerprint? {
+        if let recordingFile { return RecordingFingerprint.read(recordingFile) }
+        return RecordingFingerprint.read(key.recordingPath, of: recording)
+    }
+
     /// What a commit says of the file it was made for.
     func info(at time: Int64) -> CommitInfo {
         CommitInfo(
-            key: key, recording: recording, fingerprint: RecordingFingerprint.read(key.recordingPath),
+            key: key, recording: recording, fingerprint: fingerprint,
             layout: expectation, skeletonDigest: skeletonDigest, programVersion: programVersion,
             tensorVersion: tensorVersion, committedAt: time, note: nil)
     }

@@ -1,14 +1,18 @@
-// Every system call that changes the store goes through here, so that tests can let each one fail in turn.
+// Every system call on the store's files goes through here, so that tests can let each one fail in turn.
 
 import Files
 import Foundation
 
-/// The system calls that change files and folders. Errors are the system's; nothing is repeated but interrupted calls.
+/// The system calls that read and change files and folders. Errors are the system's; nothing is repeated but interrupted calls.
 public protocol StorageCalls: Sendable {
     /// open(2), close-on-exec.
     func open(_ path: String, _ flags: Int32, permissions: UInt32) throws(FileError) -> Int32
     /// close(2); what it reports is ignored, as only fsync tells of lost bytes.
     func close(_ descriptor: Int32)
+    /// pread(2): may read fewer bytes than asked for; 0 at the file's end.
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int64, path: String
+    ) throws(FileError) -> Int
     /// pwrite(2): may write fewer bytes than asked for.
     func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64, path: String) throws(FileError)
         -> Int
@@ -18,6 +22,16 @@ public protocol StorageCalls: Sendable {
     func sync(_ descriptor: Int32, path: String) throws(FileError)
     /// flock(2), LOCK_EX | LOCK_NB; false when somebody else has the lock.
     func lock(_ descriptor: Int32, path: String) throws(FileError) -> Bool
+    /// fstat(2).
+    func status(of descriptor: Int32, path: String) throws(FileError) -> FileStatus
+    /// lstat(2).
+    func status(_ path: String) throws(FileError) -> FileStatus
+    /// faccessat(2) with the effective rights: throws when `mode` (R_OK, W_OK, X_OK) is not allowed.
+    func access(_ path: String, _ mode: Int32) throws(FileError)
+    /// opendir(3).
+    func openFolder(_ path: String) throws(FileError) -> FolderReader
+    /// readdir(3): the next name of a folder; nil after the last one.
+    func next(_ folder: FolderReader) throws(FileError) -> FolderReader.Item?
     func rename(_ old: String, to new: String) throws(FileError)
     func link(_ old: String, to new: String) throws(FileError)
     func unlink(_ path: String) throws(FileError)
@@ -32,59 +46,52 @@ public struct SystemCalls: StorageCalls {
     public init() {}
 
     public func open(_ path: String, _ flags: Int32, permissions: UInt32) throws(FileError) -> Int32 {
-        let descriptor = repeating { Foundation.open(path, flags | O_CLOEXEC, mode_t(permissions)) }
-        guard descriptor >= 0 else { throw FileError.current(flags & O_CREAT == 0 ? "open" : "create", path) }
-        return descriptor
+        try FileCalls.open(path, flags, permissions: permissions)
     }
 
     public func close(_ descriptor: Int32) { _ = Foundation.close(descriptor) }
 
+    public func read(
+        into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int64, path: String
+    ) throws(FileError) -> Int { try FileCalls.readSome(into: buffer, from: descriptor, at: offset, path) }
+
     public func write(
         _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64, path: String
-    ) throws(FileError) -> Int {
-        let count = repeating { pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(offset)) }
-        guard count >= 0 else { throw FileError.current("write", path) }
-        return count
-    }
+    ) throws(FileError) -> Int { try FileCalls.writeSome(bytes, to: descriptor, at: offset, path) }
 
     public func truncate(_ descriptor: Int32, to size: Int64, path: String) throws(FileError) {
-        guard repeating({ ftruncate(descriptor, off_t(size)) }) == 0 else { throw FileError.current("truncate", path) }
+        try FileCalls.truncate(descriptor, to: size, path)
     }
 
-    public func sync(_ descriptor: Int32, path: String) throws(FileError) {
-        guard repeating({ fsync(descriptor) }) == 0 else { throw FileError.current("sync", path) }
-    }
+    public func sync(_ descriptor: Int32, path: String) throws(FileError) { try FileCalls.sync(descriptor, path) }
 
     public func lock(_ descriptor: Int32, path: String) throws(FileError) -> Bool {
-        if repeating({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 { return true }
-        guard errno == EWOULDBLOCK else { throw FileError.current("lock", path) }
-        return false
+        try FileCalls.lock(descriptor, path)
     }
 
-    public func rename(_ old: String, to new: String) throws(FileError) {
-        guard Foundation.rename(old, new) == 0 else { throw FileError.current("rename", old) }
+    public func status(of descriptor: Int32, path: String) throws(FileError) -> FileStatus {
+        try FileCalls.status(of: descriptor, path)
     }
 
-    public func link(_ old: String, to new: String) throws(FileError) {
-        guard Foundation.link(old, new) == 0 else { throw FileError.current("link", old) }
+    public func status(_ path: String) throws(FileError) -> FileStatus {
+        try FileStatus(path: path, followLink: false)
     }
 
-    public func unlink(_ path: String) throws(FileError) {
-        guard Foundation.unlink(path) == 0 else { throw FileError.current("remove", path) }
-    }
+    public func access(_ path: String, _ mode: Int32) throws(FileError) { try FileCalls.access(path, mode) }
+
+    public func openFolder(_ path: String) throws(FileError) -> FolderReader { try FolderReader(path) }
+
+    public func next(_ folder: FolderReader) throws(FileError) -> FolderReader.Item? { try folder.next() }
+
+    public func rename(_ old: String, to new: String) throws(FileError) { try FileCalls.rename(old, to: new) }
+
+    public func link(_ old: String, to new: String) throws(FileError) { try FileCalls.link(old, to: new) }
+
+    public func unlink(_ path: String) throws(FileError) { try FileCalls.unlink(path) }
 
     public func makeFolder(_ path: String, permissions: UInt32) throws(FileError) {
-        guard mkdir(path, mode_t(permissions)) == 0 else { throw FileError.current("create folder", path) }
+        try FileCalls.makeFolder(path, permissions: permissions)
     }
 
-    public func removeFolder(_ path: String) throws(FileError) {
-        guard rmdir(path) == 0 else { throw FileError.current("remove folder", path) }
-    }
-
-    private func repeating<I: SignedInteger>(_ call: () -> I) -> I {
-        while true {
-            let result = call()
-            if result >= 0 || errno != EINTR { return result }
-        }
-    }
+    public func removeFolder(_ path: String) throws(FileError) { try FileCalls.removeFolder(path) }
 }

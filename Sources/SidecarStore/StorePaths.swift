@@ -3,6 +3,7 @@
 // <store>/README
 // <store>/recordings/<file name>-<16 hex of the path's XXH3>/<preprocessing>+<window>[+part]/
 //     current  manifest.json  commits/<n>  data/<n>  session/  torn/<time>/  lock
+// <store>/changes
 // <store>/removed/<time>-<names as above>/
 
 import Foundation
@@ -16,6 +17,7 @@ struct StorePaths: Sendable, Hashable {
     var readme: String { store + "/README" }
     var recordings: String { store + "/recordings" }
     var removed: String { store + "/removed" }
+    var changes: String { store + "/changes" }
 
     /// The folder of all sidecars of a recording.
     func recording(_ key: SidecarKey) -> String { recordings + "/" + StorePaths.recordingName(key) }
@@ -73,12 +75,13 @@ struct SidecarPaths: Sendable, Hashable {
 extension SidecarPaths {
     /// Whether a folder without `current` had one: the first commit may have been interrupted before it counted, but once one
     /// counted there is a manifest.
-    var wasCommitted: Bool {
-        Host.status(manifest) != nil || ((try? Host.numbers(commits)) ?? []).count > 1
+    func wasCommitted(_ calls: any StorageCalls) throws(SidecarError) -> Bool {
+        if try calls.isThere(manifest) { return true }
+        return try calls.numbers(commits).count > 1
     }
 
     /// The last of the kept states.
-    var lastCommit: Int? { ((try? Host.numbers(commits)) ?? []).last }
+    func lastCommit(_ calls: any StorageCalls) -> Int? { ((try? calls.numbers(commits)) ?? []).last }
 }
 
 /// Where things are in the folder of a session, open or torn.

@@ -71,13 +71,13 @@ struct UserPreprocessing: Preprocessing {
         let values = tensor.bindMemory(to: Float.self)
         guard values.count == frame.count else { throw WorkerFailure(.kept, "the frame has another size") }
         for i in 0..<values.count {
-            // Read once: a thread that the user's code left behind may still write there.
+            // The worker may still write there: one load, and no conversion that could trap whatever it is.
             let value = values[i]
-            guard value >= 0, value <= 1 else {
+            guard value >= 0, value <= 1, let byte = UInt8(exactly: (255 * value).rounded(.toNearestOrEven)) else {
                 throw WorkerFailure(
                     .kept, "it is registered with fractions, but a value is \(value), which is not in 0...1")
             }
-            frame[i] = UInt8(truncatingIfNeeded: Int(min(255, max(0, 255 * value)).rounded(.toNearestOrEven)))
+            frame[i] = byte
         }
     }
 }

@@ -29,7 +29,10 @@ final class Sidecars: Sendable {
         }
     }
 
-    var statistics: SidecarStatistics? { store?.statistics }
+    var statistics: SidecarStatistics? { store?.examined() }
+
+    /// Why what users added cannot be read or nothing can be added; nil when all is well or nothing is kept.
+    var problem: String? { store?.accessProblem() }
 
     /// Whether anything was added to any file, as far as is known without work.
     var mayHaveAny: Bool { store?.mayHaveAny ?? false }
@@ -64,7 +67,10 @@ final class Sidecars: Sendable {
             } catch {
                 // It was replaced just now, by another daemon.
                 attempts -= 1
-                guard error.code == .outdated, attempts > 0 else { throw Sidecars.explain(error, tensor.sidecarKey) }
+                if error.code == .outdated, attempts > 0 { continue }
+                guard error.isOutOfReach else { throw Sidecars.explain(error, tensor.sidecarKey) }
+                complaints.say("what was added to \(tensor.sidecarKey) is not shown: \(error.message)")
+                return nil
             }
         }
     }
@@ -124,7 +130,7 @@ final class Sidecars: Sendable {
     private func base(_ tensor: OpenTensor) -> SidecarBase {
         SidecarBase(
             key: tensor.sidecarKey, recording: tensor.recording.sidecarState(of: tensor.plan.spec.preprocessing),
-            layout: tensor.layout,
+            recordingFile: tensor.recording.file, layout: tensor.layout,
             frameShape: [tensor.plan.channels, tensor.plan.height, tensor.plan.width],
             elementType: tensor.plan.elementType.hdf5, programVersion: programVersion, tensorVersion: tensorVersion)
     }

@@ -7,15 +7,42 @@ import Synchronization
 extension VirtualFileSystem {
     /// Opens the virtual file of `node` for writing, or joins the opening that the same process has.
     func openForWriting(_ node: Node, _ tensor: OpenTensor, by process: Int32) throws(FileSystemError) -> TensorWriter {
-        while let writer = writers.withLock({ $0[node.inode] }) {
-            if writer.join(process) { return writer }
-            guard writer.waitForRelease() else {
-                let who = writer.process == 0 ? "" : " (process \(writer.process))"
-                throw FileSystemError(
-                    EBUSY, "'\(node.key)' is open for writing elsewhere\(who); one process at a time may write a file",
-                    level: .notice)
+        while true {
+            while let writer = writers.withLock({ $0[node.inode] }) {
+                if writer.join(process) { return writer }
+                guard writer.waitForRelease() else {
+                    let who = writer.process == 0 ? "" : " (process \(writer.process))"
+                    throw FileSystemError(
+                        EBUSY,
+                        "'\(node.key)' is open for writing elsewhere\(who); one process at a time may write a file",
+                        level: .notice)
+                }
             }
+            // Two threads of one process share a session: one takes the lock, the others see what becomes of it.
+            let mine = DispatchGroup()
+            mine.enter()
+            let others = beginnings.withLock { beginnings -> DispatchGroup? in
+                if let others = beginnings[node.inode] { return others }
+                beginnings[node.inode] = mine
+                return nil
+            }
+            if let others {
+                mine.leave()
+                others.wait()
+                continue
+            }
+            defer {
+                beginnings.withLock { $0[node.inode] = nil }
+                mine.leave()
+            }
+            if writers.withLock({ $0[node.inode] != nil }) { continue }
+            return try beginWriting(node, tensor, by: process)
         }
+    }
+
+    private func beginWriting(_ node: Node, _ tensor: OpenTensor, by process: Int32) throws(FileSystemError)
+        -> TensorWriter
+    {
         let writer = TensorWriter(
             name: node.key, tensor: tensor, sidecar: try sidecars.openForWriting(tensor), process: process)
         writers.withLock { $0[node.inode] = writer }

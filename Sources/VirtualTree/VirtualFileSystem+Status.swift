@@ -94,6 +94,9 @@ public struct MountStatus: Codable, Sendable {
 }
 
 extension VirtualFileSystem {
+    /// Why what users added is not shown, or nothing can be added; nil when all is well.
+    public var sidecarProblem: String? { sidecars.problem }
+
     public func status() -> MountStatus {
         let statistics = frames.statistics
         let used = used.withLock { used in

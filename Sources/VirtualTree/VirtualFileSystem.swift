@@ -51,6 +51,8 @@ public final class VirtualFileSystem: FileSystem {
     let sidecars: Sidecars
     /// Who writes which file.
     let writers = Mutex<[Inode: TensorWriter]>([:])
+    /// Who is about to become a file's writer.
+    let beginnings = Mutex<[Inode: DispatchGroup]>([:])
     /// Told when a file becomes another one.
     let observer = Mutex<(@Sendable (Inode) -> Void)?>(nil)
     let labels = LabelSizes()

@@ -18,6 +18,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     var before = 0
     var frames = 3
     var isRemovedBefore = false
+    /// After which of these a session was torn, which needs the state that it was to change.
+    var tornAfter: Int?
     /// What is done before, undisturbed, besides these sessions.
     var prepare: @Sendable (Place) throws -> Void = { _ in }
     let run: @Sendable (Place, SidecarStore, any StorageCalls, Reached) throws -> Void
@@ -56,6 +58,14 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         Scenario(testDescription: "old states removed", before: 11) { place, store, _, reached in
             try sessions(11...11, place, store, reached)
         },
+        Scenario(testDescription: "old states removed beside a torn session", before: 12, tornAfter: 1) {
+            place, store, _, reached in
+            try sessions(12...12, place, store, reached)
+        },
+        Scenario(
+            testDescription: "note a recording that was touched", before: 2,
+            prepare: { place in try write(contents(place.recording), to: place.recording) },
+            run: { place, store, _, _ in _ = try store.snapshot(place.base()) }),
         Scenario(testDescription: "remove", before: 2) { place, store, _, reached in
             reached(nil, false)
             _ = try store.remove(place.base())
@@ -134,6 +144,12 @@ struct Scenario: Sendable, CustomTestStringConvertible {
             let store = place.store()
             var model = FileModel(try place.base().layout)
             for number in 0..<scenario.before {
+                if scenario.tornAfter == number {
+                    let writer = try store.openForWriting(place.base())
+                    try writer.apply([.write(0, pattern(10, 3))])
+                    writer.rollBack("as a test")
+                    writer.close()
+                }
                 try store.session(place.base(), SessionSeries.edits(number, &model))
             }
             try scenario.prepare(place)
@@ -180,6 +196,12 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         for entry in try place.maintenance.list() {
             #expect(entry.problem == nil, "\(moment)")
             #expect(place.maintenance.verify(entry).problems == [], "\(moment)")
+            #expect(scenario.tornAfter == nil || entry.torn.contains { $0.base == scenario.tornAfter }, "\(moment)")
+            for torn in entry.torn where torn.base == scenario.tornAfter && scenario.tornAfter != nil {
+                #expect(throws: Never.self, "\(moment)") {
+                    _ = try FileModel(place.maintenance.open(entry, .torn(torn.name)))
+                }
+            }
         }
         if found == nil, let old {
             // Removed: it can be restored.

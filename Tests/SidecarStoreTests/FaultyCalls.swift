@@ -70,6 +70,47 @@ final class FaultyCalls: StorageCalls {
         }
     }
 
+    private static let isThorough = ProcessInfo.processInfo.environment["EVH5_FAULTS"] == "all"
+
+    /// A call that changes nothing: it can fail, and nothing else. Only `.fails(EIO)` counts these, as the other faults are about
+    /// what is written: those that list folders, and with EVH5_FAULTS=all every one.
+    private func look<R>(
+        _ what: String, lists: Bool = false, _ body: () throws(FileError) -> R
+    ) throws(FileError) -> R {
+        if case .fails(EIO) = fault, lists || FaultyCalls.isThorough { return try call(what, body) }
+        if case .crash = fault, count >= at { throw FileError(errno: EIO, message: "\(what): crash") }
+        return try body()
+    }
+
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int64, path: String
+    ) throws(FileError) -> Int {
+        try look("read \(buffer.count) at \(offset) of \(path)") { () throws(FileError) in
+            try system.read(into: buffer, from: descriptor, at: offset, path: path)
+        }
+    }
+
+    func status(of descriptor: Int32, path: String) throws(FileError) -> FileStatus {
+        try look("fstat \(path)") { () throws(FileError) in try system.status(of: descriptor, path: path) }
+    }
+
+    func status(_ path: String) throws(FileError) -> FileStatus {
+        try look("lstat \(path)") { () throws(FileError) in try system.status(path) }
+    }
+
+    func access(_ path: String, _ mode: Int32) throws(FileError) {
+        try look("access \(path)") { () throws(FileError) in try system.access(path, mode) }
+    }
+
+    func openFolder(_ path: String) throws(FileError) -> FolderReader {
+        try look("opendir \(path)", lists: true) { () throws(FileError) in try system.openFolder(path) }
+    }
+
+    /// Each name is a call of its own: listings fail at their beginning, in their middle and at their end.
+    func next(_ folder: FolderReader) throws(FileError) -> FolderReader.Item? {
+        try look("readdir \(folder.path)", lists: true) { () throws(FileError) in try system.next(folder) }
+    }
+
     func truncate(_ descriptor: Int32, to size: Int64, path: String) throws(FileError) {
         try call("truncate \(path)") { () throws(FileError) in try system.truncate(descriptor, to: size, path: path) }
     }
@@ -119,6 +160,16 @@ struct CallsWithoutLinks: StorageCalls {
     func write(
         _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64, path: String
     ) throws(FileError) -> Int { try system.write(bytes, to: descriptor, at: offset, path: path) }
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int64, path: String
+    ) throws(FileError) -> Int { try system.read(into: buffer, from: descriptor, at: offset, path: path) }
+    func status(of descriptor: Int32, path: String) throws(FileError) -> FileStatus {
+        try system.status(of: descriptor, path: path)
+    }
+    func status(_ path: String) throws(FileError) -> FileStatus { try system.status(path) }
+    func access(_ path: String, _ mode: Int32) throws(FileError) { try system.access(path, mode) }
+    func openFolder(_ path: String) throws(FileError) -> FolderReader { try system.openFolder(path) }
+    func next(_ folder: FolderReader) throws(FileError) -> FolderReader.Item? { try system.next(folder) }
     func truncate(_ descriptor: Int32, to size: Int64, path: String) throws(FileError) {
         try system.truncate(descriptor, to: size, path: path)
     }

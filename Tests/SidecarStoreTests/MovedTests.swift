@@ -101,7 +101,42 @@ import Testing
         let (place, model) = try withSidecar()
         try write(contents(place.recording), to: place.recording)
         #expect(try place.store().model(place.base()) == model)
-        #expect(try place.maintenance.list()[0].current == 2)
+        // It is written down once what the recording is now: it may be moved next.
+        #expect(try place.store().model(place.base()) == model)
+        #expect(try place.maintenance.list()[0].current == 3)
+        rename(place.recording, place.recording + ".moved")
+        #expect(try place.store().model(SidecarFixture.base(place.recording + ".moved")) == model)
+    }
+
+    @Test func touchingPushesNoStateOutOfTheHistory() throws {
+        let (place, model) = try withSidecar()
+        let store = place.store()
+        for _ in 0..<30 {
+            try write(contents(place.recording), to: place.recording)
+            #expect(try store.model(place.base()) == model)
+        }
+        let commits = try place.maintenance.list()[0].commits.map(\.commit)
+        #expect(commits.count == 10 && commits.first == 1 && commits.last == 32)
+    }
+
+    /// What a running store knows of its sidecars follows each change, whoever made it.
+    @Test func aReplacedRecordingIsKnownByWhatItIsNow() throws {
+        let (place, old) = try withSidecar()
+        let (store, other) = (place.store(), place.store())
+        #expect(try store.model(place.base()) == old)
+        // Nobody is there yet; what is known of the store is remembered.
+        let target = place.recording + ".moved"
+        for frames in [5, 4, 6, 3] {
+            try write(pattern(120_000 + frames, frames), to: place.path + "/new")
+            rename(place.path + "/new", place.recording)
+            let base = try place.base(frames: frames)
+            #expect(try store.snapshot(base) != nil)
+            rename(place.recording, target)
+            let moved = try SidecarFixture.base(target, frames: frames)
+            #expect(try (frames == 4 ? other : store).snapshot(moved) != nil)
+            rename(target, place.recording)
+            #expect(try store.snapshot(base) != nil)
+        }
     }
 
     @Test func aProgramThatMakesAnotherHeadKeepsIt() throws {
@@ -195,14 +230,15 @@ import Testing
         chmod(try place.sidecar(), 0o500)
         defer { chmod((try? place.sidecar()) ?? "", 0o700) }
         #expect(try place.store().model(place.base()) == model)
-        #expect(try failure { try place.store().session(place.base(), [.write(0, [1])]) }?.errno == EACCES)
+        #expect(try failure { try place.store().session(place.base(), [.write(0, [1])]) }?.errno == EROFS)
     }
 
     @Test func aFileWhereTheStoreShouldBe() throws {
         let place = try Place()
         try write([1, 2, 3], to: place.directory)
         #expect(try place.store().model(place.base()) == nil)
-        #expect(try failure { _ = try place.store().openForWriting(place.base()) }?.errno == ENOTDIR)
+        #expect(try failure { _ = try place.store().openForWriting(place.base()) }?.errno == EROFS)
+        #expect(place.store().accessProblem()?.contains("'\(place.directory)' cannot be looked into") == true)
         #expect(try contents(place.directory) == [1, 2, 3])
     }
 

@@ -86,6 +86,16 @@ final class PowerCutCalls: StorageCalls {
     ) throws(FileError) -> Int {
         try after { () throws(FileError) in try system.write(bytes, to: descriptor, at: offset, path: path) }
     }
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int64, path: String
+    ) throws(FileError) -> Int { try system.read(into: buffer, from: descriptor, at: offset, path: path) }
+    func status(of descriptor: Int32, path: String) throws(FileError) -> FileStatus {
+        try system.status(of: descriptor, path: path)
+    }
+    func status(_ path: String) throws(FileError) -> FileStatus { try system.status(path) }
+    func access(_ path: String, _ mode: Int32) throws(FileError) { try system.access(path, mode) }
+    func openFolder(_ path: String) throws(FileError) -> FolderReader { try system.openFolder(path) }
+    func next(_ folder: FolderReader) throws(FileError) -> FolderReader.Item? { try system.next(folder) }
     func truncate(_ descriptor: Int32, to size: Int64, path: String) throws(FileError) {
         try after { () throws(FileError) in try system.truncate(descriptor, to: size, path: path) }
     }

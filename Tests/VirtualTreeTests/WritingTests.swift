@@ -2,6 +2,7 @@
 
 import Foundation
 import SidecarStore
+import Synchronization
 import Tensors
 import Testing
 import VirtualTree
@@ -171,6 +172,35 @@ private struct Judge: SidecarHelper {
         let second = try tree.open(inode, flags: O_RDWR, by: 8)
         #expect(try tree.attributes(inode, of: second.handle, by: { 0 }).attributes.size == size + Int64(text.count))
         tree.release(second.handle)
+    }
+
+    @Test func threadsOfOneProcessShareTheSession() throws {
+        let source = try source()
+        let tree = try tree(source)
+        let inode = try tree.walk(path).attributes.inode
+        for _ in 0..<50 {
+            let failures = Atomic(0)
+            DispatchQueue.concurrentPerform(iterations: 4) { _ in
+                do { tree.release(try tree.open(inode, flags: O_RDWR, by: 7).handle) } catch {
+                    failures.add(1, ordering: .relaxed)
+                }
+            }
+            #expect(failures.load(ordering: .relaxed) == 0)
+        }
+    }
+
+    /// Reads work whatever is wrong with the store; opening for writing is EROFS.
+    @Test func aStoreThatIsNoFolder() throws {
+        let source = try source()
+        let plain = try source.tree().bytes(path)
+        try Data(text).write(to: URL(fileURLWithPath: source.path + "-sidecars"))
+        defer { unlink(source.path + "-sidecars") }
+        let tree = try tree(source)
+        #expect(try tree.bytes(path) == plain)
+        #expect(errno { _ = try tree.open(tree.walk(path).attributes.inode, flags: O_RDWR) } == EROFS)
+        #expect(errno { try tree.remove(tree.walk("histo/50ms").attributes.inode, "a.h5") } != EIO)
+        #expect(try tree.bytes(path) == plain)
+        #expect(tree.status().sidecars?.problem?.contains(source.path + "-sidecars") == true)
     }
 
     @Test func whatChangesNothingBeginsNoSession() throws {

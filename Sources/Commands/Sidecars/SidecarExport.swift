@@ -120,11 +120,16 @@ struct NewFile {
 
     func discard() { unlink(temporary) }
 
+    /// Gives the file its name. Bytes and name are on the disk when this returns.
     func finish() throws(CommandError) {
-        guard rename(temporary, path) == 0 else {
-            let reason = String(cString: strerror(errno))
+        do throws(FileError) {
+            let descriptor = try FileCalls.open(temporary, O_RDONLY)
+            defer { close(descriptor) }
+            try FileCalls.publish(descriptor, temporary, as: path)
+        } catch {
             discard()
-            throw CommandError(.outputUnwritable, "'\(path)' cannot be made: \(reason)")
+            throw CommandError(
+                .outputUnwritable, "'\(path)' cannot be made: \(String(cString: strerror(error.errno)))", cause: error)
         }
     }
 }

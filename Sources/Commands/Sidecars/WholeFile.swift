@@ -57,14 +57,15 @@ struct WholeFile {
 
     /// Makes the file at `path`, which is removed when that fails.
     func write(to path: String) throws(CommandError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw WholeFile.unwritable(FileError.current("create", path)) }
+        let descriptor = try WholeFile.attempt { () throws(FileError) in
+            try FileCalls.open(path, O_WRONLY | O_CREAT | O_EXCL, permissions: 0o666)
+        }
         defer { close(descriptor) }
         do throws(CommandError) {
             let size = try Sidecar.attempt { () throws(SidecarError) in try source.size() }
             let layout = source.layout
-            guard ftruncate(descriptor, off_t(size)) == 0 else {
-                throw WholeFile.unwritable(FileError.current("write", path))
+            try WholeFile.attempt { () throws(FileError) in
+                try FileCalls.truncate(descriptor, to: size, path)
             }
             try copy(0..<min(layout.dataOffset, size), to: descriptor, path)
             if layout.tailOffset < size { try copy(layout.tailOffset..<size, to: descriptor, path) }
@@ -138,16 +139,12 @@ struct WholeFile {
     private static func write(
         _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64, _ path: String
     ) throws(CommandError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw unwritable(FileError.current("write", path)) }
-            done += count
-        }
+        try attempt { () throws(FileError) in try FileCalls.write(bytes, to: descriptor, at: offset, path) }
     }
 
-    private static func unwritable(_ error: FileError) -> CommandError {
-        CommandError(.outputUnwritable, error.message, cause: error)
+    private static func attempt<R>(_ body: () throws(FileError) -> R) throws(CommandError) -> R {
+        do throws(FileError) { return try body() } catch {
+            throw CommandError(.outputUnwritable, error.message, cause: error)
+        }
     }
 }

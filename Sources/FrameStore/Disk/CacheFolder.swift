@@ -83,19 +83,13 @@ enum CacheFolder {
         return String(parts[0])
     }
 
+    /// The names in `folder`; those that could be read when the listing fails, with `problem`.
     static func names(_ folder: String, _ problem: inout FileError?) -> [String] {
-        guard let directory = opendir(folder) else {
-            if errno != ENOENT { problem = FileError.current("read folder", folder) }
-            return []
-        }
-        defer { closedir(directory) }
         var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
+        do throws(FileError) {
+            let reader = try FolderReader(folder)
+            while let item = try reader.next() { if let name = item.name { names.append(name) } }
+        } catch { if error.errno != ENOENT { problem = error } }
         return names
     }
 }

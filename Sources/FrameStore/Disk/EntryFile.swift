@@ -113,28 +113,27 @@ enum EntryFile {
     /// Writes an entry under a name of its own and renames it to `path`, so that nobody sees half of one.
     static func write(_ header: [UInt8], _ payload: UnsafeRawBufferPointer, to path: String) throws(FileError) {
         let temporary = "\(path).\(getpid()).\(UInt64.random(in: .min ... .max))\(CacheFolder.temporarySuffix)"
-        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard fd >= 0 else { throw FileError.current("create", temporary) }
-        var failure = header.withUnsafeBytes { writeAll($0, to: fd, temporary) }
-        failure = failure ?? writeAll(payload, to: fd, temporary)
-        if close(fd) != 0 { failure = failure ?? FileError.current("write", temporary) }
-        if failure == nil, rename(temporary, path) != 0 { failure = FileError.current("rename", temporary) }
-        if let failure {
+        let fd = try FileCalls.open(temporary, O_WRONLY | O_CREAT | O_EXCL, permissions: 0o666)
+        do throws(FileError) {
+            do throws(FileError) {
+                let failure = header.withUnsafeBytes { bytes -> FileError? in
+                    do throws(FileError) {
+                        try FileCalls.write(bytes, to: fd, temporary)
+                        return nil
+                    } catch { return error }
+                }
+                if let failure { throw failure }
+                try FileCalls.write(payload, to: fd, temporary)
+            } catch {
+                close(fd)
+                throw error
+            }
+            try FileCalls.close(fd, temporary)
+            try FileCalls.rename(temporary, to: path)
+        } catch {
             unlink(temporary)
-            throw failure
+            throw error
         }
-    }
-
-    private static func writeAll(_ bytes: UnsafeRawBufferPointer, to fd: Int32, _ path: String) -> FileError? {
-        var done = 0
-        while done < bytes.count, let base = bytes.baseAddress {
-            let n = Foundation.write(fd, base + done, bytes.count - done)
-            if n < 0 && errno == EINTR { continue }
-            // A write of nothing would go on for ever.
-            guard n > 0 else { return FileError.current("write", path) }
-            done += n
-        }
-        return nil
     }
 
     /// Notes that the entry is used now; what does not work is only forgotten.

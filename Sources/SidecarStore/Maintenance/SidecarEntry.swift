@@ -83,41 +83,42 @@ public struct SidecarEntry: Codable, Sendable, Hashable {
 
 extension SidecarEntry {
     /// Reads what is in the sidecar's folder; what cannot be read is left out, with the problem.
-    init(_ folder: String, name: String, isRemoved: Bool) {
+    init(_ folder: String, name: String, isRemoved: Bool, _ calls: any StorageCalls) {
         let paths = SidecarPaths(folder: folder)
         self.name = name
         self.folder = folder
-        heldBytes = Host.heldBytes(folder)
+        heldBytes = calls.heldBytes(folder)
         commits = []
         torn = []
-        inUse = FolderLock.holder(folder)?.description
+        inUse = FolderLock.holder(folder, calls)?.description
         var info: CommitInfo?
         do throws(SidecarError) {
-            if let head = try CommittedState.readHead(paths.current) {
+            if let head = try CommittedState.readHead(paths.current, calls) {
                 info = head.info
                 size = head.size
                 current = head.number
             }
         } catch { problem = error.message }
-        if current == nil, problem == nil, paths.wasCommitted, let last = paths.lastCommit {
+        if current == nil, problem == nil, (try? paths.wasCommitted(calls)) == true, let last = paths.lastCommit(calls)
+        {
             problem = "'\(paths.current)' is missing: `evh5 sidecar restore --state \(last)` brings it back"
         }
         if current != nil || problem != nil {
-            for number in (try? Host.numbers(paths.commits)) ?? [] where number <= current ?? number {
+            for number in (try? calls.numbers(paths.commits)) ?? [] where number <= current ?? number {
                 do throws(SidecarError) {
-                    guard let head = try CommittedState.readHead(paths.commit(number)) else { continue }
+                    guard let head = try CommittedState.readHead(paths.commit(number), calls) else { continue }
                     info = info ?? head.info
                     commits.append(Commit(head))
                 } catch { problem = problem ?? error.message }
             }
         }
-        for name in (try? Host.names(paths.torn)) ?? [] {
+        for name in (try? calls.names(paths.torn)) ?? [] {
             let session = SessionPaths(folder: paths.torn + "/" + name)
-            let header = try? SessionHeader.read(session.header)
+            let header = try? SessionHeader.read(session.header, calls)
             info = info ?? header?.info
-            torn.append(Torn(name, session, header))
+            torn.append(Torn(name, session, header, calls))
         }
-        if info == nil { info = (try? SessionHeader.read(SessionPaths(folder: paths.session).header))?.info }
+        if info == nil { info = (try? SessionHeader.read(SessionPaths(folder: paths.session).header, calls))?.info }
         if let key = info?.key {
             recording = key.recordingPath
             preprocessing = key.preprocessing
@@ -126,7 +127,8 @@ extension SidecarEntry {
         }
         if isRemoved {
             removed = Removed(
-                time: SidecarEntry.time(inName: name), reason: SidecarEntry.text(paths.reason) ?? "it was removed")
+                time: SidecarEntry.time(inName: name),
+                reason: SidecarEntry.text(paths.reason, calls) ?? "it was removed")
         }
     }
 
@@ -136,8 +138,8 @@ extension SidecarEntry {
         return start.hasSuffix("Z") ? String(start).replacing(".", with: ":") : ""
     }
 
-    fileprivate static func text(_ path: String) -> String? {
-        guard let bytes = try? Host.bytes(path) else { return nil }
+    fileprivate static func text(_ path: String, _ calls: any StorageCalls) -> String? {
+        guard let bytes = try? calls.bytes(path) else { return nil }
         return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
@@ -151,9 +153,9 @@ extension SidecarEntry.Commit {
 }
 
 extension SidecarEntry.Torn {
-    fileprivate init(_ name: String, _ session: SessionPaths, _ header: SessionHeader?) {
+    fileprivate init(_ name: String, _ session: SessionPaths, _ header: SessionHeader?, _ calls: any StorageCalls) {
         self.init(
-            name: name, began: header.map { StoreTime.text($0.startedAt) }, heldBytes: Host.heldBytes(session.folder),
-            reason: SidecarEntry.text(session.reason) ?? "unknown", base: header?.base)
+            name: name, began: header.map { StoreTime.text($0.startedAt) }, heldBytes: calls.heldBytes(session.folder),
+            reason: SidecarEntry.text(session.reason, calls) ?? "unknown", base: header?.base)
     }
 }

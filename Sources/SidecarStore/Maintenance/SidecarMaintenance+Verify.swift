@@ -40,12 +40,12 @@ extension SidecarMaintenance {
                 check.bytes += record.length
                 progress(check.bytes)
             } catch {
-                if Host.status(paths.commit(commit)) != nil { check.problems.append(error.message) }
+                if !calls.isMissing(paths.commit(commit)) { check.problems.append(error.message) }
             }
         }
         if let current = states.last(where: { $0.number == entry.current }), check.problems.isEmpty {
             do throws(SidecarError) { try helper.verify(folder: entry.folder, commit: current.number) } catch {
-                if Host.status(paths.commit(current.number)) != nil {
+                if !calls.isMissing(paths.commit(current.number)) {
                     check.problems.append("state \(current.number) is no valid file: \(error.message)")
                 }
             }
@@ -57,17 +57,21 @@ extension SidecarMaintenance {
     private func committedStates(_ paths: SidecarPaths, _ check: inout Check) -> [CommittedState] {
         var states: [CommittedState] = []
         func read(_ path: String) -> CommittedState? {
-            do throws(SidecarError) { return try CommittedState.read(path) } catch {
+            do throws(SidecarError) { return try CommittedState.read(path, calls) } catch {
                 check.problems.append(error.message)
                 return nil
             }
         }
         let current = read(paths.current)
         if current == nil, check.problems.isEmpty {
-            guard paths.wasCommitted else { return [] }
+            guard (try? paths.wasCommitted(calls)) != false else { return [] }
             check.problems.append("'\(paths.current)' is missing")
         }
-        for number in (try? Host.numbers(paths.commits)) ?? [] where number <= current?.number ?? number {
+        var numbers: [Int] = []
+        do throws(SidecarError) { numbers = try calls.numbers(paths.commits) } catch {
+            check.problems.append(error.message)
+        }
+        for number in numbers where number <= current?.number ?? number {
             guard let state = read(paths.commit(number)) else { continue }
             check.files += 1
             check.bytes += state.head.fileBytes
@@ -80,11 +84,9 @@ extension SidecarMaintenance {
     }
 
     private func verify(_ record: DataFileRecord, _ paths: SidecarPaths) throws(SidecarError) {
-        let path = paths.data(record.number)
-        let file: File
-        do throws(FileError) { file = try File(path: path) } catch { throw SidecarError(error) }
-        guard try Checksum.of(file.descriptor, path, count: record.length) == record.hash else {
-            throw SidecarFormat.damaged(path, "its checksum is wrong")
+        let file = try StorageFile(paths.data(record.number), O_RDONLY | O_NONBLOCK, calls)
+        guard try Checksum.of(file, count: record.length) == record.hash else {
+            throw SidecarFormat.damaged(file.path, "its checksum is wrong")
         }
     }
 }

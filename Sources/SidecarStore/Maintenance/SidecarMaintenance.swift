@@ -28,23 +28,23 @@ public struct SidecarMaintenance: Sendable {
     /// - Throws: `.io` when the store is there and cannot be read.
     public func list() throws(SidecarError) -> [SidecarEntry] {
         var entries: [SidecarEntry] = []
-        for recording in try Host.names(paths.recordings) {
-            for sidecar in try Host.names(paths.recordings + "/" + recording) {
+        for recording in try calls.names(paths.recordings) {
+            for sidecar in try calls.names(paths.recordings + "/" + recording) {
                 let name = recording + "/" + sidecar
                 recoverLeftover(paths.recordings + "/" + name)
-                let entry = SidecarEntry(paths.recordings + "/" + name, name: name, isRemoved: false)
+                let entry = SidecarEntry(paths.recordings + "/" + name, name: name, isRemoved: false, calls)
                 // A folder that was made for writing and in which nothing was written yet.
                 if entry.key != nil || entry.problem != nil { entries.append(entry) }
             }
         }
-        for name in try Host.names(paths.removed) {
-            entries.append(SidecarEntry(paths.removed + "/" + name, name: "removed/" + name, isRemoved: true))
+        for name in try calls.names(paths.removed) {
+            entries.append(SidecarEntry(paths.removed + "/" + name, name: "removed/" + name, isRemoved: true, calls))
         }
         return entries
     }
 
     private func recoverLeftover(_ folder: String) {
-        guard Host.status(SidecarPaths(folder: folder).session) != nil else { return }
+        guard !calls.isMissing(SidecarPaths(folder: folder).session) else { return }
         do throws(SidecarError) {
             let lock = try FolderLock.take(folder, for: .maintenance, what: folder, patience: 0, calls)
             let locked = LockedFolder(lock, calls, say)
@@ -63,7 +63,7 @@ public struct SidecarMaintenance: Sendable {
         case .current, .commit:
             var path = paths.current
             if case .commit(let number) = state { path = paths.commit(number) }
-            let snapshot = try SidecarSnapshot.read(path, in: entry.folder)
+            let snapshot = try SidecarSnapshot.read(path, in: entry.folder, calls)
             try snapshot.prepareForReading()
             return SidecarFile(snapshot)
         case .torn(let name):
@@ -108,9 +108,9 @@ public struct SidecarMaintenance: Sendable {
     }
 
     private func deleteTree(_ folder: String) throws(SidecarError) {
-        for name in try Host.names(folder) {
+        for name in try calls.names(folder) {
             let path = folder + "/" + name
-            if Host.status(path)?.kind == .directory {
+            if try calls.statusIfThere(path)?.kind == .directory {
                 try deleteTree(path)
             } else {
                 try calls.removeIfThere(path)
@@ -122,6 +122,14 @@ public struct SidecarMaintenance: Sendable {
     func lock(_ entry: SidecarEntry) throws(SidecarError) -> LockedFolder {
         let what = entry.key.map { "\($0)" } ?? "'\(entry.name)'"
         return LockedFolder(try FolderLock.take(entry.folder, for: .maintenance, what: what, calls), calls, say)
+    }
+
+    /// The head of a state; nil when there is none that can be read.
+    private func readable(_ path: String) throws(SidecarError) -> CommitHead? {
+        do throws(SidecarError) { return try CommittedState.readHead(path, calls) } catch {
+            guard error.code == .damaged || error.code == .unknownVersion else { throw error }
+            return nil
+        }
     }
 
     // MARK: Restoring
@@ -145,6 +153,7 @@ public struct SidecarMaintenance: Sendable {
                 .exists, "something else was added to \(key) since: `evh5 sidecar remove` it first", cause: error)
         }
         try? calls.removeIfThere(SidecarPaths(folder: target).reason)
+        ChangeLog(paths, calls).note(target)
         for folder in [paths.recording(key), paths.recordings, paths.removed] { try calls.syncFolder(folder) }
         return target
     }
@@ -156,20 +165,21 @@ public struct SidecarMaintenance: Sendable {
         }
         let locked = try lock(entry)
         // A damaged `current` is what this may be wanted for.
-        let current = try? CommittedState.readHead(locked.paths.current)
+        let current = try readable(locked.paths.current)
         if current != nil { try locked.recover() }
-        let snapshot = try SidecarSnapshot.read(locked.paths.commit(number), in: locked.folder)
+        let snapshot = try SidecarSnapshot.read(locked.paths.commit(number), in: locked.folder, calls)
         try snapshot.prepareForReading()
         let state = snapshot.state
         var info = state.info
         info.key = current?.info.key ?? info.key
         info.committedAt = StoreTime.now()
         info.note = "state \(number) was restored"
-        let last = max(try Host.numbers(locked.paths.commits).last ?? 0, current?.number ?? 0)
+        let last = max(try calls.numbers(locked.paths.commits).last ?? 0, current?.number ?? 0)
         let committed = try locked.commit(
             LockedFolder.NewState(
                 number: last + 1, size: state.size, info: info, files: state.head.files, extents: state.extents),
             session: nil)
+        ChangeLog(paths, calls).note(locked.folder)
         if let problem = committed.problem { throw problem }
         return committed.state.number
     }
