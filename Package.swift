@@ -51,7 +51,8 @@ let package = Package(
             resources: [.embedInCode("worker.py")], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["Recordings"], swiftSettings: strict),
         .target(name: "Recordings", dependencies: ["Files", "CKernels", "CXXHash"], swiftSettings: strict),
-        .target(name: "Files", dependencies: ["CZlib"], swiftSettings: strict),
+        .target(name: "Files", dependencies: ["CZlib", "CLinux"], swiftSettings: strict),
+        .target(name: "CLinux"),
 
         .target(name: "CKernels"),
         .target(name: "CPreprocessing"),
@@ -78,7 +79,7 @@ let package = Package(
             path: "Tests/FuzzTargets", swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RandomFixture"], swiftSettings: strict),
         .target(name: "RandomFixture", path: "Tests/RandomFixture", swiftSettings: strict),
-        .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "CLinux"], swiftSettings: strict),
         .testTarget(
             name: "RecordingsTests", dependencies: ["Recordings", "Files", "RandomFixture", "CZlib"],
             swiftSettings: strict),

@@ -55,6 +55,12 @@ public final class File: Sendable {
         self.path = path
     }
 
+    /// Takes an open file, which is closed with this value; `path` is for messages.
+    public init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
     deinit { close(descriptor) }
 
     public func status() throws(FileError) -> FileStatus {

@@ -61,9 +61,11 @@ public final class Recording: Sendable {
     /// Opens the recording at `path`; `hints` give what its header lacks.
     ///
     /// - Throws: `.notARecording`, `.encodingMissing`, `.geometryMissing`, `.geometryUnusable`, `.headerContradiction`, `.unreadable`.
-    public init(path: String, hints: RecordingHints = RecordingHints()) throws(RecordingError) {
+    public init(
+        path: String, opened: File? = nil, hints: RecordingHints = RecordingHints()
+    ) throws(RecordingError) {
         do throws(FileError) {
-            file = try File(path: path)
+            if let opened { file = opened } else { file = try File(path: path) }
             status = try file.status()
             if status.kind == .regular, (1...Self.smallSize).contains(status.size) { try file.hold(Int(status.size)) }
         } catch {

@@ -66,7 +66,7 @@ extension SidecarStore {
     /// - Throws: `.io` when this process cannot write in the sidecar's folder.
     func checkRights(_ locked: LockedFolder) throws(SidecarError) {
         do throws(FileError) {
-            for folder in [locked.folder, locked.paths.data, locked.paths.commits] {
+            for folder in [directory, locked.folder, locked.paths.data, locked.paths.commits] {
                 do throws(FileError) { try calls.access(folder, W_OK | X_OK) } catch {
                     if error.errno != ENOENT { throw error }
                 }

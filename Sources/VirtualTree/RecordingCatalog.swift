@@ -93,12 +93,17 @@ final class RecordingCatalog: Sendable {
 
     /// Opens the recording at `path`.
     func open(_ path: String) throws(FileSystemError) -> Recording {
-        try source.checkInside(path)
         do throws(RecordingError) { return try recording(path) } catch { throw RecordingCatalog.notShown(path, error) }
     }
 
     private func recording(_ path: String) throws(RecordingError) -> Recording {
-        try Recording(path: source.absolute(path), hints: rules.hints(for: path))
+        // What was checked is what is read, although names may change at any time.
+        let opened: File?
+        do throws(FileSystemError) { opened = source.mayLeave ? nil : try source.open(path) } catch {
+            throw RecordingError(
+                .unreadable, error.message, cause: FileError(errno: error.errno, message: error.message))
+        }
+        return try Recording(path: source.absolute(path), opened: opened, hints: rules.hints(for: path))
     }
 
     /// What the settings give the recording at `path`, as a number.

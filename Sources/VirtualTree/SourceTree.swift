@@ -20,6 +20,8 @@ final class SourceTree: Sendable {
     let mayLeave: Bool
     /// The mount point, where no link may lead: looking into it would be asking ourselves, and wait for ever.
     private let mountPoint: String?
+    /// Where links may not lead out, all is opened through this; else nil.
+    private let bound: BoundFolder?
     /// Whether the source has a link to a folder, as far as is known: every path below one was reached by way of it.
     private let metFolderLink = Atomic(false)
 
@@ -38,6 +40,48 @@ final class SourceTree: Sendable {
         }
         root = real
         self.mayLeave = mayLeave
+        bound = mayLeave ? nil : try BoundFolder(real)
+    }
+
+    /// Calls `body` with a path below the root that leads where `path` does and has no links, as often as a link turns up in it
+    /// after all: somebody may be swapping files for links.
+    private func inside<R>(
+        _ path: String, _ bound: BoundFolder, _ body: (BoundFolder, String) throws(FileError) -> R
+    ) throws(FileSystemError) -> R {
+        var attempts = 10
+        // Most paths have no links and are asked for as they are.
+        var real = path
+        var isResolved =
+            metFolderLink.load(ordering: .relaxed) || mountPoint.map { SourceTree.is(absolute(path), in: $0) } ?? false
+        while true {
+            if isResolved {
+                let full = try realPath(path)
+                try checkInside(path, full)
+                real = full == root ? "" : String(full.dropFirst(root == "/" ? 1 : root.count + 1))
+            }
+            do throws(FileError) { return try body(bound, real) } catch {
+                attempts -= 1
+                guard error.errno == ELOOP, attempts > 0 else {
+                    throw FileSystemError(
+                        error.errno, error.message, level: error.errno == ENOENT ? .debug : .warning, cause: error)
+                }
+                isResolved = true
+            }
+        }
+    }
+
+    /// As `status`, where links may not lead out.
+    private func status(_ path: String, in bound: BoundFolder) throws(FileSystemError) -> FileStatus {
+        let (status, real) = try inside(path, bound) { bound, real throws(FileError) in
+            let status = try bound.status(real)
+            if status.kind == .symbolicLink { throw FileError(errno: ELOOP, message: "'\(path)' is a link") }
+            return (status, real)
+        }
+        if status.kind == .directory && real != path {
+            metFolderLink.store(true, ordering: .relaxed)
+            try refuseLoop(path, bound.path == "/" ? "/" + real : real.isEmpty ? root : root + "/" + real)
+        }
+        return status
     }
 
     func absolute(_ path: String) -> String {
@@ -49,6 +93,7 @@ final class SourceTree: Sendable {
     /// - Throws: `FileSystemError` with ENOENT, ELOOP (a link that leads back to a folder above it, or into the mount), EACCES (a link that
     ///   leaves the source).
     func status(_ path: String) throws(FileSystemError) -> FileStatus {
+        if let bound { return try status(path, in: bound) }
         // Below a link to a folder no path is what it seems, so it is resolved before anything is asked about it.
         let own = metFolderLink.load(ordering: .relaxed) ? nil : try ownStatus(absolute(path))
         if let own, own.kind != .symbolicLink, mayLeave { return own }
@@ -60,11 +105,6 @@ final class SourceTree: Sendable {
             try refuseLoop(path, real)
         }
         return status
-    }
-
-    /// Refuses a path that a symbolic link leads out of the source, unless that is allowed.
-    func checkInside(_ path: String) throws(FileSystemError) {
-        if !mayLeave { try checkInside(path, realPath(path)) }
     }
 
     private func checkInside(_ path: String, _ real: String) throws(FileSystemError) {
@@ -138,36 +178,25 @@ final class SourceTree: Sendable {
     /// The names in the folder `path`, sorted; names that are not UTF-8 are left out and counted.
     func list(_ path: String) throws(FileSystemError) -> (items: [Item], unreadableNames: Int) {
         let full = absolute(path)
-        guard let directory = opendir(full) else {
-            let error = FileError.current("list", full)
-            throw FileSystemError(error.errno, error.message, level: .warning)
+        let reader: FolderReader
+        if let bound {
+            reader = try inside(path, bound) { bound, real throws(FileError) in try bound.folder(real) }
+        } else {
+            reader = try SourceTree.listing { () throws(FileError) in try FolderReader(full) }
         }
-        defer { closedir(directory) }
         var items: [Item] = []
         var unreadable = 0
-        while true {
-            errno = 0
-            guard let entry = readdir(directory) else {
-                if errno == 0 { break }
-                // Half a listing would be remembered as all there is.
-                let error = FileError.current("list", full)
-                throw FileSystemError(error.errno, error.message, level: .warning)
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
-                field.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
-            }
-            guard let name else {
+        // Half a listing would be remembered as all there is.
+        while let entry = try SourceTree.listing({ () throws(FileError) in try reader.next() }) {
+            guard let name = entry.name else {
                 unreadable += 1
                 continue
             }
-            if name == "." || name == ".." { continue }
-            switch Int32(entry.pointee.d_type) {
+            switch entry.type {
             case Int32(DT_DIR): items.append(Item(name: name, isDirectory: true, mayBeFile: false))
             case Int32(DT_REG): items.append(Item(name: name, isDirectory: false, mayBeFile: true))
             case Int32(DT_LNK), Int32(DT_UNKNOWN):
-                guard let real = try? realPath(join(path, name)), mayLeave || SourceTree.is(real, in: root),
-                    let status = try? FileStatus(path: real)
-                else { continue }
+                guard let status = try? target(join(path, name)) else { continue }
                 items.append(
                     Item(name: name, isDirectory: status.kind == .directory, mayBeFile: status.kind == .regular))
             default: continue
@@ -177,9 +206,25 @@ final class SourceTree: Sendable {
         return (items, unreadable)
     }
 
+    /// The status of what a name in a listing leads to, be it a link or one of which the filesystem does not say what it is.
+    private func target(_ path: String) throws(FileSystemError) -> FileStatus {
+        guard let bound else { return try ownStatus(realPath(path)) }
+        return try inside(path, bound) { bound, real throws(FileError) in
+            let status = try bound.status(real)
+            if status.kind == .symbolicLink { throw FileError(errno: ELOOP, message: "'\(path)' is a link") }
+            return status
+        }
+    }
+
+    private static func listing<R>(_ body: () throws(FileError) -> R) throws(FileSystemError) -> R {
+        do throws(FileError) { return try body() } catch {
+            throw FileSystemError(error.errno, error.message, level: .warning, cause: error)
+        }
+    }
+
     /// Opens the file at `path` for reading.
     func open(_ path: String) throws(FileSystemError) -> File {
-        try checkInside(path)
+        if let bound { return try inside(path, bound) { bound, real throws(FileError) in try bound.file(real) } }
         do throws(FileError) { return try File(path: absolute(path)) } catch {
             throw FileSystemError(error.errno, error.message, level: .warning, cause: error)
         }

@@ -2,6 +2,7 @@
 
 import Foundation
 import Recordings
+import Synchronization
 import Testing
 import VirtualTree
 
@@ -178,5 +179,47 @@ import VirtualTree
         let names = try tree.names("histo/50ms")
         #expect(names.count == 3000)
         #expect(Date().timeIntervalSince(start) < 5)
+    }
+
+    /// With --allow-other: a companion and a recording change places with links to files outside, while others read them.
+    @Test func nothingOutsideIsShownWhileLinksComeAndGo() throws {
+        let source = try Source()
+        let secret = Array("a secret".utf8)
+        let recording = evt2(line(40, step: 2_000))
+        try source.write("notes.txt", Array("my notes".utf8))
+        try source.write("a.raw", recording)
+        try source.write("../outside/secret.txt", secret)
+        try source.write("../outside/other.raw", evt2(line(400, step: 2_000)))
+        try source.link("notes.link", to: source.path + "/../outside/secret.txt")
+        try source.link("a.link", to: source.path + "/../outside/other.raw")
+        let expected = try source.tree().bytes("histo/50ms/a.h5")
+        let isOver = Atomic(false)
+        let swapper = Thread {
+            while !isOver.load(ordering: .relaxed) {
+                for name in ["notes", "a"] {
+                    let file = source.path + (name == "a" ? "/a.raw" : "/notes.txt")
+                    rename(file, source.path + "/" + name + ".kept")
+                    rename(source.path + "/" + name + ".link", file)
+                    rename(file, source.path + "/" + name + ".link")
+                    rename(source.path + "/" + name + ".kept", file)
+                }
+            }
+        }
+        swapper.start()
+        defer { isOver.store(true, ordering: .relaxed) }
+        var shown = 0
+        for _ in 0..<300 {
+            // Each its own: nothing that an earlier one found out helps.
+            let tree = try source.tree { $0.linksMayLeaveSource = false }
+            if let bytes = try? tree.bytes("histo/50ms/notes.txt") {
+                #expect(bytes == Array("my notes".utf8))
+                shown += 1
+            }
+            if let bytes = try? tree.bytes("histo/50ms/a.h5") {
+                #expect(bytes.count == expected.count)
+                shown += 1
+            }
+        }
+        #expect(shown > 0)
     }
 }
