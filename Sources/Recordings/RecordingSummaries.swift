@@ -54,7 +54,7 @@ public final class RecordingSummaries: Sendable {
     }
 
     /// The index of `recording`, where its summary is the whole index.
-    func index(of recording: Recording) -> TimeIndex? {
+    package func index(of recording: Recording) -> TimeIndex? {
         let (folder, name) = Self.split(recording.path)
         return self.folder(folder).find(name)?.index(of: recording)
     }

@@ -123,7 +123,7 @@ public struct RecordingSummary: Hashable, Sendable {
     }
 
     /// The index of `recording`; nil when this is of another state of it, or not the whole index.
-    func index(of recording: Recording) -> TimeIndex? {
+    package func index(of recording: Recording) -> TimeIndex? {
         guard isWholeIndex, isOf(recording.status, settings: recording.settings),
             headerDigest == recording.header.digest, geometry == recording.geometry, format == recording.format,
             payloadOffset == recording.header.payloadOffset

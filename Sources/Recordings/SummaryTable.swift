@@ -9,7 +9,7 @@ import Foundation
 /// Layout, little endian: magic (8 bytes), version (u32), version of indexes (u32), XXH3-64 of everything after it (u64), number of
 /// summaries (u32), bytes of the folder's path (u32); the path; the summaries, `recordSize` bytes each, sorted by their names' bytes; for each
 /// the end of its name (u32); the names, one after the other.
-final class SummaryTable: Sendable {
+package final class SummaryTable: Sendable {
     private static let magic = Array("evh5fold".utf8)
     /// To be raised whenever the layout or the meaning of a field changes, also when headers are read in another way than before. What
     /// decoding gives is the matter of `IndexFile.version`.
@@ -18,15 +18,15 @@ final class SummaryTable: Sendable {
     static let recordSize = 184
 
     /// The file.
-    let bytes: [UInt8]
-    let folder: String
-    let count: Int
+    package let bytes: [UInt8]
+    package let folder: String
+    package let count: Int
     private let records: Int
     private let ends: Int
     private let names: Int
 
     /// nil when `bytes` are no table of this version, damaged, or of another folder. Each summary is checked when it is asked for.
-    init?(_ bytes: [UInt8], folder: String) {
+    package init?(_ bytes: [UInt8], folder: String) {
         guard bytes.count >= Self.headSize, bytes.starts(with: Self.magic) else { return nil }
         let head = bytes.withUnsafeBytes { head in
             (
@@ -58,7 +58,7 @@ final class SummaryTable: Sendable {
     }
 
     /// Writes the checksum.
-    static func seal(_ bytes: inout [UInt8]) {
+    package static func seal(_ bytes: inout [UInt8]) {
         let digest = digest(bytes)
         bytes.replaceSubrange(16..<24, with: withUnsafeBytes(of: digest.littleEndian) { Array($0) })
     }
@@ -70,10 +70,10 @@ final class SummaryTable: Sendable {
         return names + start..<names + end(i)
     }
 
-    func name(_ i: Int) -> String { String(decoding: bytes[nameRange(i)], as: UTF8.self) }
+    package func name(_ i: Int) -> String { String(decoding: bytes[nameRange(i)], as: UTF8.self) }
 
     /// The summary of the file called `name`; nil when there is none that makes sense.
-    func find(_ name: String) -> RecordingSummary? {
+    package func find(_ name: String) -> RecordingSummary? {
         var name = name
         return name.withUTF8 { wanted in
             let wanted = UnsafeRawBufferPointer(wanted)
@@ -97,7 +97,7 @@ final class SummaryTable: Sendable {
     // MARK: Making
 
     /// A table of `summaries`.
-    convenience init?(_ summaries: [String: RecordingSummary], folder: String) {
+    package convenience init?(_ summaries: [String: RecordingSummary], folder: String) {
         var items = summaries.map { (name: Array($0.key.utf8), summary: $0.value) }
         items.sort { left, right in
             left.name.withUnsafeBytes { left in right.name.withUnsafeBytes { left.order($0) < 0 } }
@@ -110,7 +110,7 @@ final class SummaryTable: Sendable {
     }
 
     /// The summaries of both tables; where both have a name, that of `newer`. With `keeping`, only the names that it says.
-    static func merged(_ older: SummaryTable, _ newer: SummaryTable?, keeping: ((String) -> Bool)? = nil)
+    package static func merged(_ older: SummaryTable, _ newer: SummaryTable?, keeping: ((String) -> Bool)? = nil)
         -> SummaryTable
     {
         var builder = Builder(count: older.count + (newer?.count ?? 0))

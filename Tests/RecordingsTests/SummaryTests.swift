@@ -3,10 +3,9 @@
 import Files
 import Foundation
 import RandomFixture
+import Recordings
 import Synchronization
 import Testing
-
-@testable import Recordings
 
 @Suite struct SummaryTests {
     /// A recording whose time stamp is old enough to be believed.
@@ -40,7 +39,7 @@ import Testing
             let index = try TimeIndex.build(file)
             let summary = RecordingSummary(file, index)
             #expect(summary.isScanned)
-            #expect(summary.isWholeIndex == (index.segments.count < 2), "\(count)")
+            #expect(summary.isWholeIndex == (index.segmentCount < 2), "\(count)")
             if summary.isWholeIndex { #expect(summary.index(of: file) == index, "\(count)") }
             #expect(summary.eventCount == index.eventCount && summary.highestTime == index.highestTime)
             #expect(summary.lastTime == index.lastTime && summary.firstTime == index.firstTime)
