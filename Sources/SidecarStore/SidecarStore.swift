@@ -65,7 +65,7 @@ public final class SidecarStore: Sendable {
         _ key: SidecarKey, _ recording: RecordingState, _ fits: (SidecarSnapshot) -> Bool
     ) -> SidecarLookup {
         do throws(SidecarError) {
-            if try index.holds(paths.sidecar(key), age: SidecarStore.patience), let snapshot = try folder(key) {
+            if try mayHold(key), let snapshot = try folder(key) {
                 let info = snapshot.state.info
                 if info.recording.isSameContent(as: recording), fits(snapshot), readOnly || info.key == key {
                     return .fits(snapshot)
@@ -80,6 +80,12 @@ public final class SidecarStore: Sendable {
             complain(error)
             return .none
         }
+    }
+
+    /// Whether there may be a sidecar for `key`: this process has seen it, or what is known of the store has it.
+    private func mayHold(_ key: SidecarKey) throws(SidecarError) -> Bool {
+        if state.withLock({ $0.folders[key] != nil }) { return true }
+        return try index.holds(paths.sidecar(key), age: SidecarStore.patience)
     }
 
     /// The committed state for this recording and layout, after following a recording that moved and carrying over to another layout

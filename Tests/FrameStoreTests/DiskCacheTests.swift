@@ -99,7 +99,7 @@ import Testing
     @Test func smallFramesAreNotKept() throws {
         let folder = try TemporaryFolder()
         let daemon = Daemon(folder.path)
-        #expect(try daemon.read(0, byteCount: 4092))
+        #expect(try daemon.read(0, byteCount: 2044))
         #expect(daemon.settle() && folder.entries.isEmpty && daemon.figures.misses == 0)
     }
 

@@ -219,7 +219,7 @@ import Testing
         let base = try place.base()
         var model = FileModel(base.layout)
         let edits = SessionSeries.edits(0, &model)
-        let plain = FaultyCalls()
+        let plain = FaultyCalls(.fails(EIO), at: 0)
         try place.store(plain).session(base, edits)
         // All but the last, which comes after the rename.
         let syncs = plain.log.indices.filter { plain.log[$0].hasPrefix("sync ") }.dropLast()
@@ -240,7 +240,7 @@ import Testing
         let base = try place.base()
         var model = FileModel(base.layout)
         let edits = SessionSeries.edits(0, &model)
-        let plain = FaultyCalls()
+        let plain = FaultyCalls(.fails(EIO), at: 0)
         try place.store(plain).session(base, edits)
         let last = try #require(plain.log.lastIndex { $0.hasPrefix("sync ") })
         try FileManager.default.removeItem(atPath: place.directory)

@@ -88,7 +88,9 @@ extension DiskCache {
         guard statvfs(folder, &figures) == 0, figures.f_blocks > 0 else { return 0 }
         // What a filesystem says of itself may be anything.
         let block = Int64(clamping: figures.f_frsize)
-        let share = Int64(clamping: UInt64(figures.f_blocks)) / 1000 * Int64(options.freeShare * 1000)
+        // Multiplied first: a small disk has fewer than a thousand blocks.
+        let share =
+            Int64(clamping: UInt64(figures.f_blocks)).saturating(multipliedBy: Int64(options.freeShare * 1000)) / 1000
         let wanted = share.saturating(multipliedBy: block).saturating(adding: cost)
         return max(
             0,
