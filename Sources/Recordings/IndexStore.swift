@@ -155,10 +155,9 @@ public final class IndexStore: Sendable {
             }
             let summary = RecordingSummary(recording, made)
             let isNoted = summaries.note(summary, of: recording)
-            // A file for each of a million short recordings would be a million files.
-            if summary.isWholeIndex, layout == .standard {
-                if !isNoted { remember(made) }
-            } else {
+            // A file for each of a million short recordings would be a million files. Those that were written just now have one: no
+            // summary keeps them.
+            if !(summary.isWholeIndex && layout == .standard && isNoted) {
                 remember(made)
                 save(made)
             }

@@ -99,6 +99,7 @@ public final class TimeIndex: Sendable, Equatable {
 
     /// What was subtracted from every timestamp, us.
     public var timeShift: Int64 { end.state.timeShift }
+    /// Bookmarks that it has.
     package var segmentCount: Int { segments.count }
     public var eventCount: Int64 { end.eventCount }
     /// The time of the first event in file order, us; 0 without events.
