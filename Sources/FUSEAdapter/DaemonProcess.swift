@@ -76,9 +76,11 @@ package struct DaemonProcess: Sendable, Hashable {
         }
     }
 
-    /// A relative path meant something else where the daemon was started; its last name is the mount point's.
+    /// A relative path meant something else where the daemon was started; its last name is the mount point's. An absolute one
+    /// that is another is another mount.
     private static func isSpelling(_ word: String, of mount: Mount) -> Bool {
-        (word as NSString).lastPathComponent == (mount.mountPoint as NSString).lastPathComponent
+        !word.hasPrefix("/")
+            && (word as NSString).lastPathComponent == (mount.mountPoint as NSString).lastPathComponent
     }
 
     private static func only(_ processes: [pid_t]) -> pid_t? { processes.count == 1 ? processes[0] : nil }
