@@ -46,7 +46,11 @@ public final class SidecarStore: Sendable {
     // MARK: Reading
 
     /// Whether anything was added to any file, as far as is known without work.
-    public var mayHaveAny: Bool { (try? index.holdsAny(age: SidecarStore.patience)) ?? true }
+    public var mayHaveAny: Bool {
+        // What this process has opened is not to be missed: its reader asks for its size next.
+        if state.withLock({ !$0.folders.isEmpty }) { return true }
+        return (try? index.holdsAny(age: SidecarStore.patience)) ?? true
+    }
 
     /// How long a listing believes what is known of the store, in seconds. This process's own changes are known at once.
     private static let patience = 0.1
