@@ -41,7 +41,8 @@ let package = Package(
                 "CZstd",
             ],
             swiftSettings: strict),
-        .target(name: "Datasets", dependencies: ["TensorFile", "Tensors", "Recordings"], swiftSettings: strict),
+        .target(
+            name: "Datasets", dependencies: ["TensorFile", "Tensors", "Recordings", "Files"], swiftSettings: strict),
         .target(name: "Preview", dependencies: ["CCairo"], swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),

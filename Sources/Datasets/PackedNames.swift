@@ -1,5 +1,6 @@
 // A folder's names, a million of them if need be: one piece of memory, sorted, searched where they lie.
 
+import Files
 import Foundation
 
 /// Names in the order of their bytes, or first in that of their beginnings, whose lengths are given. Immutable.
@@ -93,17 +94,5 @@ public struct PackedNames: Sendable {
     private func beginningRange(_ i: Int) -> Range<Int> {
         let range = range(i)
         return beginnings.isEmpty ? range : range.lowerBound..<range.lowerBound + Int(beginnings[i])
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// Below 0, 0 or above: in the order of their bytes.
-    fileprivate func order(_ other: UnsafeRawBufferPointer) -> Int {
-        let common = Swift.min(count, other.count)
-        if common > 0, let left = baseAddress, let right = other.baseAddress {
-            let order = memcmp(left, right, common)
-            if order != 0 { return Int(order) }
-        }
-        return count - other.count
     }
 }

@@ -19,7 +19,7 @@ public struct EventReader: Sendable {
     @inlinable
     public func events<S: EventSink>(in times: Range<Int64>, into sink: inout S) throws(RecordingError) {
         let pieces = pieces(times)
-        guard let buffer = ReadBuffer(for: pieces) else { return }
+        guard let buffer = try ReadBuffer(for: pieces) else { return }
         for piece in pieces { try decode(piece, times, buffer, into: &sink) }
     }
 
@@ -29,7 +29,7 @@ public struct EventReader: Sendable {
         numbered ordinals: Range<Int64>, of selection: EventSelection, into sink: inout S
     ) throws(RecordingError) {
         let pieces = pieces(ordinals, selection)
-        guard let buffer = ReadBuffer(for: pieces) else { return }
+        guard let buffer = try ReadBuffer(for: pieces) else { return }
         for piece in pieces {
             if piece.skip == 0, piece.take == .max {
                 try decode(piece, selection.times, buffer, into: &sink)
@@ -61,7 +61,7 @@ public struct EventReader: Sendable {
             } else if index.segments[i].meets(times) {
                 var counter = EventCounter()
                 let piece = piece(i..<i + 1, isInside: false)
-                buffer = buffer ?? ReadBuffer(for: [piece])
+                if buffer == nil { buffer = try ReadBuffer(for: [piece]) }
                 if let buffer { try decode(piece, times, buffer, into: &counter) }
                 count = counter.count
             }

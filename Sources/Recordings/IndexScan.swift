@@ -86,7 +86,7 @@ extension TimeIndex {
 
     private static func digest(of recording: Recording, _ range: Range<Int64>) throws(RecordingError) -> UInt32 {
         // A header or a tail, which are no longer than this memory.
-        let memory = ReadBuffer()
+        let memory = try ReadBuffer()
         defer { withExtendedLifetime(memory) {} }
         let part = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<min(range.count, memory.bytes.count)])
         try recording.read(part, at: range.lowerBound)
@@ -172,7 +172,7 @@ struct IndexScan {
     mutating func read(to end: Int64, _ progress: TimeIndex.Progress? = nil) throws(RecordingError) {
         guard position < end else { return }
         // Borrowed: memory of this size from the heap would leave it full of holes between what small recordings keep.
-        let memory = ReadBuffer()
+        let memory = try ReadBuffer()
         defer { withExtendedLifetime(memory) {} }
         let buffer = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<min(layout.chunkSize, memory.bytes.count)])
         while position < end {

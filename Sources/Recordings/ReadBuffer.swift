@@ -1,5 +1,6 @@
 // The memory that recordings are read through, kept for the next reader.
 
+import Files
 import Foundation
 import Synchronization
 
@@ -9,8 +10,10 @@ import Synchronization
 /// after a thousand frames.
 @usableFromInline final class ReadBuffer {
     private final class Memory {
-        let bytes = Pages.allocate(512 << 10)
+        let bytes: UnsafeMutableRawBufferPointer
         private(set) lazy var cells = CellDecoder()
+
+        init() throws(RecordingError) { bytes = try Pages.allocate(512 << 10) }
 
         deinit { Pages.free(bytes) }
     }
@@ -27,13 +30,23 @@ import Synchronization
     private let memory: Memory
 
     /// nil when there is nothing to read.
-    @usableFromInline init?(for pieces: [EventReader.Piece]) {
+    ///
+    /// - Throws: `.unreadable` when no memory is left.
+    @usableFromInline convenience init?(for pieces: [EventReader.Piece]) throws(RecordingError) {
         guard pieces.contains(where: { !$0.bytes.isEmpty }) else { return nil }
-        memory = Self.pool.withLock { $0.free.popLast() } ?? Memory()
+        try self.init()
     }
 
     /// For a scan.
-    init() { memory = Self.pool.withLock { $0.free.popLast() } ?? Memory() }
+    ///
+    /// - Throws: `.unreadable` when no memory is left.
+    init() throws(RecordingError) {
+        if let free = Self.pool.withLock({ $0.free.popLast() }) {
+            memory = free
+        } else {
+            memory = try Memory()
+        }
+    }
 
     /// All of it.
     var bytes: UnsafeMutableRawBufferPointer { memory.bytes }
@@ -60,9 +73,15 @@ import Synchronization
 
 /// Memory apart from the heap, where it would leave holes between what lives longer.
 private enum Pages {
-    static func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    static func allocate(_ count: Int) throws(RecordingError) -> UnsafeMutableRawBufferPointer {
         let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let start, start != MAP_FAILED else { fatalError("no memory is left for reading a recording") }
+        guard let start, start != MAP_FAILED else {
+            let cause = FileError.current("read", "a recording")
+            throw RecordingError(
+                .unreadable,
+                "no memory is left for reading a recording; give the daemon more, or lower --memory-target",
+                cause: cause)
+        }
         return UnsafeMutableRawBufferPointer(start: start, count: count)
     }
 

@@ -190,16 +190,6 @@ extension UnsafeRawBufferPointer {
     fileprivate func number<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _: T.Type) -> T {
         T(littleEndian: loadUnaligned(fromByteOffset: offset, as: T.self))
     }
-
-    /// Below 0, 0 or above: in the order of their bytes.
-    fileprivate func order(_ other: UnsafeRawBufferPointer) -> Int {
-        let common = Swift.min(count, other.count)
-        if common > 0, let left = baseAddress, let right = other.baseAddress {
-            let order = memcmp(left, right, common)
-            if order != 0 { return Int(order) }
-        }
-        return count - other.count
-    }
 }
 
 extension RecordingSummary {

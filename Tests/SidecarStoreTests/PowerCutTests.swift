@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 /// The system's calls, with notes of what a disk is sure to hold.
-final class PowerCutCalls: StorageCalls {
+final class PowerCutCalls: ForwardingCalls {
     struct Disk: Sendable {
         /// Bytes of files, by inode, when they were last synced.
         var files: [UInt64: [UInt8]] = [:]
@@ -19,7 +19,7 @@ final class PowerCutCalls: StorageCalls {
         var isFolder: Set<UInt64> = []
     }
 
-    private let system = SystemCalls()
+    let system = SystemCalls()
     private let disk = Mutex(Disk())
     /// The disk after each call.
     private let history = Mutex<[Disk]>([])
@@ -80,27 +80,13 @@ final class PowerCutCalls: StorageCalls {
     func open(_ path: String, _ flags: Int32, permissions: UInt32) throws(FileError) -> Int32 {
         try after { () throws(FileError) in try system.open(path, flags, permissions: permissions) }
     }
-    func close(_ descriptor: Int32) { system.close(descriptor) }
     func write(
         _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64, path: String
     ) throws(FileError) -> Int {
         try after { () throws(FileError) in try system.write(bytes, to: descriptor, at: offset, path: path) }
     }
-    func read(
-        into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int64, path: String
-    ) throws(FileError) -> Int { try system.read(into: buffer, from: descriptor, at: offset, path: path) }
-    func status(of descriptor: Int32, path: String) throws(FileError) -> FileStatus {
-        try system.status(of: descriptor, path: path)
-    }
-    func status(_ path: String) throws(FileError) -> FileStatus { try system.status(path) }
-    func access(_ path: String, _ mode: Int32) throws(FileError) { try system.access(path, mode) }
-    func openFolder(_ path: String) throws(FileError) -> FolderReader { try system.openFolder(path) }
-    func next(_ folder: FolderReader) throws(FileError) -> FolderReader.Item? { try system.next(folder) }
     func truncate(_ descriptor: Int32, to size: Int64, path: String) throws(FileError) {
         try after { () throws(FileError) in try system.truncate(descriptor, to: size, path: path) }
-    }
-    func lock(_ descriptor: Int32, path: String) throws(FileError) -> Bool {
-        try system.lock(descriptor, path: path)
     }
     func rename(_ old: String, to new: String) throws(FileError) {
         try after { () throws(FileError) in try system.rename(old, to: new) }
