@@ -260,7 +260,7 @@ def test_verify_finds_damage(evh5, where, sidecar, store):
     held[len(held) // 2] ^= 1
     data.write_bytes(held)
     done = sidecar("verify", check=11)
-    assert str(data) in done.stdout and "1 of 2 sidecars are damaged" in done.stderr
+    assert str(data) in done.stdout and "1 of 2 sidecars is damaged" in done.stderr
     assert "0 of" not in done.stderr
     sidecar("verify", "histo/50ms/evt2.h5")
     assert evh5.run("sidecar", "verify", FILE, "--sidecars", store, "--json", check=11).stdout.count("checksum") == 1
