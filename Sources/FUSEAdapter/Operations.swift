@@ -162,7 +162,8 @@ private func configure(_ connection: inout fuse_conn_info, pageCache: Bool, maxB
     want(UInt32(FUSE_CAP_PARALLEL_DIROPS))
     want(UInt32(FUSE_CAP_ATOMIC_O_TRUNC))
     want(UInt32(FUSE_CAP_READDIRPLUS))
-    want(UInt32(FUSE_CAP_READDIRPLUS_AUTO))
+    // Attributes come with all names, not only a folder's first: find and du ask for each. A summary tells them without work.
+    want(UInt32(FUSE_CAP_READDIRPLUS_AUTO), false)
     // It would send a new superblock before the bytes that it speaks of.
     want(UInt32(FUSE_CAP_WRITEBACK_CACHE), false)
     // Under direct I/O the only pages are those of shared maps, and a new modification time must not drop them all;
