@@ -131,7 +131,7 @@ struct Warm: ParsableCommand {
             try Output.json(summary)
         } else {
             var text =
-                "\(summary.files) files, \(Quantity.text(bytes: Int(summary.bytes))) in "
+                "\(Quantity.text(summary.files, "file")), \(Quantity.text(bytes: Int(summary.bytes))) in "
                 + "\(Quantity.decimal(summary.seconds, digits: 1)) s: \(summary.computed) frames computed, "
                 + "\(summary.fromCache) from the cache, \(summary.stored) stored"
             if summary.evicted > 0 { text += ", \(summary.evicted) older ones removed for them" }
@@ -153,7 +153,7 @@ struct Warm: ParsableCommand {
 
     private func end(_ failures: [Failure], files: Int) throws(CommandError) {
         guard failures.isEmpty else {
-            throw CommandError(.recordingUnusable, "\(failures.count) files could not be read")
+            throw CommandError(.recordingUnusable, "\(Quantity.text(failures.count, "file")) could not be read")
         }
         if files == 0 { throw CommandError(.recordingUnusable, "there are no .h5 files there") }
     }

@@ -220,7 +220,7 @@ def test_warm(mount, evh5, library, tmp_path):
     assert evh5.run("warm", again / "histo/10ms/none.h5").returncode == 3
     assert evh5.run("warm").returncode == 64
     text = evh5.run("warm", again / "histo/20ms/evt2.h5", check=0).stdout
-    assert "1 files" in text and "computed" in text
+    assert "1 file, " in text and "computed" in text
     again.stop()
     uncached = mount(library, "--cache", cache, "--max-cache-size", "0")
     assert evh5.run("warm", uncached / "histo/20ms/evt2.h5").returncode == 10
