@@ -1,5 +1,5 @@
-// Questions to a mount whose daemon may be stopped or hang. A thread that waits for such a mount may not end even by a kill, and a
-// process with it; so a child asks, and is left behind when it gets no answer.
+// Questions to a mount whose daemon may be stopped or hang. A thread that waits for such a mount may not end even by a
+// kill, and a process with it; so a child asks, and is left behind when it gets no answer.
 #define _GNU_SOURCE
 #include "CFUSE.h"
 #include <errno.h>

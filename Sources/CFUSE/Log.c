@@ -7,7 +7,8 @@
 
 static void (*_Atomic line_sink)(int, const char *);
 
-// libfuse logs some lines in several pieces ("unknown option(s): `", the option, "'\n"); a thread's are put together here.
+// libfuse logs some lines in several pieces ("unknown option(s): `", the option, "'\n"); a thread's are put together
+// here.
 static _Thread_local char line[1024];
 static _Thread_local size_t length;
 

@@ -3,8 +3,8 @@
 #include "Counting.h"
 #include "Variant.h"
 
-/// How many cells ahead to ask for their memory: planes are larger than the second level cache. Past the last cell this asks for any
-/// memory, which does no harm.
+/// How many cells ahead to ask for their memory: planes are larger than the second level cache. Past the last cell this
+/// asks for any memory, which does no harm.
 enum { AHEAD = 24 };
 
 void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters) {

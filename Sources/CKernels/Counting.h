@@ -21,7 +21,7 @@ EVH5_INLINE void count_up(uint8_t *counter) {
 enum {
     /// How many are counted at once: as many as are decoded at once, or fewer.
     EVH5_AT_ONCE = 16,
-    /// Cells that wait before the first of them are counted: none is read while its store is under way.
+    /// Cells that wait before the first of them are counted: a counter that was just stored is not read again at once.
     EVH5_WAITING = 64,
     /// How many cells ahead to ask for their counters, which the second level cache may not hold.
     EVH5_AHEAD = 32,

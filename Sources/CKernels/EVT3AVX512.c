@@ -1,5 +1,5 @@
-// EVT3 words to cells, 16 words at a time: each type of word is a mask, and what stays until it is set again (row, low time,
-// vector base) is spread over the lanes after it by a permutation.
+// EVT3 words to cells, 16 words at a time: each type of word is a mask, and what stays until it is set again (row, low
+// time, vector base) is spread over the lanes after it by a permutation.
 #include "EVT3.h"
 #include "EVT3Block.h"
 

@@ -1,6 +1,6 @@
-// EVT3 words taken apart, 16 at a time: address words become cells, and words of vectors are put aside with their row, so that 16 of
-// them are decoded at a time too. While a round is taken apart, what the last one left is consumed: the one keeps the processor's
-// vector units busy, the other its memory pipes.
+// EVT3 words taken apart, 16 at a time: address words become cells, and words of vectors are put aside with their row,
+// so that 16 of them are decoded at a time too. While a round is taken apart, what the last one left is consumed: the
+// one keeps the processor's vector units busy, the other its memory pipes.
 #ifndef EVH5_EVT3_APART_H
 #define EVH5_EVT3_APART_H
 
@@ -15,8 +15,8 @@ enum {
     EVH5_ROUND_ROOM = EVH5_ROUND + EVH5_CELLS_SLACK,
 };
 
-/// What a round finds: cells, and words of vectors and bases with the row in the upper half. When it is timed, also the value of
-/// each one's time.
+/// What a round finds: cells, and words of vectors and bases with the row in the upper half. When it is timed, also the
+/// value of each one's time.
 struct evh5_round {
     uint32_t cells[EVH5_ROUND_ROOM], parts[EVH5_ROUND_ROOM];
     float cell_values[EVH5_ROUND_ROOM], part_values[EVH5_ROUND_ROOM];
@@ -33,9 +33,9 @@ struct evh5_vectors {
 /// Consumes some of the cells of `round` from `done` on when enough wait; returns up to where they are consumed.
 typedef size_t evh5_consume(const struct evh5_round *round, size_t done, void *plane);
 
-/// Takes words apart until `round` is full and consumes some of the cells of the round `before`, from 0 to `*consumed`; returns the
-/// bytes used. Moves all of `state` but what vectors have. `values`, if not NULL, has those of the time in force at first and of each
-/// low time after it; then no word may be a time high that changes the time.
+/// Takes words apart until `round` is full and consumes some of the cells of the round `before`, from 0 to `*consumed`;
+/// returns the bytes used. Moves all of `state` but what vectors have. `values`, if not NULL, has those of the time in
+/// force at first and of each low time after it; then no word may be a time high that changes the time.
 EVH5_AVX512 EVH5_INLINE size_t evt3_take_apart(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     const float *values, struct evh5_round *round, const struct evh5_round *before, size_t *consumed,

@@ -8,8 +8,8 @@
 
 #if EVH5_HAS_AVX512
 
-/// Words and their types (the upper four bits), those of the lanes `active`. After `step` words the next block begins, or comes the
-/// time high word that `ends` it.
+/// Words and their types (the upper four bits), those of the lanes `active`. After `step` words the next block begins,
+/// or comes the time high word that `ends` it.
 struct evh5_block {
     __m512i w, type;
     __mmask16 active;
@@ -56,8 +56,9 @@ struct evh5_joined {
     __mmask16 found;
 };
 
-/// Joins the words of vectors among the lanes `active` of `w`. Three of 12, 12 and 8 columns become one vector of 32 where the first two
-/// are in `same`: the lanes whose row and time are those of the next one. Lanes in `inside` have a row of the sensor.
+/// Joins the words of vectors among the lanes `active` of `w`. Three of 12, 12 and 8 columns become one vector of 32
+/// where the first two are in `same`: the lanes whose row and time are those of the next one. Lanes in `inside` have a
+/// row of the sensor.
 EVH5_AVX512 EVH5_INLINE struct evh5_joined join_vectors(
     __m512i w, __m512i type, __mmask16 active, __mmask16 inside, __mmask16 same, __m512i width, __m512i on,
     struct evh5_vector_carry *carry) {
@@ -91,8 +92,8 @@ EVH5_AVX512 EVH5_INLINE struct evh5_joined join_vectors(
     return joined;
 }
 
-/// How many words at the end of the block, which is followed by others, are of 12 columns: they wait for the next block, so that no
-/// vector of three words is cut.
+/// How many words at the end of the block, which is followed by others, are of 12 columns: they wait for the next
+/// block, so that no vector of three words is cut.
 EVH5_AVX512 EVH5_INLINE unsigned open_words(__m512i type) {
     const unsigned twelves = _mm512_cmpeq_epi32_mask(type, _mm512_set1_epi32(4));
     const unsigned last = twelves >> 15;

@@ -1,5 +1,5 @@
-// The quick part of the index scan of EVT3: 64 words at a time, for stretches in which nothing needs a closer look. Row, time
-// and base are not followed but looked up where the stretch ends.
+// The quick part of the index scan of EVT3: 64 words at a time, for stretches in which nothing needs a closer look.
+// Row, time and base are not followed but looked up where the stretch ends.
 #include "EVT3Clean.h"
 
 #if EVH5_HAS_AVX512

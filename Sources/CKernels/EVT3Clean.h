@@ -21,8 +21,8 @@ struct evh5_clean {
 enum { EVH5_CLEAN_WIDTH = 72 };
 
 /// Goes on from word `start`, which has 32 words before it, over all blocks of 64 words up to `stop` in which nothing
-/// needs a closer look: the words are events, addresses and times, inside the sensor, time runs forward without a new time
-/// high, vectors directly follow their base and stay in the row. Returns where it stopped; `clean` is as of there.
+/// needs a closer look: the words are events, addresses and times, inside the sensor, time runs forward without a new
+/// time high, vectors directly follow their base and stay in the row. Returns where it stopped; `clean` is as of there.
 size_t evh5_evt3_clean(const uint8_t *words, size_t start, size_t stop, struct evh5_clean *clean);
 
 #endif

@@ -1,5 +1,5 @@
-// EVT3 words to latest times: words are taken apart, and of the events of a cell the one with the greatest time counts, which is the
-// last one as long as time rises. Stretches where it does not are left to the caller.
+// EVT3 words to latest times: words are taken apart, and of the events of a cell the one with the greatest time counts,
+// which is the last one as long as time rises. Stretches where it does not are left to the caller.
 #include "EVT3.h"
 #include "EVT3Apart.h"
 
@@ -13,7 +13,8 @@ enum {
     VECTORS_AHEAD = 16,
 };
 
-/// Puts the low times of the words up to `length`, or up to a time high that changes the time, into `lows`; returns up to where.
+/// Puts the low times of the words up to `length`, or up to a time high that changes the time, into `lows`; returns up
+/// to where.
 EVH5_AVX512 EVH5_INLINE size_t find_lows(
     const uint8_t *words, size_t length, uint32_t high_word, uint16_t *lows, size_t *count) {
     const __m512i same_high = _mm512_set1_epi16((short)high_word);

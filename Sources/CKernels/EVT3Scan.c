@@ -138,8 +138,9 @@ EVH5_AVX512 static size_t scan_avx512(
             const __mmask32 vectors = twelves | eights;
             if (vectors | bases) {
                 const unsigned last = 31 - (unsigned)__builtin_clz(bases | 1);
-                // Two reasons for which no vector after a base can leave the row, and one that goes by the vectors before it:
-                // the rightmost base has room for all vectors of the block, or for three, when none has more behind it.
+                // Two reasons for which no vector after a base can leave the row, and one that goes by the vectors
+                // before it: the rightmost base has room for all vectors of the block, or for three, when none has more
+                // behind it.
                 const __m512i all = _mm512_set1_epi16((short)((int)geometry_width - (int)columns_of(twelves, eights)));
                 const __mmask32 crowded = _mm512_mask_cmpgt_epi16_mask(bases, x, all);
                 const uint32_t four = vectors & vectors << 1 & vectors << 2 & vectors << 3;

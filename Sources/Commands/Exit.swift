@@ -1,4 +1,5 @@
-// How a command ends: the exit codes, each with a name that docs/EXIT-CODES.md documents, and the error that carries one.
+// How a command ends: the exit codes, each with a name that docs/EXIT-CODES.md documents, and the error that carries
+// one.
 
 /// A command's exit code. The numbers are a promise to scripts: they are never reused for something else.
 public enum CommandExit: Int32, Sendable, CaseIterable {

@@ -1,4 +1,5 @@
-// `mount.fuse.evh5`: what mount(8), and so fstab and systemd, run for `mount -t fuse.evh5`. It is this binary under another name.
+// `mount.fuse.evh5`: what mount(8), and so fstab and systemd, run for `mount -t fuse.evh5`. It is this binary under
+// another name.
 
 import ArgumentParser
 import Foundation

@@ -3,7 +3,8 @@
 import ArgumentParser
 
 enum NearMiss {
-    /// The one of `names` that `text` most likely stands for; nil when none is near. Case, `-` and `_` make no difference.
+    /// The one of `names` that `text` most likely stands for; nil when none is near. Case, `-` and `_` make no
+    /// difference.
     static func of(_ text: String, in names: [String]) -> String? {
         let wanted = folded(text)
         let limit = wanted.count < 4 ? 0 : wanted.count < 6 ? 1 : 2
@@ -25,8 +26,8 @@ enum NearMiss {
         text.lowercased().map { $0 == "_" ? "-" : $0 }
     }
 
-    /// How many letters must be added, removed, replaced or swapped with their neighbour: the optimal string alignment distance
-    /// (https://en.wikipedia.org/wiki/Damerau%E2%80%93Levenshtein_distance).
+    /// How many letters must be added, removed, replaced or swapped with their neighbour: the optimal string alignment
+    /// distance (https://en.wikipedia.org/wiki/Damerau%E2%80%93Levenshtein_distance).
     private static func distance(_ a: [Character], _ b: [Character]) -> Int {
         var rows = [Array(0...b.count)]
         for i in a.indices {
@@ -43,7 +44,8 @@ enum NearMiss {
 }
 
 extension NearMiss {
-    /// Why `arguments` name no command, when their first word, or that after a command with commands of its own, is none.
+    /// Why `arguments` name no command, when their first word, or that after a command with commands of its own, is
+    /// none.
     static func complaint(_ arguments: [String], root: any ParsableCommand.Type) -> String? {
         var command = root
         var said = command._commandName

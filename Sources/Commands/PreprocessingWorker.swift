@@ -1,4 +1,5 @@
-// `evh5 preprocessing-worker`: the process that runs a preprocessing of the user's own that is a shared library. Not for people.
+// `evh5 preprocessing-worker`: the process that runs a preprocessing of the user's own that is a shared library. Not
+// for people.
 
 import ArgumentParser
 import UserPreprocessings

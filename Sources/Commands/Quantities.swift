@@ -2,7 +2,8 @@
 
 /// A number with a unit, read exactly: no floating point between the text and the integer.
 public enum Quantity {
-    /// Bytes: `512M`, `20G`, `1.5G`, `64KiB`, `1048576`; the units are powers of 1024. Nil when it is no whole number of bytes.
+    /// Bytes: `512M`, `20G`, `1.5G`, `64KiB`, `1048576`; the units are powers of 1024. Nil when it is no whole number
+    /// of bytes.
     public static func bytes(_ text: some StringProtocol) -> Int? {
         let units: [(String, Int)] = [
             ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40),
@@ -17,14 +18,16 @@ public enum Quantity {
         return number(text, units: units, roundDown: false)
     }
 
-    /// Microseconds: `10s`, `250ms`, `0.25s`, `50000us`, `2min`, or a bare integer in us. Nil when it is no whole number of us.
+    /// Microseconds: `10s`, `250ms`, `0.25s`, `50000us`, `2min`, or a bare integer in us. Nil when it is no whole
+    /// number of us.
     public static func microseconds(_ text: some StringProtocol) -> Int? {
         if text.allSatisfy({ $0.isASCII && $0.isNumber }) { return Int(text) }
         let units = [("ms", 1000), ("us", 1), ("min", 60_000_000), ("s", 1_000_000)]
         return number(text, units: units, roundDown: false)
     }
 
-    /// Reads `12.5` followed by the first unit that fits; digits below one whole are cut off when `roundDown`, else refused.
+    /// Reads `12.5` followed by the first unit that fits; digits below one whole are cut off when `roundDown`, else
+    /// refused.
     private static func number(_ text: some StringProtocol, units: [(String, Int)], roundDown: Bool) -> Int? {
         guard let (unit, factor) = units.first(where: { text.hasSuffix($0.0) }) else { return nil }
         let parts = text.dropLast(unit.count).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)

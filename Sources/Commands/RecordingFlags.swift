@@ -28,8 +28,8 @@ struct RecordingFlags: ParsableArguments {
         try RecordingAccess(layers(), warns: warns)
     }
 
-    /// All settings of a mount, as these flags, the environment and the config file give them; `others` are flags of the command
-    /// besides these.
+    /// All settings of a mount, as these flags, the environment and the config file give them; `others` are flags of
+    /// the command besides these.
     func layers(_ others: [String: RawSetting] = [:]) throws(CommandError) -> SettingLayers {
         var flags = others
         if let cache { flags[Settings.cache.name] = .text(cache) }
@@ -83,8 +83,9 @@ struct RecordingAccess {
 
 /// The recordings in files and folders.
 enum RecordingFiles {
-    /// Every path that is a file, and every `.raw` and `.dat` below those that are folders, sorted; links are followed, each folder once.
-    /// Mounts of evh5 are left out: they show every recording many times over. Hidden files count, as in a mount.
+    /// Every path that is a file, and every `.raw` and `.dat` below those that are folders, sorted; links are followed,
+    /// each folder once. Mounts of evh5 are left out: they show every recording many times over. Hidden files count, as
+    /// in a mount.
     static func find(_ paths: [String]) -> (files: [String], unreadable: [(path: String, reason: String)]) {
         var files: [String] = []
         var unreadable: [(path: String, reason: String)] = []

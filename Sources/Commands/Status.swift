@@ -149,7 +149,8 @@ struct Status: ParsableCommand {
 
 extension MountStatus {
     /// Asks the daemon of the mount that `path` lies in.
-    /// - Throws: exit codes `not-mounted` when there is none or it is dead, `not-answering` when it is stopped or hangs.
+    /// - Throws: exit codes `not-mounted` when there is none or it is dead, `not-answering` when it is stopped or
+    ///   hangs.
     static func read(of path: String) throws(CommandError) -> MountStatus {
         guard let (mount, _) = Mounts.mount(of: path) else { throw CommandError.notInAMount(path) }
         return try read(mount)

@@ -80,7 +80,8 @@ struct WarmEstimate: Encodable {
     /// Smaller frames share entries, and are read many at a time.
     private static let smallFrame = 64 << 10
 
-    /// Bytes of the cache for each byte of such files; nil when nothing could be read. What was read is in the cache then.
+    /// Bytes of the cache for each byte of such files; nil when nothing could be read. What was read is in the cache
+    /// then.
     private mutating func cost(
         of samples: [Sample], _ group: WarmGroup, read: (Sample) -> Int?
     ) throws(CommandError) -> Double? {
@@ -98,7 +99,8 @@ struct WarmEstimate: Encodable {
         let stored = after.stored - before.stored
         let isSmall = samples[0].frameBytes < WarmEstimate.smallFrame
         if stored > 0 {
-            // Of small frames all that was read is in the entries; of a large one a part was read, and all of it stored.
+            // Of small frames all that was read is in the entries; of a large one a part was read, and all of it
+            // stored.
             let entries =
                 isSmall ? Double(after.bytes - before.bytes) : Double(after.bytes - before.bytes) / Double(stored)
             return max(0, entries / (isSmall ? bytesRead : bytesRead / taken))

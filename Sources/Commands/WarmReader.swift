@@ -85,7 +85,8 @@ final class WarmReader: Sendable {
     /// The mount is asked after so many bytes; a file counts for this many at least.
     private static let look: Int64 = 4 << 20
     private static let smallestFile: Int64 = 64 << 10
-    /// Shares of the memory target that may wait to be stored: reading pauses at the larger one and goes on at the smaller.
+    /// Shares of the memory target that may wait to be stored: reading pauses at the larger one and goes on at the
+    /// smaller.
     private static let full = 4
     private static let free = 16
     /// Frames that may wait, however small.
@@ -170,7 +171,8 @@ final class WarmReader: Sendable {
         }
     }
 
-    /// Waits while much waits to be stored: what is pushed out of memory before is lost. False when reading on is in vain.
+    /// Waits while much waits to be stored: what is pushed out of memory before is lost. False when reading on is in
+    /// vain.
     private func pace(_ bytes: Int64) -> Bool {
         while true {
             let (asks, isFull, isOver) = state.withLock { state in

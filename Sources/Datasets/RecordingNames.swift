@@ -18,8 +18,8 @@ public enum RecordingName {
         return end == 0x2E72_6177 || end == 0x2E64_6174  // .raw, .dat
     }
 
-    /// The name that a recording is shown under unless another has the same: without extension, and for DAT without `_td` or `_cd`, in any
-    /// case.
+    /// The name that a recording is shown under unless another has the same: without extension, and for DAT without
+    /// `_td` or `_cd`, in any case.
     public static func stem(_ name: String) -> String {
         let stem = String(name.dropLast(4))
         let lower = name.lowercased()
@@ -66,7 +66,8 @@ public struct RecordingNames: Sendable {
         RecordingName.isRecording(file) ? files.indices(of: RecordingName.stem(file)).first { files[$0] == file } : nil
     }
 
-    /// The name, without `.h5`, that the recording number `i` is shown under; `isShown` tells which files are recordings.
+    /// The name, without `.h5`, that the recording number `i` is shown under; `isShown` tells which files are
+    /// recordings.
     public func shownName(_ i: Int, _ isShown: (Int) -> Bool) -> String {
         keepsExtension(i, isShown) ? files[i] : files.beginning(i)
     }
@@ -83,8 +84,9 @@ public struct RecordingNames: Sendable {
         return shown.indices.filter { shown[$0] }.map { i in (shownName(i) { shown[$0] }, files[i]) }
     }
 
-    /// Whether the recording number `i` would else share its shown name: with another of its stem (`a.raw` and `a.dat`), or with one
-    /// that keeps its extension and is called like this one without (`a.raw.raw` beside those two).
+    /// Whether the recording number `i` would else share its shown name: with another of its stem (`a.raw` and
+    /// `a.dat`), or with one that keeps its extension and is called like this one without (`a.raw.raw` beside those
+    /// two).
     private func keepsExtension(_ i: Int, _ isShown: (Int) -> Bool) -> Bool {
         // `i` is one of them.
         if hasShownNeighbour(i, isShown) { return true }

@@ -5,7 +5,8 @@ import TensorFile
 import Tensors
 
 extension TensorFileDescription {
-    /// The tensor file of `plan`: `/data` with the attributes of generate_hdf5, and where it comes from as attributes of the root.
+    /// The tensor file of `plan`: `/data` with the attributes of generate_hdf5, and where it comes from as attributes
+    /// of the root.
     ///
     /// - Parameter name: the recording's file name.
     public init(

@@ -3,11 +3,11 @@
 import Foundation
 
 package enum CallingThread {
-    /// Whether the thread closes its files because a signal killed its process. False when that cannot be seen: a process of
-    /// another pid namespace is 0 here.
+    /// Whether the thread closes its files because a signal killed its process. False when that cannot be seen: a
+    /// process of another pid namespace is 0 here.
     ///
-    /// /proc/<tid>/stat, field 9, has the kernel's flags of the thread: PF_SIGNALED (include/linux/sched.h) is set before a killed
-    /// process closes its files. See proc_pid_stat(5).
+    /// /proc/<tid>/stat, field 9, has the kernel's flags of the thread: PF_SIGNALED (include/linux/sched.h) is set
+    /// before a killed process closes its files. See proc_pid_stat(5).
     package static func isKilled(_ thread: pid_t) -> Bool {
         guard thread > 0, let text = try? String(contentsOfFile: "/proc/\(thread)/stat", encoding: .utf8) else {
             return false
@@ -26,7 +26,8 @@ package enum CallingThread {
 
     private static let signaled: UInt64 = 0x400
 
-    /// The flags in the text of a stat file. The program's name, in parentheses, may hold anything, parentheses as well.
+    /// The flags in the text of a stat file. The program's name, in parentheses, may hold anything, parentheses as
+    /// well.
     package static func flags(_ text: String) -> UInt64? {
         guard let name = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: name)...].split(separator: " ")

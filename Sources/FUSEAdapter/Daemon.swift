@@ -6,11 +6,12 @@ import Synchronization
 
 /// A copy of this program in the background.
 public enum Daemon {
-    /// Has memory that is not used any more given back to the system, so that the process stays near its memory target. To be
-    /// called by the process that will answer requests, before it has threads.
+    /// Has memory that is not used any more given back to the system, so that the process stays near its memory target.
+    /// To be called by the process that will answer requests, before it has threads.
     public static func keepMemorySmall() { evh5_keep_memory_small() }
 
-    /// Lets this process have as many files open as its user may: each open virtual file holds its recording and what was added.
+    /// Lets this process have as many files open as its user may: each open virtual file holds its recording and what
+    /// was added.
     public static func allowManyFiles() {
         var limits = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return }

@@ -76,8 +76,8 @@ package struct DaemonProcess: Sendable, Hashable {
         }
     }
 
-    /// A relative path meant something else where the daemon was started; its last name is the mount point's. An absolute one
-    /// that is another is another mount.
+    /// A relative path meant something else where the daemon was started; its last name is the mount point's. An
+    /// absolute one that is another is another mount.
     private static func isSpelling(_ word: String, of mount: Mount) -> Bool {
         !word.hasPrefix("/")
             && (word as NSString).lastPathComponent == (mount.mountPoint as NSString).lastPathComponent

@@ -10,8 +10,8 @@ public struct MountOptions: Sendable {
     public var allowOther = false
     /// The kernel refuses writes itself, with EROFS.
     public var readOnly = false
-    /// Requests served at the same time, at least 1. Many, as first looks at large recordings may take seconds each, and
-    /// others shall not wait for them.
+    /// Requests served at the same time, at least 1. Many, as first looks at large recordings may take seconds each,
+    /// and others shall not wait for them.
     public var maxThreads = 64
     /// Reads go through the kernel's page cache instead of direct I/O.
     public var pageCache = false

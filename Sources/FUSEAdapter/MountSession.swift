@@ -8,7 +8,8 @@ import VirtualTree
 
 /// A filesystem mounted at a mount point. The mount exists from `init` on and is answered while `run` runs.
 public final class MountSession: Sendable {
-    /// libfuse guards it: it is used by its threads, by `KernelNotices` and by the watcher, all documented as thread-safe.
+    /// libfuse guards it: it is used by its threads, by `KernelNotices` and by the watcher, all documented as
+    /// thread-safe.
     private nonisolated(unsafe) let session: OpaquePointer
     private let handler: RequestHandler
     private let options: MountOptions
@@ -86,8 +87,8 @@ public final class MountSession: Sendable {
 
     /// Answers requests until the mount is unmounted, `stop` is called or SIGTERM, SIGINT or SIGHUP arrives; then
     /// unmounts and returns, after requests under way have been answered. To be called once. `onReady` is called on
-    /// another thread, when the mount has answered a first request; `onStopping` on yet another, when `stop` was called or a signal
-    /// arrived: it may hurry those requests.
+    /// another thread, when the mount has answered a first request; `onStopping` on yet another, when `stop` was called
+    /// or a signal arrived: it may hurry those requests.
     public func run(
         onReady: @escaping @Sendable () -> Void, onStopping: @escaping @Sendable () -> Void = {}
     ) throws(MountError) {
@@ -128,7 +129,8 @@ public final class MountSession: Sendable {
     private func loop() -> Int32 {
         guard let configuration = fuse_loop_cfg_create() else { return -ENOMEM }
         defer { fuse_loop_cfg_destroy(configuration) }
-        // Threads that wait for a scan or another process are many at times; those of them that are not needed any more end.
+        // Threads that wait for a scan or another process are many at times; those of them that are not needed any more
+        // end.
         let working = max(1, options.maxThreads)
         fuse_loop_cfg_set_max_threads(configuration, UInt32(clamping: working + RequestTurns.waiting))
         fuse_loop_cfg_set_idle_threads(configuration, UInt32(clamping: working))

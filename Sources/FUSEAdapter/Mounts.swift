@@ -55,7 +55,8 @@ public enum Mounts {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Ends the mount at `path`. With `lazy`, also one that is in use: it disappears at once and ends with its last user.
+    /// Ends the mount at `path`. With `lazy`, also one that is in use: it disappears at once and ends with its last
+    /// user.
     public static func unmount(_ path: String, lazy: Bool = false) throws(MountError) {
         guard let mountPoint = mountPoint(at: path) else { throw notMounted(path) }
         if geteuid() == 0 {

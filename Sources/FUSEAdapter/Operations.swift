@@ -19,8 +19,8 @@ private func refuse(_ request: fuse_req_t?, _ operation: String, _ name: UnsafeP
     handler(request).refuse(Request(request), operation, name)
 }
 
-/// What is served. Operations that are left out answer ENOSYS, which the kernel remembers: extended attributes, lseek (no
-/// holes); locks, which it then keeps itself; access, as `default_permissions` leaves the checks to it.
+/// What is served. Operations that are left out answer ENOSYS, which the kernel remembers: extended attributes, lseek
+/// (no holes); locks, which it then keeps itself; access, as `default_permissions` leaves the checks to it.
 func fuseOperations() -> fuse_lowlevel_ops {
     var ops = fuse_lowlevel_ops()
     addNames(&ops)
@@ -162,7 +162,8 @@ private func configure(_ connection: inout fuse_conn_info, pageCache: Bool, maxB
     want(UInt32(FUSE_CAP_PARALLEL_DIROPS))
     want(UInt32(FUSE_CAP_ATOMIC_O_TRUNC))
     want(UInt32(FUSE_CAP_READDIRPLUS))
-    // Attributes come with all names, not only a folder's first: find and du ask for each. A summary tells them without work.
+    // Attributes come with all names, not only a folder's first: find and du ask for each. A summary tells them without
+    // work.
     want(UInt32(FUSE_CAP_READDIRPLUS_AUTO), false)
     // It would send a new superblock before the bytes that it speaks of.
     want(UInt32(FUSE_CAP_WRITEBACK_CACHE), false)

@@ -129,7 +129,8 @@ final class RequestHandler: Sendable {
             information.direct_io = pageCache && !opened.isOwnView ? 0 : 1
             // Closing what was only read needs no word to us.
             information.noflush = opened.writes ? 0 : 1
-            // Another open of the same file must not drop the pages of a shared map, unless they are of an earlier state.
+            // Another open of the same file must not drop the pages of a shared map, unless they are of an earlier
+            // state.
             information.keep_cache = opened.contentChanged ? 0 : 1
             if !request.reply(open: &information) { fileSystem.release(opened.handle) }
         } catch {
@@ -137,7 +138,8 @@ final class RequestHandler: Sendable {
         }
     }
 
-    /// `intoPages` when the kernel will keep the bytes in pages, for all who map the file or read it through the page cache.
+    /// `intoPages` when the kernel will keep the bytes in pages, for all who map the file or read it through the page
+    /// cache.
     func read(_ request: consuming Request, _ handle: Handle, offset: Int64, size: Int, intoPages: Bool) {
         do throws(FileSystemError) {
             let result = try request.answering(by: turns) { () throws(FileSystemError) in

@@ -4,8 +4,8 @@ import CFUSE
 import Files
 import Foundation
 
-/// Turns of requests: at most as many as a mount may have are answered at once, and those that wait for others do not count. So
-/// hundreds of readers can wait for one scan while everybody else gets answers.
+/// Turns of requests: at most as many as a mount may have are answered at once, and those that wait for others do not
+/// count. So hundreds of readers can wait for one scan while everybody else gets answers.
 final class RequestTurns: RequestGiver {
     /// Threads that may wait besides those that work.
     static let waiting = 1024

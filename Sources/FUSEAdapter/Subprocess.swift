@@ -23,8 +23,8 @@ package enum Subprocess {
         return (status, text.split(separator: "\n").joined(separator: "; "))
     }
 
-    /// Runs this program anew, with `arguments` (without the program's name), no terminal and no signal blocked, to its end or until
-    /// that much time has passed; returns its exit code (128 + n after signal n) and all that it said.
+    /// Runs this program anew, with `arguments` (without the program's name), no terminal and no signal blocked, to its
+    /// end or until that much time has passed; returns its exit code (128 + n after signal n) and all that it said.
     package static func runSelf(
         _ arguments: [String], killedAfter patience: Duration
     ) throws(MountError) -> (status: Int32, output: String) {

@@ -4,8 +4,8 @@ import Foundation
 
 /// Files that are replaced as a whole.
 public enum AtomicFile {
-    /// Writes `bytes` to a new file in the folder of `path` and renames it to `path`. The bytes are not synced: what a crash of the
-    /// machine leaves must be recognised by the reader (a checksum).
+    /// Writes `bytes` to a new file in the folder of `path` and renames it to `path`. The bytes are not synced: what a
+    /// crash of the machine leaves must be recognised by the reader (a checksum).
     public static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(FileError) {
         let temporary = temporaryPath(for: path, suffix: ".\(getpid()).\(UInt64.random(in: .min ... .max)).tmp")
         let fd = try FileCalls.open(temporary, O_WRONLY | O_CREAT | O_EXCL)

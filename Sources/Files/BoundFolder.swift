@@ -1,5 +1,5 @@
-// Opening what is in a folder, whatever happens to names meanwhile: no link is followed on the way, so nothing outside can be
-// reached by swapping a file for a link after it was checked.
+// Opening what is in a folder, whatever happens to names meanwhile: no link is followed on the way, so nothing outside
+// can be reached by swapping a file for a link after it was checked.
 
 import CLinux
 import Foundation
@@ -39,7 +39,8 @@ public final class BoundFolder: Sendable {
 
     /// Opens what is at `inner`, below the folder; "" is the folder itself.
     ///
-    /// - Throws: ELOOP when a link is on the way. At its end, too, unless `flags` has O_PATH and O_NOFOLLOW: then it is the link that
+    /// - Throws: ELOOP when a link is on the way. At its end, too, unless `flags` has O_PATH and O_NOFOLLOW: then it is
+    ///   the link that
     ///   is opened.
     public func open(_ inner: String, _ flags: Int32) throws(FileError) -> Int32 {
         let full = inner.isEmpty ? path : path == "/" ? "/" + inner : path + "/" + inner

@@ -69,8 +69,8 @@ public final class File: Sendable {
         return FileStatus(s)
     }
 
-    /// Reads the first `count` bytes, all that the file had when it was opened, at once: until `letGo`, reading gives these. For who
-    /// reads a small file piece by piece.
+    /// Reads the first `count` bytes, all that the file had when it was opened, at once: until `letGo`, reading gives
+    /// these. For who reads a small file piece by piece.
     public func hold(_ count: Int) throws(FileError) {
         let bytes = try bytes(in: 0..<Int64(count))
         held.withLock { $0 = bytes }
@@ -126,8 +126,8 @@ public final class File: Sendable {
 }
 
 extension timespec {
-    /// Nanoseconds since 1970. Anybody can give a file any time: what lies beyond the 292 years that 64 bits hold becomes
-    /// the nearest that they do.
+    /// Nanoseconds since 1970. Anybody can give a file any time: what lies beyond the 292 years that 64 bits hold
+    /// becomes the nearest that they do.
     public var nanoseconds: Int64 {
         let whole = Int64(tv_sec).saturating(multipliedBy: 1_000_000_000)
         // A time before the first is not brought back by its fraction of a second.

@@ -1,5 +1,5 @@
-// The system calls that make, change and list files and folders, for all layers: interrupted calls are repeated, partial
-// writes go on, and what the system refuses becomes a FileError. Reading has its own place in File.swift.
+// The system calls that make, change and list files and folders, for all layers: interrupted calls are repeated,
+// partial writes go on, and what the system refuses becomes a FileError. Reading has its own place in File.swift.
 
 import Foundation
 
@@ -37,7 +37,8 @@ public enum FileCalls {
         }
     }
 
-    /// close(2). What it reports of bytes that a network filesystem could not store is thrown; the descriptor is gone in any case.
+    /// close(2). What it reports of bytes that a network filesystem could not store is thrown; the descriptor is gone
+    /// in any case.
     public static func close(_ descriptor: Int32, _ path: String) throws(FileError) {
         guard Foundation.close(descriptor) != 0, errno != EINTR else { return }
         throw FileError.current("write", path)
@@ -137,7 +138,8 @@ public enum FileCalls {
         try value("remove folder", path) { rmdir(path) }
     }
 
-    /// faccessat(2) with the rights that this process works with: throws when it may not do `mode` (R_OK, W_OK, X_OK) there.
+    /// faccessat(2) with the rights that this process works with: throws when it may not do `mode` (R_OK, W_OK, X_OK)
+    /// there.
     public static func access(_ path: String, _ mode: Int32) throws(FileError) {
         let operation =
             mode & W_OK != 0 ? "write to" : mode & X_OK != 0 ? "look into" : mode & R_OK != 0 ? "read" : "find"

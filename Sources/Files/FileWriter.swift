@@ -2,7 +2,8 @@
 
 import Foundation
 
-/// A new file, written from front to back; an existing one is replaced. `finish` must be called for the bytes to be complete.
+/// A new file, written from front to back; an existing one is replaced. `finish` must be called for the bytes to be
+/// complete.
 public final class FileWriter {
     public let path: String
     private let descriptor: Int32

@@ -1,5 +1,5 @@
-// Threads that answer somebody's request and have to wait for what others do: they are told when nobody waits for the answer any
-// more, and whoever hands out requests learns that they do nothing meanwhile.
+// Threads that answer somebody's request and have to wait for what others do: they are told when nobody waits for the
+// answer any more, and whoever hands out requests learns that they do nothing meanwhile.
 
 import Foundation
 
@@ -20,8 +20,8 @@ public enum LongWait {
         let request: OpaquePointer
     }
 
-    /// Points to the `Current` of each thread. Swift has no variables of a thread, and a parameter would have to go through every
-    /// layer for the sake of two places.
+    /// Points to the `Current` of each thread. Swift has no variables of a thread, and a parameter would have to go
+    /// through every layer for the sake of two places.
     private static let key: pthread_key_t = {
         var key = pthread_key_t()
         pthread_key_create(&key, nil)

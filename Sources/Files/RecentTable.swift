@@ -2,8 +2,8 @@
 
 /// A dictionary that keeps what was used last: when it is full, the half that nobody asked for longest goes.
 ///
-/// Two halves, of which the younger is filled, and the older goes when that is full: who asks for more than fits, in any order, still
-/// finds what was used last, and no entry needs a time or a place in a list.
+/// Two halves, of which the younger is filled, and the older goes when that is full: who asks for more than fits, in
+/// any order, still finds what was used last, and no entry needs a time or a place in a list.
 public struct RecentTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private var young: [Key: Value] = [:]
     private var old: [Key: Value] = [:]

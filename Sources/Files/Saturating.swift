@@ -1,5 +1,5 @@
-// Arithmetic on numbers that came from outside: file times, sizes, figures of the system. Swift's own ends the process when a
-// result does not fit, and anybody can give a file a time or size at the edge of what 64 bits hold.
+// Arithmetic on numbers that came from outside: file times, sizes, figures of the system. Swift's own ends the process
+// when a result does not fit, and anybody can give a file a time or size at the edge of what 64 bits hold.
 
 extension FixedWidthInteger {
     /// The sum, or the nearest number that there is.

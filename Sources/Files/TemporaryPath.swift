@@ -41,7 +41,8 @@ public func checkNameLength(_ path: String) throws(FileError) {
         message: "cannot create '\(path)': its name has \(length) bytes, and names may have \(limit); shorten it")
 }
 
-/// The most bytes of a name in `folder`; where that cannot be said, as for a folder that is still to be made, Linux's NAME_MAX.
+/// The most bytes of a name in `folder`; where that cannot be said, as for a folder that is still to be made, Linux's
+/// NAME_MAX.
 private func nameLimit(in folder: String) -> Int {
     let limit = pathconf(folder.isEmpty ? "." : folder, Int32(_PC_NAME_MAX))
     return limit > 0 ? limit : Int(NAME_MAX)

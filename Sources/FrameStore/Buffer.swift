@@ -2,7 +2,8 @@
 
 import Glibc
 
-/// Memory of as many bytes as whole pages have. A plain value: whoever holds it last must free it or give it to the pool.
+/// Memory of as many bytes as whole pages have. A plain value: whoever holds it last must free it or give it to the
+/// pool.
 struct Buffer: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     /// Bytes, a multiple of `page`.
@@ -10,8 +11,8 @@ struct Buffer: @unchecked Sendable {
 
     static let page = 4096
     /// Bytes before the frame in its first page: what malloc leaves before a large block, and so before the array of a
-    /// reader. The kernel copies page by page, and where both sides are at the same place in theirs, whole pages; where the
-    /// target is a few bytes further on than the source, processors of AMD copy at half their speed.
+    /// reader. The kernel copies page by page, and where both sides are at the same place in theirs, whole pages; where
+    /// the target is a few bytes further on than the source, processors of AMD copy at half their speed.
     static let lead = 16
     /// From this size on memory is mapped and goes back to the system when freed; below, so many mappings would be made
     /// that the system's limit of them (65530) is met, so it comes from malloc.
@@ -24,7 +25,8 @@ struct Buffer: @unchecked Sendable {
         return max(page, (needed + page - 1) & ~(page - 1))
     }
 
-    /// Where the frame begins: `lead` bytes into a page, or at a page's start where that would cost a small frame a page.
+    /// Where the frame begins: `lead` bytes into a page, or at a page's start where that would cost a small frame a
+    /// page.
     var start: UnsafeMutableRawPointer { base + (capacity > Buffer.mapped ? Buffer.lead : 0) }
 
     /// Bytes from the start on: at least those that the capacity was asked for.
@@ -33,16 +35,17 @@ struct Buffer: @unchecked Sendable {
     /// Memory of `capacity` bytes; nil when the system has none.
     static func allocate(capacity: Int) -> Buffer? {
         if capacity >= mapped {
-            // All pages at once: new memory costs 2.4 ms for 7 MB so, 3.5 ms page by page, and 0.3 ms when it is reused. Large pages
-            // cost less here, but made frames from the disk cache twice as slow in all.
+            // All pages at once: new memory costs 2.4 ms for 7 MB so, 3.5 ms page by page, and 0.3 ms when it is
+            // reused. Large pages cost less here, but made frames from the disk cache twice as slow in all.
             let flags = MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_POPULATE)
             let base = mmap(nil, capacity, PROT_READ | PROT_WRITE, flags, -1, 0)
             guard let base, base != MAP_FAILED else { return nil }
             return Buffer(base: base, capacity: capacity)
         }
         var base: UnsafeMutableRawPointer?
-        // A single page that begins at a page's start costs two: the next one cannot begin right behind it, where malloc keeps
-        // its own words. As so small a frame is copied in one go wherever it lies, it lies where malloc likes.
+        // A single page that begins at a page's start costs two: the next one cannot begin right behind it, where
+        // malloc keeps its own words. As so small a frame is copied in one go wherever it lies, it lies where malloc
+        // likes.
         if capacity == page { return malloc(capacity).map { Buffer(base: $0, capacity: capacity) } }
         guard posix_memalign(&base, page, capacity) == 0, let base else { return nil }
         return Buffer(base: base, capacity: capacity)

@@ -1,7 +1,7 @@
 // A frame in the hands of a reply.
 
-/// The bytes of one frame, in place: no copy is made for a reply. They stay as they are while this object lives; its end
-/// lets the store use the memory again.
+/// The bytes of one frame, in place: no copy is made for a reply. They stay as they are while this object lives; its
+/// end lets the store use the memory again.
 public final class Frame: Sendable {
     /// Where in a page the first byte is: where in its own a large array of a reader begins, see `Buffer.lead`.
     public static let placeInPage = Buffer.lead

@@ -44,8 +44,8 @@ public final class FrameStore: Sendable {
 
     public var statistics: FrameStatistics { table.withLock { $0.statistics } }
 
-    /// How many frames of `byteCount` bytes a request may ask for at once, so that others can have some at the same time; 0 when
-    /// not even one fits the memory target together with the `scratchBytes` that computing it takes.
+    /// How many frames of `byteCount` bytes a request may ask for at once, so that others can have some at the same
+    /// time; 0 when not even one fits the memory target together with the `scratchBytes` that computing it takes.
     public func mostFrames(byteCount: Int, scratchBytes: Int) -> Int {
         guard let capacity = Buffer.capacity(for: byteCount) else { return 0 }
         func most(_ bytes: Int) -> Int { max(0, bytes.saturating(subtracting: scratchBytes)) / capacity }
@@ -56,8 +56,8 @@ public final class FrameStore: Sendable {
     /// requests wait for the one computation. An error it throws goes to all of them, and is not remembered.
     ///
     /// `scratchBytes` is the memory `compute` needs besides. It must not ask this store for frames. `cached` names the
-    /// tensor in the disk cache; nil keeps the frame out of it. `isElsewhere` says that `compute` waits for other processes:
-    /// it is not one of the computations that may run at once.
+    /// tensor in the disk cache; nil keeps the frame out of it. `isElsewhere` says that `compute` waits for other
+    /// processes: it is not one of the computations that may run at once.
     public func frame(
         _ key: FrameKey, byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil, isElsewhere: Bool = false,
         compute: (UnsafeMutableRawBufferPointer) throws -> Void
@@ -87,8 +87,8 @@ public final class FrameStore: Sendable {
         return try complete(claims, byteCount, scratchBytes, cached, isAhead: false, isElsewhere, compute)
     }
 
-    /// Computes the frame of `key` in the background if there is memory and a core that nobody waits for; perhaps never.
-    /// Meant for a reader's next frame. What `compute` throws is left to the reader, who will meet it again.
+    /// Computes the frame of `key` in the background if there is memory and a core that nobody waits for; perhaps
+    /// never. Meant for a reader's next frame. What `compute` throws is left to the reader, who will meet it again.
     ///
     /// Frames computed ahead take at most a quarter of the memory target until they are asked for.
     public func prefetch(
@@ -227,7 +227,8 @@ public final class FrameStore: Sendable {
         return disk.load(cached, frame: key.frame, into: bytes)
     }
 
-    /// Has a frame stored on disk later, if it is still in memory then: waiting to be stored it takes none from readers.
+    /// Has a frame stored on disk later, if it is still in memory then: waiting to be stored it takes none from
+    /// readers.
     private func keep(_ key: FrameKey, _ cached: CacheKey?, _ byteCount: Int) {
         guard let disk, let cached else { return }
         disk.store(cached, frame: key.frame, byteCount: byteCount) { [weak self] in

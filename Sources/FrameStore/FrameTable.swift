@@ -96,7 +96,8 @@ struct FrameTable: Sendable {
     /// Claims all frames of a request at once, or none: a request that waits for memory holds none, hence whoever holds
     /// memory can finish. Buffers to be freed are appended to `garbage`.
     ///
-    /// `mayOvershoot` says that the request waited in vain; it goes ahead beyond the target if nothing is being computed.
+    /// `mayOvershoot` says that the request waited in vain; it goes ahead beyond the target if nothing is being
+    /// computed.
     mutating func admit(
         _ demand: Demand, waiter: Signal?, mayOvershoot: Bool, garbage: inout [Buffer]
     ) -> Admission {
@@ -128,8 +129,8 @@ struct FrameTable: Sendable {
     /// Whether the frame is there or being computed.
     func knows(_ key: FrameKey) -> Bool { index[key] != nil }
 
-    /// Claims frames that nobody has asked for yet, if that takes nothing from anybody: no request waits for memory, and
-    /// frames computed ahead and not asked for stay within a quarter of the target. Nil otherwise.
+    /// Claims frames that nobody has asked for yet, if that takes nothing from anybody: no request waits for memory,
+    /// and frames computed ahead and not asked for stay within a quarter of the target. Nil otherwise.
     mutating func admitAhead(
         _ demand: Demand, now: ContinuousClock.Instant, garbage: inout [Buffer]
     ) -> [Claim]? {

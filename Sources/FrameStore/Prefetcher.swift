@@ -3,7 +3,8 @@
 import Dispatch
 import Synchronization
 
-/// Runs a few requests at once, the latest first, and drops those that nobody came to in time: a reader has gone past them or away.
+/// Runs a few requests at once, the latest first, and drops those that nobody came to in time: a reader has gone past
+/// them or away.
 final class Prefetcher: Sendable {
     private struct State {
         var waiting: [@Sendable () -> Void] = []

@@ -75,7 +75,8 @@ public struct DatasetPlan: Sendable {
     ///   - output: the folder that everything is made in.
     ///   - anyGeometry: whether recordings may have different ones.
     ///   - progress: told the recording that is scanned and the bytes done.
-    /// - Throws: `.invalidRequest` when two files would have the same name, geometries differ, or no recording's allows what is asked
+    /// - Throws: `.invalidRequest` when two files would have the same name, geometries differ, or no recording's allows
+    ///   what is asked
     ///   for.
     public init(
         _ inputs: [DatasetInput], output: String, opener: RecordingOpener, shard: Shard?, anyGeometry: Bool,

@@ -24,7 +24,8 @@ public struct GenerationError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
-    /// Why a file could not be begun: a name that the file system does not take, or something in its way, says nothing of others.
+    /// Why a file could not be begun: a name that the file system does not take, or something in its way, says nothing
+    /// of others.
     init(beginning error: FileError) {
         let ofThisFile = [ENAMETOOLONG, EILSEQ, EINVAL, EISDIR, ENOTDIR, EEXIST, ELOOP].contains(error.errno)
         self.init(ofThisFile ? .recordingUnusable : .outputUnwritable, error.message, cause: error)

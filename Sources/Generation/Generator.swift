@@ -29,8 +29,8 @@ public struct GenerationReport: Sendable {
 
 /// Makes the files of jobs with any number of threads.
 ///
-/// A worker takes a frame, computes and packs it, and writes it when its predecessors are written; if not, it leaves it for whoever
-/// writes the last of those. So memory is that of a frame for each worker, and of a few packed ones.
+/// A worker takes a frame, computes and packs it, and writes it when its predecessors are written; if not, it leaves it
+/// for whoever writes the last of those. So memory is that of a frame for each worker, and of a few packed ones.
 public final class Generator: @unchecked Sendable {
     private let opener: RecordingOpener
     private let compression: ChunkCompression

@@ -4,7 +4,8 @@ import Files
 import Foundation
 import TensorFile
 
-/// A new file in the making: `.<name>.part` in the folder of its final name (a long one shortened), locked while somebody writes it.
+/// A new file in the making: `.<name>.part` in the folder of its final name (a long one shortened), locked while
+/// somebody writes it.
 ///
 /// Who dies leaves the part; it is taken over by the next who makes the same file, as the lock went with its owner.
 package final class OutputFile: RandomAccessFile {
@@ -79,7 +80,8 @@ package final class OutputFile: RandomAccessFile {
         }
     }
 
-    /// Whether this process has the lock now. Filesystems without locks have no second process either, as far as can be told.
+    /// Whether this process has the lock now. Filesystems without locks have no second process either, as far as can be
+    /// told.
     private static func lock(_ descriptor: Int32, _ path: String) throws(FileError) -> Bool {
         do throws(FileError) { return try FileCalls.lock(descriptor, path) } catch {
             guard [ENOLCK, EOPNOTSUPP, ENOSYS].contains(error.errno) else { throw error }
@@ -127,8 +129,8 @@ package final class OutputFile: RandomAccessFile {
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
         try FileCalls.write(bytes, to: descriptor, at: offset, part)
         end = max(end, offset + Int64(bytes.count))
-        // The disk begins with what has piled up, so that the end need not wait for all of it: Linux starts to store pages that
-        // are said to be needed no more.
+        // The disk begins with what has piled up, so that the end need not wait for all of it: Linux starts to store
+        // pages that are said to be needed no more.
         if end - handedOver >= OutputFile.burst {
             posix_fadvise(descriptor, off_t(handedOver), off_t(end - handedOver), POSIX_FADV_DONTNEED)
             handedOver = end

@@ -9,7 +9,8 @@ package struct ColorScale: Hashable {
 
     /// - Parameters:
     ///   - groups: values that are not negative.
-    ///   - sigmas: full colour is the mean and so many standard deviations of the values that are not 0, if the largest is
+    ///   - sigmas: full colour is the mean and so many standard deviations of the values that are not 0, if the largest
+    ///     is
     ///     more; with 0 it is the largest. So a few hot pixels do not darken all others.
     package init(_ groups: [[Float]], sigmas: Double) {
         var (count, sum, largest) = (0.0, 0.0, Float(0))

@@ -4,7 +4,8 @@
 public enum Coloring: Hashable, Sendable {
     /// Channels are off, on, off, on ...: each polarity has a colour, its channels are added up.
     case polarity
-    /// So many micro time bins of equally many channels each: the colour says when, the brightness how much, off and on together.
+    /// So many micro time bins of equally many channels each: the colour says when, the brightness how much, off and on
+    /// together.
     case bins(Int)
     /// One channel, or several added up, with a colour each for negative and positive values.
     case signed

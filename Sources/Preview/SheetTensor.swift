@@ -15,7 +15,8 @@ public struct SheetTensor: Sendable {
     public var duration: String?
     /// What is written below each frame, left and right.
     public var labels: [(time: String, number: String)]
-    /// Computes or reads the frame with the index in `labels`: (C, H, W), row-major. Called by many threads, each index once.
+    /// Computes or reads the frame with the index in `labels`: (C, H, W), row-major. Called by many threads, each index
+    /// once.
     public var frame: @Sendable (Int) throws -> [Float]
 
     public init(

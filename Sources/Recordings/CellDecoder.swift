@@ -101,7 +101,8 @@ import CKernels
         return used
     }
 
-    /// Sets the times of the events of EVT3 `bytes` in `plane`; returns how many bytes that took. 0 leaves some to `next`.
+    /// Sets the times of the events of EVT3 `bytes` in `plane`; returns how many bytes that took. 0 leaves some to
+    /// `next`.
     @usableFromInline
     func setLatest(
         _ bytes: UnsafeRawBufferPointer, _ geometry: Geometry, _ placement: CellPlacement, _ plane: LatestPlane,
@@ -119,8 +120,8 @@ import CKernels
         return used
     }
 
-    /// Decodes from the start of `bytes` until the batch is full; returns how many bytes that took. 0 leaves a word to the exact
-    /// decoder.
+    /// Decodes from the start of `bytes` until the batch is full; returns how many bytes that took. 0 leaves a word to
+    /// the exact decoder.
     @usableFromInline
     func next(
         _ bytes: UnsafeRawBufferPointer, _ format: RecordingFormat, _ geometry: Geometry, _ placement: CellPlacement,

@@ -32,7 +32,8 @@ public struct CellPlacement: Hashable, Sendable {
     }
 }
 
-/// Where the times of the latest events go: a value for each cell of a placement, Float32 of ((t - t0) - start) / duration, us.
+/// Where the times of the latest events go: a value for each cell of a placement, Float32 of ((t - t0) - start) /
+/// duration, us.
 public struct LatestPlane {
     /// None is greater than those of events to come.
     public let values: UnsafeMutableBufferPointer<Float>
@@ -88,7 +89,8 @@ public struct CellBatch {
         evh5_set_cells(cells, elements, count, values)
     }
 
-    /// Adds `step` for on events and subtracts it for off events, which are told by `CellPlacement.onBit`; values stay in -1...1.
+    /// Adds `step` for on events and subtracts it for off events, which are told by `CellPlacement.onBit`; values stay
+    /// in -1...1.
     public func add(_ step: Float, to values: UnsafeMutablePointer<Float>) {
         evh5_add_cells(cells, count, step, values)
     }
@@ -118,8 +120,8 @@ public enum KernelVariant: Int32, Sendable, CaseIterable {
     /// The best one of this processor.
     public static var best: KernelVariant { KernelVariant(rawValue: evh5_kernels_best()) ?? .plain }
 
-    /// The one in use: the best, or the plain one with `EVH5_KERNELS=plain` in the environment. Tests set it, for their own thread;
-    /// one that the processor does not have becomes the best one.
+    /// The one in use: the best, or the plain one with `EVH5_KERNELS=plain` in the environment. Tests set it, for their
+    /// own thread; one that the processor does not have becomes the best one.
     public static var current: KernelVariant {
         get { KernelVariant(rawValue: evh5_kernels_current()) ?? .plain }
         set { evh5_kernels_use(newValue.rawValue) }

@@ -24,8 +24,8 @@ public struct DecoderState: Hashable, Sendable {
     /// Vectors at or beyond this column are outside of every geometry; the column stops growing here.
     public static let baseLimit: UInt16 = 0x7FFF
 
-    /// From this time on, us (18,000 years), a counter that goes around adds nothing any more: no time of any stream comes near the end
-    /// of what 64 bits hold, and sums of a few times cannot overflow. `EVH5_TURN_LIMIT` in C.
+    /// From this time on, us (18,000 years), a counter that goes around adds nothing any more: no time of any stream
+    /// comes near the end of what 64 bits hold, and sums of a few times cannot overflow. `EVH5_TURN_LIMIT` in C.
     public static let turnLimit: Int64 = 1 << 59
 
     /// Whether a decoder can go on from here; asked of states that were read from a file.
@@ -38,8 +38,8 @@ public struct DecoderState: Hashable, Sendable {
 
 /// Whether a counter of `bits` bits that was `old` and is now `new` went once around.
 ///
-/// Only from the last quarter of its range to the first: an earlier time is time running backwards (two recordings in one file, a
-/// damaged word), not a wrap.
+/// Only from the last quarter of its range to the first: an earlier time is time running backwards (two recordings in
+/// one file, a damaged word), not a wrap.
 @inlinable @inline(__always)
 func hasWrapped(from old: Int64, to new: Int64, bits: Int64) -> Bool {
     old &>> (bits &- 2) == 3 && new &>> (bits &- 2) == 0

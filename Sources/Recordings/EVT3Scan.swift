@@ -2,8 +2,8 @@
 
 import CKernels
 
-/// Counts the events of EVT3 for the time index. It gives what `EVT3Decoder` with an `IndexSink` gives: blocks of 16 words in which
-/// nothing is odd are counted lane by lane, and every other block goes to that decoder.
+/// Counts the events of EVT3 for the time index. It gives what `EVT3Decoder` with an `IndexSink` gives: blocks of 16
+/// words in which nothing is odd are counted lane by lane, and every other block goes to that decoder.
 enum EVT3Scan {
     private typealias Words = SIMD16<UInt16>
     private typealias Types = SIMD16<UInt8>
@@ -63,7 +63,8 @@ enum EVT3Scan {
         return end
     }
 
-    /// Bit i is lane i of `lanes`, which are 0 or 255: the lanes as digits of a number, by a multiplication that adds them up.
+    /// Bit i is lane i of `lanes`, which are 0 or 255: the lanes as digits of a number, by a multiplication that adds
+    /// them up.
     @inline(__always)
     private static func bits(_ lanes: Types) -> UInt32 {
         let weights = Types(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128)
@@ -106,7 +107,8 @@ enum EVT3Scan {
         let words: UnsafeRawPointer
         let width: UInt16
         let height: UInt16
-        /// Exact at `known`; after it only the times and `baseX` are kept, the rest is looked up in the words when needed.
+        /// Exact at `known`; after it only the times and `baseX` are kept, the rest is looked up in the words when
+        /// needed.
         var state: DecoderState
         var known = 0
         var baseX: UInt32
@@ -188,7 +190,8 @@ enum EVT3Scan {
             return true
         }
 
-        /// Follows the vector base through a block; false, with nothing done, when a vector is not wholly inside the row.
+        /// Follows the vector base through a block; false, with nothing done, when a vector is not wholly inside the
+        /// row.
         @inline(__always)
         private mutating func moveBase(_ i: Int, _ v12: UInt32, _ v8: UInt32, _ bases: UInt32) -> Bool {
             var base = baseX

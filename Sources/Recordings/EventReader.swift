@@ -2,7 +2,8 @@
 
 import Files
 
-/// Reads events by time or by number. It reads the bytes that its index covers, also when the recording grows meanwhile.
+/// Reads events by time or by number. It reads the bytes that its index covers, also when the recording grows
+/// meanwhile.
 ///
 /// Every method throws `.changed` when the recording shrank and `.unreadable` when the host could not read it.
 public struct EventReader: Sendable {
@@ -23,7 +24,8 @@ public struct EventReader: Sendable {
         for piece in pieces { try decode(piece, times, buffer, into: &sink) }
     }
 
-    /// Hands the events number `ordinals` of `selection` to `sink`, in file order; numbers that do not exist are left out.
+    /// Hands the events number `ordinals` of `selection` to `sink`, in file order; numbers that do not exist are left
+    /// out.
     @inlinable
     public func events<S: EventSink>(
         numbered ordinals: Range<Int64>, of selection: EventSelection, into sink: inout S

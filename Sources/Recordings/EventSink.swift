@@ -3,7 +3,8 @@
 /// Takes events one by one or as vectors, in file order.
 ///
 /// Coordinates are inside the geometry, `polarity` is 0 (off) or 1 (on) and `t` is in us after the time shift.
-/// Implementations are structs with `@inlinable @inline(__always)` methods, so that they are compiled into the decoder's loop.
+/// Implementations are structs with `@inlinable @inline(__always)` methods, so that they are compiled into the
+/// decoder's loop.
 public protocol EventSink {
     mutating func event(x: Int, y: Int, polarity: Int, t: Int64)
 
@@ -26,8 +27,8 @@ public protocol EventSink {
     /// Counters of cells that may be counted up, to 255, instead of calling `take`; nil for other kernels.
     var counters: UnsafeMutableBufferPointer<UInt8>? { get }
 
-    /// The plane in which events from `t` on, whose time rises, may be set instead of calling `take`; nil for other kernels, and where
-    /// events since came before. `didSet` is called afterwards.
+    /// The plane in which events from `t` on, whose time rises, may be set instead of calling `take`; nil for other
+    /// kernels, and where events since came before. `didSet` is called afterwards.
     mutating func latest(from t: Int64) -> LatestPlane?
 
     /// Events up to `t` were set in the plane.

@@ -10,11 +10,13 @@ enum HeaderLines {
         "generation",
     ]
 
-    /// The header lines at the start of `bytes` as keys and values, and where they end; at most `limit` bytes are looked at.
+    /// The header lines at the start of `bytes` as keys and values, and where they end; at most `limit` bytes are
+    /// looked at.
     ///
-    /// A line begins with `% ` and ends with a newline, or with a NUL where some writer put its string's end instead. Events whose first
-    /// bytes happen to be `% ` are told from a line by what follows: they have control characters or bytes that are no UTF-8 before
-    /// the next newline. So a line with such bytes is one only if it has a usual key or another line follows it.
+    /// A line begins with `% ` and ends with a newline, or with a NUL where some writer put its string's end instead.
+    /// Events whose first bytes happen to be `% ` are told from a line by what follows: they have control characters or
+    /// bytes that are no UTF-8 before the next newline. So a line with such bytes is one only if it has a usual key or
+    /// another line follows it.
     static func read(_ bytes: [UInt8], limit: Int) -> (fields: [(key: String, value: String)], end: Int) {
         var fields: [(key: String, value: String)] = []
         var position = 0

@@ -6,7 +6,8 @@ import Files
 /// Layout: magic (8 bytes), version (u32), CRC-32 of everything after it (u32), then the fields in the order of `body`.
 package enum IndexFile {
     private static let magic = Array("evh5tidx".utf8)
-    /// To be raised whenever the layout or the meaning of a field changes, also when decoding gives other events than before.
+    /// To be raised whenever the layout or the meaning of a field changes, also when decoding gives other events than
+    /// before.
     package static let version: UInt32 = 1
     private static let headSize = 16
 

@@ -19,7 +19,8 @@ extension TimeIndex {
         /// Segments that a thread decodes before a piece, to guess the decoder's state there.
         public var leadLength: Int
 
-        /// 64 KiB segments, at most 2^18 of them; chunks that stay in the processor's second level cache; pieces of 16 MiB.
+        /// 64 KiB segments, at most 2^18 of them; chunks that stay in the processor's second level cache; pieces of 16
+        /// MiB.
         public static let standard = Layout(segmentSize: 65536, segmentLimit: 1 << 18, chunkSize: 1 << 19)
 
         public init(
@@ -33,9 +34,11 @@ extension TimeIndex {
         }
     }
 
-    /// Scans the recording as it was when it was opened. `progress` is told how many bytes are done, from the calling thread.
+    /// Scans the recording as it was when it was opened. `progress` is told how many bytes are done, from the calling
+    /// thread.
     ///
-    /// - Parameter threads: how many scan a long recording, the calling one included; the index is the same for any number.
+    /// - Parameter threads: how many scan a long recording, the calling one included; the index is the same for any
+    ///   number.
     /// - Throws: `.changed`, `.unreadable`.
     public static func build(
         _ recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: Progress? = nil
@@ -45,9 +48,11 @@ extension TimeIndex {
         return try scan.run(threads, progress)
     }
 
-    /// The index of `recording`, which is the one of this index grown longer: scanned only from the last whole segment on.
+    /// The index of `recording`, which is the one of this index grown longer: scanned only from the last whole segment
+    /// on.
     ///
-    /// - Returns: nil when it is not a continuation (another file, another header, not longer, or other bytes where this one ended).
+    /// - Returns: nil when it is not a continuation (another file, another header, not longer, or other bytes where
+    ///   this one ended).
     /// - Throws: `.changed`, `.unreadable`.
     public func extended(
         to recording: Recording, layout: Layout = .standard, threads: Int = 1, progress: Progress? = nil

@@ -6,7 +6,8 @@ import Synchronization
 
 /// Keeps time indexes in a folder and in memory. Safe to use from many threads, and the folder by many processes.
 ///
-/// A folder that cannot be read or written never fails a call: the recording is scanned again, and `lastProblem` says why.
+/// A folder that cannot be read or written never fails a call: the recording is scanned again, and `lastProblem` says
+/// why.
 public final class IndexStore: Sendable {
     private let directory: String?
     private let layout: TimeIndex.Layout
@@ -44,8 +45,8 @@ public final class IndexStore: Sendable {
         }
     }
 
-    /// FNV-1a of what stays the same when a recording grows: the same in every process and on every machine, which may each have another
-    /// number for the device.
+    /// FNV-1a of what stays the same when a recording grows: the same in every process and on every machine, which may
+    /// each have another number for the device.
     private static func fileName(_ identity: RecordingIdentity) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in "\(identity.inode)/\(identity.headerDigest)/\(identity.geometry)/\(identity.format)".utf8 {
@@ -55,7 +56,8 @@ public final class IndexStore: Sendable {
         return String(repeating: "0", count: 16 - digits.count) + digits + ".evh5index"
     }
 
-    /// Recordings of more bytes are scanned by a thread of their own, so that whoever asked first can give up while others wait.
+    /// Recordings of more bytes are scanned by a thread of their own, so that whoever asked first can give up while
+    /// others wait.
     private static let shortScan: Int64 = 8 << 20
 
     /// - Parameters:
@@ -79,8 +81,8 @@ public final class IndexStore: Sendable {
     /// Why the folder could last not be used; nil when it always could.
     public var lastProblem: String? { state.withLock { $0.problem } }
 
-    /// The index of `recording` as it was when it was opened: from memory, from disk, by scanning what it has grown, or by a full scan.
-    /// `progress` is told the bytes done when this call scans.
+    /// The index of `recording` as it was when it was opened: from memory, from disk, by scanning what it has grown, or
+    /// by a full scan. `progress` is told the bytes done when this call scans.
     ///
     /// A scan that nobody waits for any more ends (`LongWait`).
     ///
@@ -155,8 +157,8 @@ public final class IndexStore: Sendable {
             }
             let summary = RecordingSummary(recording, made)
             let isNoted = summaries.note(summary, of: recording)
-            // A file for each of a million short recordings would be a million files. Those that were written just now have one: no
-            // summary keeps them.
+            // A file for each of a million short recordings would be a million files. Those that were written just now
+            // have one: no summary keeps them.
             if !(summary.isWholeIndex && layout == .standard && isNoted) {
                 remember(made)
                 save(made)
@@ -230,7 +232,8 @@ public final class IndexStore: Sendable {
             device: here.device, inode: index.identity.inode, size: index.identity.size,
             modified: index.identity.modified, headerDigest: index.identity.headerDigest,
             geometry: index.identity.geometry, format: index.identity.format)
-        // An equal file of another disk is less likely than anything else that can go wrong, and yet a look at its end is cheap.
+        // An equal file of another disk is less likely than anything else that can go wrong, and yet a look at its end
+        // is cheap.
         guard identity == here, (try? TimeIndex.tailDigest(of: recording, size: here.size)) == index.tailDigest else {
             return nil
         }

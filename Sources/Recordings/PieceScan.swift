@@ -5,8 +5,8 @@ import Synchronization
 
 /// A piece of whole segments, scanned from a guess of the decoder's state at its start.
 ///
-/// The guess is what decoding a little before the piece leaves. How often the time went around before, and the time shift, are not
-/// known there: its times are moved when it is joined.
+/// The guess is what decoding a little before the piece leaves. How often the time went around before, and the time
+/// shift, are not known there: its times are moved when it is joined.
 private struct ScannedPiece: Sendable {
     let offset: Int64
     let guess: DecoderState
@@ -95,10 +95,8 @@ extension IndexScan {
     /// Goes on over all whole pieces that are left, with `threads` threads.
     mutating func readPieces(_ threads: Int, _ progress: TimeIndex.Progress?) throws(RecordingError) {
         let pieceSize = Int64(layout.pieceLength) * layout.segmentSize
-        // Segments never grow longer than pieces. An EVT4 vector may lie across the border of two.
-        guard recording.format != .evt4, pieceSize % segmentSize == 0,
-            (recording.identity.size - origin) / pieceSize < Int64(layout.segmentLimit)
-        else { return }
+        // At the end of a piece a segment ends too, however long they grow. An EVT4 vector may lie across the border.
+        guard recording.format != .evt4, pieceSize % lastSegmentSize == 0 else { return }
         let first = origin + (position - origin + pieceSize - 1) / pieceSize * pieceSize
         let count = Int(max(0, recording.identity.size - first) / pieceSize)
         guard count > 1 else { return }
@@ -122,6 +120,13 @@ extension IndexScan {
         try join(queue, &joined, progress)
     }
 
+    /// Bytes of a segment when all are scanned.
+    private var lastSegmentSize: Int64 {
+        var size = segmentSize
+        while (recording.identity.size - origin) / size >= Int64(layout.segmentLimit) { size *= 2 }
+        return size
+    }
+
     /// Joins the next pieces that are there. One that began with a wrong guess is scanned again.
     private mutating func join(
         _ queue: PieceQueue, _ joined: inout Int, _ progress: TimeIndex.Progress?
@@ -132,7 +137,8 @@ extension IndexScan {
         }
     }
 
-    /// Goes on with `piece`, as if it had been scanned here; false, with nothing done, when it began with another state.
+    /// Goes on with `piece`, as if it had been scanned here; false, with nothing done, when it began with another
+    /// state.
     private mutating func join(_ piece: ScannedPiece) -> Bool {
         guard position == piece.offset, state.isSame(as: piece.guess, in: recording.format) else { return false }
         let turns = state.timeHigh - piece.guess.timeHigh
@@ -185,8 +191,8 @@ extension IndexScan {
 }
 
 extension DecoderState {
-    /// Whether decoding goes on from here as from `other`, with times that are apart by a multiple of their range and by the
-    /// difference of the time shifts.
+    /// Whether decoding goes on from here as from `other`, with times that are apart by a multiple of their range and
+    /// by the difference of the time shifts.
     fileprivate func isSame(as other: DecoderState, in format: RecordingFormat) -> Bool {
         if self == other { return true }
         let range: Int64 =

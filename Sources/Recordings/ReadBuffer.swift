@@ -6,8 +6,8 @@ import Synchronization
 
 /// Bytes of a recording as they are decoded, and the decoder's own memory; borrowed from a few that are kept.
 ///
-/// Allocated and freed for every frame, they left holes in the heap between what other threads allocated meanwhile: 300 MB
-/// after a thousand frames.
+/// Allocated and freed for every frame, they left holes in the heap between what other threads allocated meanwhile: 300
+/// MB after a thousand frames.
 @usableFromInline final class ReadBuffer {
     private final class Memory {
         let bytes: UnsafeMutableRawBufferPointer

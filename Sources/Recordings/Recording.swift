@@ -60,7 +60,8 @@ public final class Recording: Sendable {
 
     /// Opens the recording at `path`; `hints` give what its header lacks.
     ///
-    /// - Throws: `.notARecording`, `.encodingMissing`, `.geometryMissing`, `.geometryUnusable`, `.headerContradiction`, `.unreadable`.
+    /// - Throws: `.notARecording`, `.encodingMissing`, `.geometryMissing`, `.geometryUnusable`, `.headerContradiction`,
+    ///   `.unreadable`.
     public init(
         path: String, opened: File? = nil, hints: RecordingHints = RecordingHints()
     ) throws(RecordingError) {
@@ -98,8 +99,8 @@ public final class Recording: Sendable {
             headerDigest: header.digest, geometry: geometry, format: format)
     }
 
-    /// A number for a reading that the header alone does not give; 0 for that of the header. Who keeps something by the header's digest
-    /// adds it.
+    /// A number for a reading that the header alone does not give; 0 for that of the header. Who keeps something by the
+    /// header's digest adds it.
     public var readingDigest: UInt64 { format == header.ownFormat ? 0 : Self.readingDigest(format) }
 
     static func readingDigest(_ format: RecordingFormat) -> UInt64 {

@@ -2,7 +2,8 @@
 
 import Files
 
-/// Says which time high words a sensor writes until `t`: one each 16 us while events come, and only the changes over a long pause.
+/// Says which time high words a sensor writes until `t`: one each 16 us while events come, and only the changes over a
+/// long pause.
 private struct TimeHighClock {
     static let period: Int64 = 16
     /// Beyond this pause, us, only changes are written.

@@ -20,7 +20,8 @@ public enum RecordingFormat: String, Sendable, CaseIterable, Codable {
     /// Whether words are records of a time and a place, without time high words.
     public var isDAT: Bool { self == .dat || self == .dat1 }
 
-    /// The largest sensor whose pixels its words can name: x and y have 11 bits each in RAW, 14 in DAT, 9 and 8 in DAT of version 1.
+    /// The largest sensor whose pixels its words can name: x and y have 11 bits each in RAW, 14 in DAT, 9 and 8 in DAT
+    /// of version 1.
     public var largestGeometry: Geometry {
         switch self {
         case .evt2, .evt21, .evt21Legacy, .evt3, .evt4: Geometry(width: 2048, height: 2048)

@@ -2,12 +2,13 @@
 
 import Files
 
-/// The header of a recording: lines that start with `% `, until `% end` or the first line that does not. Keys may be in any case.
+/// The header of a recording: lines that start with `% `, until `% end` or the first line that does not. Keys may be in
+/// any case.
 public struct RecordingHeader: Sendable {
     /// Keys and values in file order, repeated ones included.
     public let fields: [(key: String, value: String)]
-    /// The encoding by the header, else by a hint. The order of EVT2.1's words and the packing of DAT's are what the header says or
-    /// implies; the events may know better (``RecordingReading``).
+    /// The encoding by the header, else by a hint. The order of EVT2.1's words and the packing of DAT's are what the
+    /// header says or implies; the events may know better (``RecordingReading``).
     public let format: RecordingFormat
     /// The encoding by the header alone; nil when a hint gave it.
     public let ownFormat: RecordingFormat?
@@ -174,8 +175,9 @@ private struct HeaderValues {
     /// Whether somebody else than Prophesee is named: then `system_ID` is a number of theirs.
     var namesOtherIntegrators: Bool { integrators.contains { $0 != nil && $0 != Self.prophesee } }
 
-    /// Whether EVT2.1 without an endianness has its halves swapped (OpenEB's rule, in its psee_raw_file_header.cpp): words of Prophesee's
-    /// own cameras before `system_ID` 55, written by Prophesee's software, both of which nobody being named stands for.
+    /// Whether EVT2.1 without an endianness has its halves swapped (OpenEB's rule, in its psee_raw_file_header.cpp):
+    /// words of Prophesee's own cameras before `system_ID` 55, written by Prophesee's software, both of which nobody
+    /// being named stands for.
     private func isLegacy(_ systemID: Int?) -> Bool {
         let isProphesee = integrators.allSatisfy { $0 == Self.prophesee } || integrators.allSatisfy { $0 == nil }
         return isProphesee && systemID != 0 && (systemID ?? 1) < 55

@@ -11,7 +11,8 @@ struct RecordingReading {
     /// Where those do not tell how DAT is packed, more are looked at.
     private static let most: Int64 = 1 << 20
 
-    /// Decides how the words after `header` are read; `payload` gives the bytes of a range of the file, fewer where it ends.
+    /// Decides how the words after `header` are read; `payload` gives the bytes of a range of the file, fewer where it
+    /// ends.
     ///
     /// - Throws: `.geometryUnusable`, `.encodingMissing`, and what `payload` throws.
     init(
@@ -52,8 +53,8 @@ struct RecordingReading {
         }
     }
 
-    /// How DAT's records are packed. Version 2 is what it says. Files below it may be packed as version 1, but some writers say 1 and pack
-    /// as version 2: the records tell, by what makes no sense in the one or the other.
+    /// How DAT's records are packed. Version 2 is what it says. Files below it may be packed as version 1, but some
+    /// writers say 1 and pack as version 2: the records tell, by what makes no sense in the one or the other.
     private static func packing(
         _ header: RecordingHeader, _ geometry: Geometry, _ hints: RecordingHints, _ name: String,
         _ payload: (Range<Int64>) throws(RecordingError) -> [UInt8]
@@ -99,10 +100,10 @@ struct RecordingReading {
 
 /// In which order the halves of EVT2.1's words lie, by the words themselves.
 ///
-/// A sensor writes its clock often, as words of type TIME_HIGH (8) whose other half is 0. In the wrong order such a word is an event
-/// at x = 0, y = 0, and events are words of any type, at places outside the sensor, without a clock that goes on.
-/// Where half a word was lost on the way, all that follows seems to be in the other order, with every event's pixels taken from the next
-/// word. That is damage, and known by the first words, which are in order.
+/// A sensor writes its clock often, as words of type TIME_HIGH (8) whose other half is 0. In the wrong order such a
+/// word is an event at x = 0, y = 0, and events are words of any type, at places outside the sensor, without a clock
+/// that goes on. Where half a word was lost on the way, all that follows seems to be in the other order, with every
+/// event's pixels taken from the next word. That is damage, and known by the first words, which are in order.
 enum WordOrder {
     /// How well words fit one order.
     private struct Fit {

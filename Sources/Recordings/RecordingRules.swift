@@ -6,7 +6,8 @@ import Foundation
 public struct RecordingHints: Hashable, Sendable {
     /// For a recording whose header has none.
     public var geometry: Geometry?
-    /// For a recording whose header names none; and the layout, where a header leaves that open (EVT2.1's word order, DAT's packing).
+    /// For a recording whose header names none; and the layout, where a header leaves that open (EVT2.1's word order,
+    /// DAT's packing).
     public var encoding: RecordingEncoding?
 
     public init(geometry: Geometry? = nil, encoding: RecordingEncoding? = nil) {
@@ -27,7 +28,8 @@ public struct RecordingRules: Sendable {
             self.value = value
         }
 
-        /// Whether the rule is for the recording at `path` below the source: the glob is matched with the path and with the name alone.
+        /// Whether the rule is for the recording at `path` below the source: the glob is matched with the path and with
+        /// the name alone.
         public func matches(_ path: String) -> Bool {
             let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
             return fnmatch(glob, path, 0) == 0 || fnmatch(glob, name, 0) == 0

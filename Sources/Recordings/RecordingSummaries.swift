@@ -7,8 +7,8 @@ import Synchronization
 
 /// Keeps summaries in a folder and in memory. Safe to use from many threads, and the folder by many processes.
 ///
-/// What is not known, or known of another state of the file, is simply not there: whoever asks scans and tells. Files that are damaged,
-/// of another version or of another folder are replaced. Nothing here fails a call.
+/// What is not known, or known of another state of the file, is simply not there: whoever asks scans and tells. Files
+/// that are damaged, of another version or of another folder are replaced. Nothing here fails a call.
 public final class RecordingSummaries: Sendable {
     /// What the files' names end with.
     public static let suffix = ".evh5summary"
@@ -31,7 +31,8 @@ public final class RecordingSummaries: Sendable {
 
     deinit { flush() }
 
-    /// The summary of the file `name` in `folder` as `status` says it is and `settings` open it; nil when it is not known.
+    /// The summary of the file `name` in `folder` as `status` says it is and `settings` open it; nil when it is not
+    /// known.
     ///
     /// - Parameter folder: an absolute path, or any that means the same file as long as this object lives.
     public func find(
@@ -41,8 +42,8 @@ public final class RecordingSummaries: Sendable {
         return found
     }
 
-    /// Remembers what is known of `recording`; false when it was written to just now. Then it may be written to again in the same tick of
-    /// the clock, and its time would not tell.
+    /// Remembers what is known of `recording`; false when it was written to just now. Then it may be written to again
+    /// in the same tick of the clock, and its time would not tell.
     @discardableResult
     public func note(_ summary: RecordingSummary, of recording: Recording) -> Bool {
         let now = FileTime.now()
@@ -59,7 +60,8 @@ public final class RecordingSummaries: Sendable {
         return self.folder(folder).find(name)?.index(of: recording)
     }
 
-    /// Lets go of the summaries of files that are not in `folder` any more, once they are many. `count` files are there now.
+    /// Lets go of the summaries of files that are not in `folder` any more, once they are many. `count` files are there
+    /// now.
     public func prune(_ folder: String, count: Int, _ isThere: @escaping @Sendable (String) -> Bool) {
         let kept = self.folder(folder)
         if kept.prune(count, isThere) { writeLater(kept) }
@@ -74,7 +76,8 @@ public final class RecordingSummaries: Sendable {
         queue.sync { for folder in all { folder.write() } }
     }
 
-    /// Within this time after a change another may have the same time, ns: the granularity on most filesystems, and some more.
+    /// Within this time after a change another may have the same time, ns: the granularity on most filesystems, and
+    /// some more.
     private static let tick: Int64 = 50_000_000
 
     private func folder(_ path: String) -> SummaryFolder {

@@ -1,8 +1,10 @@
-// What is known of a recording once it was scanned, without its bookmarks: all that the size of a tensor file depends on.
+// What is known of a recording once it was scanned, without its bookmarks: all that the size of a tensor file depends
+// on.
 
 import Files
 
-/// The totals of one state of a recording. Of a recording so short that its index has one segment at most it is the whole index.
+/// The totals of one state of a recording. Of a recording so short that its index has one segment at most it is the
+/// whole index.
 public struct RecordingSummary: Hashable, Sendable {
     /// How much of the index it is.
     enum Extent: UInt8, Sendable {
@@ -36,7 +38,7 @@ public struct RecordingSummary: Hashable, Sendable {
     let payloadOffset: Int64
     /// At the end of the recording.
     let end: ScanProgress
-    /// The earliest and the latest event, us; above each other the wrong way round when there is none.
+    /// The earliest and the latest event, us. Without events the earliest is above the latest.
     let lowest: Int64
     let highest: Int64
     let tailDigest: UInt32
@@ -115,8 +117,8 @@ public struct RecordingSummary: Hashable, Sendable {
             end: end, lowest: lowest, highest: highest, tailDigest: tailDigest, extent: extent)
     }
 
-    /// Whether it is of the file as `status` says it is, opened with the same settings. The device does not count, as every machine
-    /// numbers those in its own way.
+    /// Whether it is of the file as `status` says it is, opened with the same settings. The device does not count, as
+    /// every machine numbers those in its own way.
     public func isOf(_ status: FileStatus, settings: UInt64) -> Bool {
         status.kind == .regular && inode == status.inode && size == status.size && modified == status.modified
             && self.settings == settings

@@ -4,8 +4,9 @@ import Files
 
 /// Writes events to a new file, front to back, in bounded memory.
 ///
-/// Times are the sensor's: the first time high word is that of `startTime`, and a reader subtracts what the format's rule says
-/// (``timeShift``). With a `startTime` of 0 that is nothing, and events are read back exactly as they were written.
+/// Times are the sensor's: the first time high word is that of `startTime`, and a reader subtracts what the format's
+/// rule says (``timeShift``). With a `startTime` of 0 that is nothing, and events are read back exactly as they were
+/// written.
 public struct RecordingWriter {
     public let path: String
     public let format: RecordingFormat
@@ -63,7 +64,8 @@ public struct RecordingWriter {
 
     /// Appends an event.
     ///
-    /// - Throws: `.unwritable` when it is earlier than the one before or outside the geometry, or when the disk refuses.
+    /// - Throws: `.unwritable` when it is earlier than the one before or outside the geometry, or when the disk
+    ///   refuses.
     public mutating func append(_ event: Event) throws(RecordingError) {
         guard event.t >= lastTime, Int(event.x) < geometry.width, Int(event.y) < geometry.height, event.polarity < 2
         else {

@@ -6,13 +6,13 @@ import Foundation
 
 /// Summaries by file name. Immutable; its bytes are those of the file.
 ///
-/// Layout, little endian: magic (8 bytes), version (u32), version of indexes (u32), XXH3-64 of everything after it (u64), number of
-/// summaries (u32), bytes of the folder's path (u32); the path; the summaries, `recordSize` bytes each, sorted by their names' bytes; for each
-/// the end of its name (u32); the names, one after the other.
+/// Layout, little endian: magic (8 bytes), version (u32), version of indexes (u32), XXH3-64 of everything after it
+/// (u64), number of summaries (u32), bytes of the folder's path (u32); the path; the summaries, `recordSize` bytes
+/// each, sorted by their names' bytes; for each the end of its name (u32); the names, one after the other.
 package final class SummaryTable: Sendable {
     private static let magic = Array("evh5fold".utf8)
-    /// To be raised whenever the layout or the meaning of a field changes, also when headers are read in another way than before. What
-    /// decoding gives is the matter of `IndexFile.version`.
+    /// To be raised whenever the layout or the meaning of a field changes, also when headers are read in another way
+    /// than before. What decoding gives is the matter of `IndexFile.version`.
     static let version: UInt32 = 1
     private static let headSize = 32
     static let recordSize = 184
@@ -25,7 +25,8 @@ package final class SummaryTable: Sendable {
     private let ends: Int
     private let names: Int
 
-    /// nil when `bytes` are no table of this version, damaged, or of another folder. Each summary is checked when it is asked for.
+    /// nil when `bytes` are no table of this version, damaged, or of another folder. Each summary is checked when it is
+    /// asked for.
     package init?(_ bytes: [UInt8], folder: String) {
         guard bytes.count >= Self.headSize, bytes.starts(with: Self.magic) else { return nil }
         let head = bytes.withUnsafeBytes { head in
@@ -109,7 +110,8 @@ package final class SummaryTable: Sendable {
         self.init(builder.file(folder), folder: folder)
     }
 
-    /// The summaries of both tables; where both have a name, that of `newer`. With `keeping`, only the names that it says.
+    /// The summaries of both tables; where both have a name, that of `newer`. With `keeping`, only the names that it
+    /// says.
     package static func merged(_ older: SummaryTable, _ newer: SummaryTable?, keeping: ((String) -> Bool)? = nil)
         -> SummaryTable
     {

@@ -6,7 +6,8 @@ extension TimeIndex {
     /// Of the events or words, how many may be dropped before that is worth a line: 3 %.
     private static let share: Int64 = 33
 
-    /// Why the recording may be no recording of this encoding or geometry; sentences for people, empty when all is well.
+    /// Why the recording may be no recording of this encoding or geometry; sentences for people, empty when all is
+    /// well.
     ///
     /// Words without events (triggers, monitoring, padding) are neither good nor bad.
     public var suspicions: [String] {

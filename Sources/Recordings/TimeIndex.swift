@@ -9,7 +9,7 @@ struct Segment: Hashable, Sendable {
     var offset: Int64
     /// The decoder before its first word.
     var state: DecoderState
-    /// Its earliest and latest event, us; above each other the wrong way round when it has none.
+    /// Its earliest and latest event, us. Without events the earliest is above the latest.
     var lowest: Int64 = .max
     var highest: Int64 = .min
     /// Events of the recording before it.
@@ -43,7 +43,8 @@ public final class TimeIndex: Sendable, Equatable {
     let resume: ScanProgress
     /// At the end of the recording.
     let end: ScanProgress
-    /// CRC-32 of the last bytes before the end (`tailSize` or all after the header), to know a recording that has grown.
+    /// CRC-32 of the last bytes before the end (`tailSize` or all after the header), to know a recording that has
+    /// grown.
     let tailDigest: UInt32
     /// The latest time in this segment and all before; the earliest in this and all after.
     private let highestSoFar: [Int64]
@@ -79,8 +80,8 @@ public final class TimeIndex: Sendable, Equatable {
         lowestFromHere = fromHere
     }
 
-    /// A digest of what the scan found: format, and for every segment the decoder's state, times and numbers of events. It is the same on
-    /// every machine, and for a copy, where device and inode differ.
+    /// A digest of what the scan found: format, and for every segment the decoder's state, times and numbers of events.
+    /// It is the same on every machine, and for a copy, where device and inode differ.
     public var contentsDigest: UInt64 {
         knownContents.withLock { known in
             if let known { return known }

@@ -1,7 +1,8 @@
 // The store's file `changes`: which sidecars changed, so that nobody has to look through all of them to know.
 //
-// Names of sidecars' folders below `recordings`, each ended by a zero byte, in the order in which they were committed to, moved or
-// removed. It is begun anew when it is long. Nothing depends on it but speed: who misses a line finds out by a walk.
+// Names of sidecars' folders below `recordings`, each ended by a zero byte, in the order in which they were committed
+// to, moved or removed. It is begun anew when it is long. Nothing depends on it but speed: who misses a line finds out
+// by a walk.
 
 import Files
 import Foundation
@@ -44,7 +45,8 @@ struct ChangeLog: Sendable {
         try calls.statusIfThere(paths.changes).map { Position(inode: $0.inode, end: $0.size) } ?? Position()
     }
 
-    /// The folders noted since `position`, which moves on; nil when that is not known. One call of stat when there are none.
+    /// The folders noted since `position`, which moves on; nil when that is not known. One call of stat when there are
+    /// none.
     func news(since position: inout Position) throws(SidecarError) -> [String]? {
         let now = try self.position()
         if now == position { return [] }

@@ -34,8 +34,8 @@ package struct Extent: Hashable, Sendable, BitwiseCopyable {
 
 /// Extents sorted by their start, none of them overlapping. What no extent covers is zeros.
 ///
-/// They are kept in blocks of a few hundred, so that a change moves kilobytes however many there are; copies share the blocks that neither
-/// side changed since.
+/// They are kept in blocks of a few hundred, so that a change moves kilobytes however many there are; copies share the
+/// blocks that neither side changed since.
 package struct ExtentMap: Sendable {
     private static let blockLimit = 512
 

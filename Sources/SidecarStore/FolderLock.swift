@@ -34,7 +34,8 @@ final class FolderLock: Sendable {
 
         init(_ file: StorageFile) { self.file = file }
 
-        /// Closing alone would not do: a child that is being started has a copy of the descriptor until it runs its program.
+        /// Closing alone would not do: a child that is being started has a copy of the descriptor until it runs its
+        /// program.
         deinit { flock(file.descriptor, LOCK_UN) }
     }
 

@@ -29,7 +29,8 @@ extension LockedFolder {
             }
             state = try write(new)
             do throws(SidecarError) { try calls.move(paths.newCurrent, to: paths.current) } catch {
-                // A system may fail a rename that it did. Who cannot tell undoes nothing: `recover` does, when it can be told.
+                // A system may fail a rename that it did. Who cannot tell undoes nothing: `recover` does, when it can
+                // be told.
                 switch isCurrent(state) {
                 case .some(true): break
                 case .some(false): throw error
@@ -107,8 +108,8 @@ extension LockedFolder {
 
     /// Removes states that are too old, and data files that no kept state needs; writes the manifest.
     ///
-    /// What a listing leaves out is not taken for unneeded: `state` is kept whatever the folder says, and without all heads
-    /// nothing is removed.
+    /// What a listing leaves out is not taken for unneeded: `state` is kept whatever the folder says, and without all
+    /// heads nothing is removed.
     private func tidy(after state: CommittedState) {
         do throws(SidecarError) {
             let numbers = try calls.numbers(paths.commits).filter { $0 < state.number }
@@ -134,8 +135,8 @@ extension LockedFolder {
         }
     }
 
-    /// The states that are kept of all there are, oldest first. A state that only notes where its recording is now has the bytes of
-    /// the one before, which then makes room first.
+    /// The states that are kept of all there are, oldest first. A state that only notes where its recording is now has
+    /// the bytes of the one before, which then makes room first.
     static func latest(_ heads: [CommitHead]) -> [CommitHead] {
         var kept = heads
         while kept.count > keptCommits {

@@ -4,7 +4,8 @@ import Files
 import Foundation
 
 extension LockedFolder {
-    /// Puts the session that a killed daemon or a stopped machine left behind aside. Done whenever the lock was taken to change something.
+    /// Puts the session that a killed daemon or a stopped machine left behind aside. Done whenever the lock was taken
+    /// to change something.
     ///
     /// - Returns: whether there was one with bytes of somebody.
     @discardableResult
@@ -34,8 +35,8 @@ extension LockedFolder {
             session, header, "evh5 was killed or the machine stopped before the file was closed")
     }
 
-    /// Whether what a session wrote is in the commit it was to become: the data file is there, under that name only or, as
-    /// a machine that stopped may leave it, under both.
+    /// Whether what a session wrote is in the commit it was to become: the data file is there, under that name only or,
+    /// as a machine that stopped may leave it, under both.
     private func isCommitted(_ header: SessionHeader, _ session: SessionPaths) throws(SidecarError) -> Bool {
         guard let left = try calls.statusIfThere(session.data) else { return true }
         return try calls.statusIfThere(paths.data(Int64(header.commit)))?.size == left.size

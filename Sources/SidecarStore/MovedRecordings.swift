@@ -4,11 +4,12 @@ import Files
 import Foundation
 
 extension SidecarStore {
-    /// The folder of a sidecar for this key that belongs to the recording, which was elsewhere before; nil when there is none.
+    /// The folder of a sidecar for this key that belongs to the recording, which was elsewhere before; nil when there
+    /// is none.
     ///
-    /// A sidecar follows a recording when the path it was made for no longer exists, the recording begins with the same bytes
-    /// (up to 64 KiB), has the same header, and is the same file (device and inode) or has the same size and time. The
-    /// inode alone would not do: systems give it to a new file soon.
+    /// A sidecar follows a recording when the path it was made for no longer exists, the recording begins with the same
+    /// bytes (up to 64 KiB), has the same header, and is the same file (device and inode) or has the same size and
+    /// time. The inode alone would not do: systems give it to a new file soon.
     ///
     /// - Parameter age: how old, in seconds, what is known of the store may be.
     func moved(_ key: SidecarKey, _ recording: RecordingState, age: Double) throws(SidecarError) -> String? {

@@ -105,7 +105,8 @@ struct Session: Sendable {
         }
     }
 
-    /// Writes `bytes` from virtual offset `offset` on: in place what the session wrote before, else at the data file's end.
+    /// Writes `bytes` from virtual offset `offset` on: in place what the session wrote before, else at the data file's
+    /// end.
     mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SidecarError) {
         guard !bytes.isEmpty else { return }
         let end = offset + Int64(bytes.count)
@@ -170,7 +171,8 @@ struct Session: Sendable {
         }
     }
 
-    /// Whether all bytes of the session are those that `other` gives; false without a look when they are more than `limit`.
+    /// Whether all bytes of the session are those that `other` gives; false without a look when they are more than
+    /// `limit`.
     func hasSameBytes(
         upTo limit: Int, _ other: (UnsafeMutableRawBufferPointer, Int64) throws(SidecarError) -> Void
     ) throws(SidecarError) -> Bool {

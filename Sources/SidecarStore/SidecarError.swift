@@ -1,4 +1,5 @@
-// What can go wrong with a sidecar: one error for the whole layer, with the errno that the caller of a system call gets.
+// What can go wrong with a sidecar: one error for the whole layer, with the errno that the caller of a system call
+// gets.
 
 import Files
 import Foundation

@@ -1,4 +1,5 @@
-// Any state of a sidecar as bytes to be read by libhdf5, copied or exported; a session prepared for carrying over can be written too.
+// Any state of a sidecar as bytes to be read by libhdf5, copied or exported; a session prepared for carrying over can
+// be written too.
 
 import Foundation
 import TensorFile

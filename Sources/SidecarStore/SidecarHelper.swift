@@ -13,7 +13,8 @@ public protocol SidecarHelper: Sendable {
     /// Checks the committed state `commit` in `folder` in the same way.
     func verify(folder: String, commit: Int) throws(SidecarError)
 
-    /// Brings what was added from the committed state in `folder` into the session prepared there, whose layout is another.
+    /// Brings what was added from the committed state in `folder` into the session prepared there, whose layout is
+    /// another.
     ///
     /// - Returns: a note for the sidecar's history: what could not be taken along, if anything.
     /// - Throws: `.invalidResult` when nothing can be done with it; others when it could not be tried.

@@ -1,5 +1,5 @@
-// Which sidecars a store has, and which recordings they were made for: in memory, so that the many files to which nothing was
-// added cost nothing.
+// Which sidecars a store has, and which recordings they were made for: in memory, so that the many files to which
+// nothing was added cost nothing.
 
 import Files
 import Foundation
@@ -15,8 +15,8 @@ struct KnownSidecar: Sendable {
 
 /// The sidecars of a store by folder and by what their recordings can be known by. Thread-safe.
 ///
-/// It follows the store's log of changes, and walks through the whole store at first and now and then, beside those who ask:
-/// somebody may have put a backup in place.
+/// It follows the store's log of changes, and walks through the whole store at first and now and then, beside those who
+/// ask: somebody may have put a backup in place.
 final class SidecarIndex: Sendable {
     private struct Entry: Sendable {
         /// Of the file `current`.
@@ -92,7 +92,8 @@ final class SidecarIndex: Sendable {
         return state.withLock { !$0.entries.isEmpty }
     }
 
-    /// The sidecars whose recordings may be `recording`: those of the same file first, then those of the same size and time.
+    /// The sidecars whose recordings may be `recording`: those of the same file first, then those of the same size and
+    /// time.
     func candidates(_ recording: RecordingState, age: Double) throws(SidecarError) -> [KnownSidecar] {
         try update(age)
         return state.withLock { state in

@@ -65,7 +65,8 @@ public struct SidecarBase: Sendable {
     public let elementType: ElementKind
     public let programVersion: String
     public let tensorVersion: Int
-    /// The recording itself, opened: it may be elsewhere by the time that its first bytes are asked for. nil takes it from its path.
+    /// The recording itself, opened: it may be elsewhere by the time that its first bytes are asked for. nil takes it
+    /// from its path.
     let recordingFile: File?
 
     public init(

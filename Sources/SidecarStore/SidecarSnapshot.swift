@@ -32,8 +32,8 @@ public final class SidecarSnapshot: Sendable {
     /// - Throws: `.outdated` when the state is so old that its files are gone: look it up again; `.damaged`, `.io`.
     public func prepareForReading() throws(SidecarError) { _ = try files() }
 
-    /// This state for somebody who reads it: prepared, with files that are closed when the last such value goes. What the store
-    /// itself remembers of a state keeps no file open.
+    /// This state for somebody who reads it: prepared, with files that are closed when the last such value goes. What
+    /// the store itself remembers of a state keeps no file open.
     ///
     /// - Throws: as `prepareForReading`.
     public func forReading() throws(SidecarError) -> SidecarSnapshot {
@@ -45,8 +45,8 @@ public final class SidecarSnapshot: Sendable {
     /// The same state with files of its own, not opened yet.
     func unopened() -> SidecarSnapshot { SidecarSnapshot(state, dataFiles) }
 
-    /// Fills `buffer` with the bytes of the virtual file from `offset` on; gaps and what lies past the end are zeros. Not for the
-    /// tensor's range, which is zeros too. Prepares for reading where that was not done.
+    /// Fills `buffer` with the bytes of the virtual file from `offset` on; gaps and what lies past the end are zeros.
+    /// Not for the tensor's range, which is zeros too. Prepares for reading where that was not done.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SidecarError) {
         let files = try files()
         try state.extents.read(into: buffer, at: offset) { extent, part throws(SidecarError) in
@@ -66,8 +66,8 @@ public final class SidecarSnapshot: Sendable {
 }
 
 extension ExtentMap {
-    /// Fills `buffer` with the bytes from virtual offset `offset` on: `read` gets each extent with the part of the buffer for it,
-    /// the rest becomes zeros.
+    /// Fills `buffer` with the bytes from virtual offset `offset` on: `read` gets each extent with the part of the
+    /// buffer for it, the rest becomes zeros.
     func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
         _ read: (Extent, UnsafeMutableRawBufferPointer) throws(SidecarError) -> Void

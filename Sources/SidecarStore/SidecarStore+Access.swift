@@ -4,8 +4,8 @@ import Files
 import Foundation
 
 extension SidecarStore {
-    /// Why what was added cannot be read, or nothing can be added, as the system would say it now; nil when all is well. A few system
-    /// calls.
+    /// Why what was added cannot be read, or nothing can be added, as the system would say it now; nil when all is
+    /// well. A few system calls.
     public func accessProblem() -> String? {
         do throws(FileError) { try calls.access(directory, R_OK | X_OK) } catch {
             guard error.errno == ENOENT else {

@@ -4,7 +4,8 @@ import Files
 import Foundation
 
 extension SidecarStore {
-    /// Moves the sidecar in `old`, whose recording moved, to where the recording is now; nil when it is no longer there.
+    /// Moves the sidecar in `old`, whose recording moved, to where the recording is now; nil when it is no longer
+    /// there.
     func follow(
         from old: String, _ base: SidecarBase, _ purpose: FolderLock.Purpose
     ) throws(SidecarError) -> LockedFolder? {
@@ -68,7 +69,8 @@ extension SidecarStore {
                 .notice, "what was added to \(base.key) followed its recording, which was '\(old)' before"))
     }
 
-    /// Writes down what the recording is now, whose tensor file is the same as before: so that it is known again when it moves.
+    /// Writes down what the recording is now, whose tensor file is the same as before: so that it is known again when
+    /// it moves.
     private func noteChange(
         _ locked: LockedFolder, _ state: CommittedState, _ base: SidecarBase
     ) throws(SidecarError) {

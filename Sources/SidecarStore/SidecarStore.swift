@@ -52,7 +52,8 @@ public final class SidecarStore: Sendable {
         return (try? index.holdsAny(age: SidecarStore.patience)) ?? true
     }
 
-    /// How long a listing believes what is known of the store, in seconds. This process's own changes are known at once.
+    /// How long a listing believes what is known of the store, in seconds. This process's own changes are known at
+    /// once.
     private static let patience = 0.1
 
     /// What is known without work: one or two calls of stat when something was added, none else. For listings.
@@ -60,7 +61,8 @@ public final class SidecarStore: Sendable {
         peek(base.key, base.recording) { SidecarStore.fits($0, base) }
     }
 
-    /// As above where the layout is not known yet: a sidecar made for the same content of the recording is taken to fit.
+    /// As above where the layout is not known yet: a sidecar made for the same content of the recording is taken to
+    /// fit.
     public func peek(_ key: SidecarKey, _ recording: RecordingState) -> SidecarLookup {
         peek(key, recording) { _ in true }
     }
@@ -92,8 +94,9 @@ public final class SidecarStore: Sendable {
         return try index.holds(paths.sidecar(key), age: SidecarStore.patience)
     }
 
-    /// The committed state for this recording and layout, after following a recording that moved and carrying over to another layout
-    /// where that is needed; nil when nothing was added, or what was added was set aside (said in the log).
+    /// The committed state for this recording and layout, after following a recording that moved and carrying over to
+    /// another layout where that is needed; nil when nothing was added, or what was added was set aside (said in the
+    /// log).
     ///
     /// A store that this process cannot look into holds nothing for it; one that it cannot write to shows what fits.
     ///
@@ -136,8 +139,8 @@ public final class SidecarStore: Sendable {
         return try folder(base.key)
     }
 
-    /// Whether the state belongs to the file as it is now: the tensor has the same place and type, and the file without additions
-    /// would be the same, or the recording is (then a newer evh5 makes another head, and the old one stays).
+    /// Whether the state belongs to the file as it is now: the tensor has the same place and type, and the file without
+    /// additions would be the same, or the recording is (then a newer evh5 makes another head, and the old one stays).
     static func fits(_ snapshot: SidecarSnapshot, _ base: SidecarBase) -> Bool {
         let info = snapshot.state.info
         guard info.layout == base.expectation else { return false }
@@ -239,8 +242,8 @@ public final class SidecarStore: Sendable {
         }
     }
 
-    /// The lock of the sidecar's folder, which is made if there is none; a folder at the path that the recording had before
-    /// is moved here first.
+    /// The lock of the sidecar's folder, which is made if there is none; a folder at the path that the recording had
+    /// before is moved here first.
     private func lockForWork(
         _ base: SidecarBase, _ purpose: FolderLock.Purpose
     ) throws(SidecarError) -> LockedFolder {

@@ -7,7 +7,8 @@ import TensorFile
 
 /// One opening for writing, which holds the sidecar's lock from its making until `close`. Thread-safe.
 ///
-/// The session, a folder in the sidecar's, begins with the first write; each commit ends it, and the next write begins another.
+/// The session, a folder in the sidecar's, begins with the first write; each commit ends it, and the next write begins
+/// another.
 public final class SidecarWriter: Sendable {
     private struct State {
         /// nil when closed.
@@ -42,8 +43,8 @@ public final class SidecarWriter: Sendable {
 
     // MARK: Bytes
 
-    /// Fills `buffer` with the bytes from `offset` on as the session sees them: its own, else those committed, else those
-    /// of the file without additions. Gaps, the tensor's range and what lies past the end are zeros.
+    /// Fills `buffer` with the bytes from `offset` on as the session sees them: its own, else those committed, else
+    /// those of the file without additions. Gaps, the tensor's range and what lies past the end are zeros.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SidecarError) {
         try state.withLock { state throws(SidecarError) in
             if let session = state.session {
@@ -133,7 +134,8 @@ public final class SidecarWriter: Sendable {
     /// Commits durably what was written since the last commit; nil when nothing was.
     ///
     /// - Parameter final: what becomes of the session when it cannot be committed: it goes on, or is rolled back.
-    /// - Throws: why it was not committed; `.io` may also mean that it was and is visible, but perhaps not durable, which
+    /// - Throws: why it was not committed; `.io` may also mean that it was and is visible, but perhaps not durable,
+    ///   which
     ///   the message says.
     public func commit(final: Bool) throws(SidecarError) -> SidecarSnapshot? {
         try state.withLock { state throws(SidecarError) in
@@ -167,7 +169,8 @@ public final class SidecarWriter: Sendable {
         }
     }
 
-    /// Whether the session wrote only what was there. Programs write the superblock of every file that they opened for writing.
+    /// Whether the session wrote only what was there. Programs write the superblock of every file that they opened for
+    /// writing.
     private func changesNothing(_ state: borrowing State) throws(SidecarError) -> Bool {
         guard let session = state.session, session.size == state.base?.size ?? file.layout.size else { return false }
         let base = state.base

@@ -3,7 +3,8 @@
 import Files
 import Foundation
 
-/// The system calls that read and change files and folders. Errors are the system's; nothing is repeated but interrupted calls.
+/// The system calls that read and change files and folders. Errors are the system's; nothing is repeated but
+/// interrupted calls.
 public protocol StorageCalls: Sendable {
     /// open(2), close-on-exec.
     func open(_ path: String, _ flags: Int32, permissions: UInt32) throws(FileError) -> Int32

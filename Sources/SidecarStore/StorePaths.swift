@@ -73,8 +73,8 @@ struct SidecarPaths: Sendable, Hashable {
 }
 
 extension SidecarPaths {
-    /// Whether a folder without `current` had one: the first commit may have been interrupted before it counted, but once one
-    /// counted there is a manifest.
+    /// Whether a folder without `current` had one: the first commit may have been interrupted before it counted, but
+    /// once one counted there is a manifest.
     func wasCommitted(_ calls: any StorageCalls) throws(SidecarError) -> Bool {
         if try calls.isThere(manifest) { return true }
         return try calls.numbers(commits).count > 1

@@ -14,9 +14,9 @@ public enum AddedContents {
 
     /// The full check: the tensor's datasets are where and what they were, and all that can be reached can be read.
     ///
-    /// All metadata and attributes are read, and variable-length values of up to 256 MiB. Raw data is not, but it must lie
-    /// within the file and outside the tensor. Bytes in the tensor's range are never asked for.
-    /// Errors: `.invalidFile`, `.tensorChanged`, `.fileUnreadable`.
+    /// All metadata and attributes are read, and variable-length values of up to 256 MiB. Raw data is not, but it must
+    /// lie within the file and outside the tensor. Bytes in the tensor's range are never asked for. Errors:
+    /// `.invalidFile`, `.tensorChanged`, `.fileUnreadable`.
     public static func verify(
         _ file: any RandomAccessFile, _ expected: TensorFileExpectation
     ) throws(TensorFileError) {
@@ -38,9 +38,9 @@ public enum AddedContents {
     /// additions.
     ///
     /// Copied are all objects and links below the root except the computed datasets, and the attributes of root and
-    /// computed datasets that `new` does not have. Links to a computed dataset lead to the new one; references are made to
-    /// refer to the copies. No computed byte is read or written.
-    /// Errors: `.libraryFailed`, `.invalidFile`, `.fileUnreadable`; `new` is of no use then.
+    /// computed datasets that `new` does not have. Links to a computed dataset lead to the new one; references are made
+    /// to refer to the copies. No computed byte is read or written. Errors: `.libraryFailed`, `.invalidFile`,
+    /// `.fileUnreadable`; `new` is of no use then.
     public static func carryOver(
         from old: any RandomAccessFile, _ oldExpected: TensorFileExpectation, into new: any RandomAccessFile,
         _ newExpected: TensorFileExpectation

@@ -6,8 +6,8 @@ import CHDF5
 struct BlockInspector {
     let bounds: StorageBounds
 
-    /// Throws `.invalidFile` when the block of `bytes` that was read at `offset` leads out of the file or into the tensor, or
-    /// would keep libhdf5 busy for ever; `file` is for what of it was not read yet.
+    /// Throws `.invalidFile` when the block of `bytes` that was read at `offset` leads out of the file or into the
+    /// tensor, or would keep libhdf5 busy for ever; `file` is for what of it was not read yet.
     func check(
         _ bytes: UnsafeRawBufferPointer, _ type: H5FD_mem_t, at offset: Int64, of file: any RandomAccessFile
     ) throws {
@@ -32,8 +32,8 @@ struct ChunkIndexNode {
     init?(_ bytes: UnsafeRawBufferPointer, at offset: Int64) {
         guard bytes.count > ChunkIndexNode.headerSize, bytes.prefix(4).elementsEqual("TREE".utf8), bytes[4] == 1
         else { return nil }
-        // Between every two of the children's addresses, and around them, there is a key: size and filter mask of 4 bytes
-        // each, and an offset of 8 for each dimension and one more.
+        // Between every two of the children's addresses, and around them, there is a key: size and filter mask of 4
+        // bytes each, and an offset of 8 for each dimension and one more.
         let keys = bytes.count - ChunkIndexNode.headerSize - ChunkIndexNode.capacity * 8
         keySize = keys / (ChunkIndexNode.capacity + 1)
         guard keySize >= 24, keySize * (ChunkIndexNode.capacity + 1) == keys else { return nil }
@@ -87,8 +87,8 @@ struct GlobalHeap {
                 window = [UInt8](repeating: 0, count: Int(min(end - start, 4096)))
                 try window.withUnsafeMutableBytes { try file.read(into: $0, at: start) }
             }
-            // Index, number of references and 4 reserved bytes, and the size: of the value, padded to 8 bytes, or, when the
-            // index is 0, of all the space that is left, this header included.
+            // Index, number of references and 4 reserved bytes, and the size: of the value, padded to 8 bytes, or, when
+            // the index is 0, of all the space that is left, this header included.
             let (index, count) = window.withUnsafeBytes { bytes in
                 let at = Int(position - start)
                 return (

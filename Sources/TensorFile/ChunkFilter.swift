@@ -2,7 +2,8 @@
 
 import CHDF5
 
-/// A filter of HDF5, by its registered number. Chunks come packed already; libhdf5 only writes down which filter it was.
+/// A filter of HDF5, by its registered number. Chunks come packed already; libhdf5 only writes down which filter it
+/// was.
 public struct ChunkFilter: Hashable, Sendable {
     /// https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md; 1 is HDF5's own deflate.
     public let number: Int32

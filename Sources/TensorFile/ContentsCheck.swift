@@ -146,7 +146,8 @@ struct ContentsCheck {
         variableBytes -= min(variableBytes, virtual.bytesRead - start)
     }
 
-    /// Walks over the chunk index. `BlockInspector` checks all addresses in those of the old format; newer ones have checksums.
+    /// Walks over the chunk index. `BlockInspector` checks all addresses in those of the old format; newer ones have
+    /// checksums.
     private mutating func checkChunks(
         of dataset: borrowing DatasetStorage, _ storage: StorageBounds
     ) throws(TensorFileError) {

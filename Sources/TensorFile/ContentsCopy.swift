@@ -1,5 +1,5 @@
-// Copies what users added from one file to another: object by object, so that every object stays one object however many
-// links it has, and the tensor is never among what is copied.
+// Copies what users added from one file to another: object by object, so that every object stays one object however
+// many links it has, and the tensor is never among what is copied.
 
 import CHDF5
 
@@ -27,7 +27,8 @@ struct ContentsCopy {
         self.target = target
     }
 
-    /// Copies all but the datasets of the names `computed` and what the target already has of root and their attributes.
+    /// Copies all but the datasets of the names `computed` and what the target already has of root and their
+    /// attributes.
     static func run(
         from source: hid_t, to target: hid_t, computed names: [String]
     ) throws(TensorFileError) -> CarryOverReport {
@@ -166,8 +167,8 @@ struct ContentsCopy {
         _ = try HDF5Identifier(made, H5Gclose, "make group '\(path)'")
     }
 
-    /// Runs `body`, which makes an object like `object`: one of the newer format may have attributes that one of the older
-    /// format has no room for.
+    /// Runs `body`, which makes an object like `object`: one of the newer format may have attributes that one of the
+    /// older format has no room for.
     func withFormat(
         of object: borrowing OpenObject, _ path: String, _ body: () -> hid_t
     ) throws(TensorFileError) -> hid_t {

@@ -46,8 +46,8 @@ struct BlockGrid {
     /// How many blocks there are.
     let count: UInt64
 
-    /// Blocks of whole chunks where there are chunks, else of as many rows, or parts of one, as have `bytes`, if elements
-    /// of `stride` bytes are not larger themselves.
+    /// Blocks of whole chunks where there are chunks, else of as many rows, or parts of one, as have `bytes`, if
+    /// elements of `stride` bytes are not larger themselves.
     init(shape: [hsize_t], chunk: [hsize_t]?, stride: Int, bytes: Int = 1 << 20) {
         self.shape = shape
         if let chunk {

@@ -6,8 +6,9 @@ import CHDF5
 extension ContentsCopy {
     /// Makes a dataset whose elements must be read and written, not copied as bytes; false when it is none of those.
     ///
-    /// Those are the ones whose datatype is variable, has references or is named. (H5Ocopy would make references null, give
-    /// a dataset a datatype of its own, and take the address of a variable-length fill value for one in the new file.)
+    /// Those are the ones whose datatype is variable, has references or is named. (H5Ocopy would make references null,
+    /// give a dataset a datatype of its own, and take the address of a variable-length fill value for one in the new
+    /// file.)
     mutating func makeDataset(
         like object: borrowing OpenObject, _ path: String, in parent: hid_t, _ name: LinkName, _ link: hid_t
     ) throws(TensorFileError) -> Bool {

@@ -7,8 +7,8 @@ enum HDF5 {
     // A build of libhdf5 need not be thread-safe, and where it is, it has one lock for everything anyway.
     private static let lock = Mutex(())
 
-    // Every file is closed here. What could not be closed, because its bytes could not be written, cannot be at exit either, where
-    // libhdf5 would try again and again and complain.
+    // Every file is closed here. What could not be closed, because its bytes could not be written, cannot be at exit
+    // either, where libhdf5 would try again and again and complain.
     private static let keepsOpenAtExit: Bool = H5dont_atexit() >= 0
 
     /// Runs `body` while no other thread is in libhdf5. Every call to the library belongs into such a body.

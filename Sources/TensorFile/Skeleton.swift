@@ -79,8 +79,9 @@ enum Skeleton {
         try HDF5.check(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), "set a file's properties")
 
         let creation = try HDF5Identifier(H5Pcreate(CHDF5_fileCreateClass()), H5Pclose, "make a file's properties")
-        // netCDF4 opens a file for writing only if the order of its links is tracked. The order of attributes is not: it
-        // would bring object headers of version 2 and, from 9 attributes on, dense storage, which h5copy 1.10 fails on.
+        // netCDF4 opens a file for writing only if the order of its links is tracked. The order of attributes is not:
+        // it would bring object headers of version 2 and, from 9 attributes on, dense storage, which h5copy 1.10 fails
+        // on.
         try HDF5.check(
             H5Pset_link_creation_order(creation.id, CHDF5_creationOrder()), "set a file's properties")
         // Times would make the bytes differ from one making to the next.

@@ -1,5 +1,5 @@
-// A file in memory of which only what was written takes room: no file of the system, so there is no limit of its size or of how
-// many are open.
+// A file in memory of which only what was written takes room: no file of the system, so there is no limit of its size
+// or of how many are open.
 
 import Glibc
 
@@ -51,7 +51,8 @@ final class SparseBytes: RandomAccessFile {
         return bytes
     }
 
-    /// Calls `body` with the number of each page that `count` bytes from `offset` on meet, the place in it, and which of the bytes.
+    /// Calls `body` with the number of each page that `count` bytes from `offset` on meet, the place in it, and which
+    /// of the bytes.
     private static func forEachPart(of count: Int, at offset: Int64, _ body: (Int64, Range<Int>, Range<Int>) -> Void) {
         var done = 0
         while done < count {

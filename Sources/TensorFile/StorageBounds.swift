@@ -7,8 +7,8 @@ struct StorageBounds: Sendable {
     /// The computed bytes.
     let tensor: Range<Int64>
 
-    /// Throws `.invalidFile` unless the `count` bytes at `address` are in the file and outside the tensor; `what` is for
-    /// the message.
+    /// Throws `.invalidFile` unless the `count` bytes at `address` are in the file and outside the tensor; `what` is
+    /// for the message.
     func check(_ address: UInt64, _ count: UInt64, _ what: @autoclosure () -> String) throws(TensorFileError) {
         let end = address.addingReportingOverflow(count)
         guard !end.overflow, end.partialValue <= UInt64(size) else {

@@ -2,7 +2,8 @@
 
 import CHDF5
 
-/// An HDF5 file that is being written: `/data` of chunks (1, C, H, W) and shape (None, C, H, W), and `/last_timestamps`.
+/// An HDF5 file that is being written: `/data` of chunks (1, C, H, W) and shape (None, C, H, W), and
+/// `/last_timestamps`.
 ///
 /// Safe to use from many threads, one at a time. Either `finish` or `abandon` must be called.
 public final class StoredTensorFile: @unchecked Sendable {

@@ -8,7 +8,8 @@ enum Superblock {
     private static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
     private static let undefined = UInt64.max
 
-    /// Throws `.invalidFile` unless `head` begins with the superblock of a file of `size` bytes, as tensor files have it.
+    /// Throws `.invalidFile` unless `head` begins with the superblock of a file of `size` bytes, as tensor files have
+    /// it.
     static func check(_ head: [UInt8], size: Int64) throws(TensorFileError) {
         guard head.count >= Superblock.size else { throw invalid("it has only \(head.count) bytes") }
         guard head.starts(with: signature) else { throw invalid("it does not begin with HDF5's signature") }

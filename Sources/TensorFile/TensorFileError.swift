@@ -1,6 +1,7 @@
 // What can go wrong while a tensor file is laid out, or with what users added to one.
 
-/// Why there is no such tensor file, or it cannot be used: a code to branch on, a message that says what to do, and the cause below it.
+/// Why there is no such tensor file, or it cannot be used: a code to branch on, a message that says what to do, and the
+/// cause below it.
 public struct TensorFileError: Error, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
         /// The description cannot be a tensor file: a dimension below 1, an attribute HDF5 cannot hold.

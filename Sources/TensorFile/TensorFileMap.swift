@@ -52,8 +52,9 @@ public struct TensorFileMap: Hashable, Sendable {
         }
     }
 
-    /// The pieces of the bytes in `range`, in order; what of it lies outside the file is left out. With `blockLength`, each piece
-    /// `.frame` is of a block of that many frames in a row (the last one may have fewer), and its index that of the block.
+    /// The pieces of the bytes in `range`, in order; what of it lies outside the file is left out. With `blockLength`,
+    /// each piece `.frame` is of a block of that many frames in a row (the last one may have fewer), and its index that
+    /// of the block.
     public func pieces(in range: Range<Int64>, blockLength: Int = 1) -> [Piece] {
         var pieces: [Piece] = []
         forEachPiece(in: range, blockLength: blockLength) { pieces.append($0) }

@@ -170,8 +170,8 @@ final class VirtualFile {
         change { try bytes.setSize(Int64(check(size, 0, "end the file"))) }
     }
 
-    /// 0, also when `body` throws: libhdf5 tends to crash when it cannot write. The file is given up then, which its caller
-    /// is told when libhdf5 has finished.
+    /// 0, also when `body` throws: libhdf5 tends to crash when it cannot write. The file is given up then, which its
+    /// caller is told when libhdf5 has finished.
     private func change(_ body: () throws -> Void) -> Int32 {
         guard !isAbandoned else { return 0 }
         if attempt(body) < 0 { isAbandoned = true }

@@ -1,5 +1,5 @@
-// Small frames are kept together: a page, an entry of every table and a decoding of its events for each of many frames of
-// 8 bytes would cost five hundred times what they hold.
+// Small frames are kept together: a page, an entry of every table and a decoding of its events for each of many frames
+// of 8 bytes would cost five hundred times what they hold.
 
 import Recordings
 
@@ -38,7 +38,8 @@ extension TensorMeasure {
 }
 
 extension TensorPlan {
-    /// Bytes that computing a block takes besides it: the kernel's, the recording's bytes as they are read, and gathered events.
+    /// Bytes that computing a block takes besides it: the kernel's, the recording's bytes as they are read, and
+    /// gathered events.
     public var scratchBytes: Int {
         let kernel = spec.preprocessing.scratchBytes(on: grid, storedAsUInt8: spec.asUInt8)
         return kernel + (1 << 19) + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
@@ -47,7 +48,8 @@ extension TensorPlan {
     /// How frames are kept together.
     public var blocks: FrameBlocks { FrameBlocks(keptBytes: keptBytes, frameCount: frameCount) }
 
-    /// Computes the frames of a block as they are kept and writes every byte of `kept`, which is `blocks.byteCount` long.
+    /// Computes the frames of a block as they are kept and writes every byte of `kept`, which is `blocks.byteCount`
+    /// long.
     ///
     /// - Throws: as `render(frame:into:)`.
     public func renderKept(block: Int, into kept: UnsafeMutableRawBufferPointer) throws {

@@ -113,8 +113,8 @@ public struct ParameterDefinition: Sendable {
             }
     }
 
-    /// A parameter of the type that `text` has as a default value: `true` and `false` are booleans, digits an integer (with
-    /// a sign or not), other numbers numbers, and everything else texts.
+    /// A parameter of the type that `text` has as a default value: `true` and `false` are booleans, digits an integer
+    /// (with a sign or not), other numbers numbers, and everything else texts.
     ///
     /// - Throws: `.invalidParameter` when a path cannot hold `text`.
     public init(_ name: String, guessingFrom text: String, _ summary: String = "") throws(TensorError) {

@@ -27,7 +27,8 @@ public protocol Preprocessing: Sendable {
     /// - Parameters:
     ///   - storedAsUInt8: store round-half-even(255 v) in a byte instead of v in a float32.
     ///   - frame: exactly as long as the frame and aligned to 16 bytes.
-    /// - Throws: `RecordingError`, as reading the events does; `TensorError.preprocessingFailed` when a preprocessing of the
+    /// - Throws: `RecordingError`, as reading the events does; `TensorError.preprocessingFailed` when a preprocessing
+    ///   of the
     ///   user's own fails.
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
@@ -36,10 +37,12 @@ public protocol Preprocessing: Sendable {
     /// Bytes that rendering a frame takes besides the frame, which the memory target counts.
     func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int
 
-    /// Names the code of a preprocessing that is not evh5's own: another text where a frame's bytes may differ. nil for evh5's.
+    /// Names the code of a preprocessing that is not evh5's own: another text where a frame's bytes may differ. nil for
+    /// evh5's.
     var version: String? { get }
 
-    /// Whether frames are computed by other processes, which see to it themselves how many work at once and may take any time.
+    /// Whether frames are computed by other processes, which see to it themselves how many work at once and may take
+    /// any time.
     var runsElsewhere: Bool { get }
 }
 

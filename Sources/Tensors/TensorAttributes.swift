@@ -14,7 +14,8 @@ extension TensorMeasure {
 }
 
 extension TensorSpec {
-    /// What `/data` of a recording with this geometry is said to be, and the type of its elements: all that does not depend on events.
+    /// What `/data` of a recording with this geometry is said to be, and the type of its elements: all that does not
+    /// depend on events.
     ///
     /// - Throws: `.notApplicable` and `.invalidParameter` as `TensorPlan` does.
     public func traits(

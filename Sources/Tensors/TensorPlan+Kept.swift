@@ -29,8 +29,8 @@ struct FrameCounting: Sendable {
 }
 
 extension TensorPlan {
-    /// Bytes of a frame as it is kept: `frameBytes`, or a quarter of them. New memory is a large part of what a frame costs, and four
-    /// times as many frames stay in it.
+    /// Bytes of a frame as it is kept: `frameBytes`, or a quarter of them. New memory is a large part of what a frame
+    /// costs, and four times as many frames stay in it.
     public var keptBytes: Int { counting == nil ? frameBytes : frameBytes / 4 }
 
     /// Whether frames are kept as they are.
@@ -62,7 +62,8 @@ extension TensorPlan {
         for i in 0..<kept.count { counters[i] = min(counters[i], top) }
     }
 
-    /// Writes the bytes `range` of the frames that `kept` holds into `target`, which has room for three more before and after.
+    /// Writes the bytes `range` of the frames that `kept` holds into `target`, which has room for three more before and
+    /// after.
     ///
     /// - Returns: where in `target` they begin.
     /// - Precondition: `range` lies in the frames and `target` is aligned to 4 bytes.

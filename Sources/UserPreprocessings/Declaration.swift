@@ -6,7 +6,8 @@ import Tensors
 /// What a user says of a preprocessing. Nothing is looked for or loaded yet.
 public struct UserPreprocessingDeclaration: Sendable {
     public enum Code: Hashable, Sendable {
-        /// A function of a module, which is a dotted name or the path of a .py file; `folder` is where it is looked for first.
+        /// A function of a module, which is a dotted name or the path of a .py file; `folder` is where it is looked for
+        /// first.
         case python(module: String, function: String, folder: String?)
         /// The path of a shared library, and the symbol of its description.
         case native(path: String, symbol: String)
@@ -35,8 +36,9 @@ public struct UserPreprocessingDeclaration: Sendable {
         "downsample", "height", "width", "dtype", "events", "tensor", "delta_t", "downsampling_factor", "reset",
     ]
 
-    /// From one text, as flags have it: `python:MODULE:FUNCTION[,key=value...]` or `native:PATH[:SYMBOL][,key=value...]`. Keys that are
-    /// none of `channels`, `dtype`, `fractions`, `path`, `summary`, `timeout` are parameters. nil when it begins otherwise.
+    /// From one text, as flags have it: `python:MODULE:FUNCTION[,key=value...]` or
+    /// `native:PATH[:SYMBOL][,key=value...]`. Keys that are none of `channels`, `dtype`, `fractions`, `path`,
+    /// `summary`, `timeout` are parameters. nil when it begins otherwise.
     ///
     /// - Parameter folder: what relative paths are relative to.
     /// - Throws: `.invalidParameter`.

@@ -1,4 +1,5 @@
-// The process in which evh5 calls a preprocessing that is a shared library: `evh5 preprocessing-worker`. Not for people.
+// The process in which evh5 calls a preprocessing that is a shared library: `evh5 preprocessing-worker`. Not for
+// people.
 
 import CPreprocessing
 import Foundation

@@ -8,8 +8,8 @@ import Tensors
 ///
 ///     fence | guard | tensor | guard | fence | events ...
 ///
-/// Guards hold a pattern that is looked at after each frame; fences are a page each that the worker cannot touch. The events
-/// come last, because how many there are shows only when they are decoded. One thread at a time uses it.
+/// Guards hold a pattern that is looked at after each frame; fences are a page each that the worker cannot touch. The
+/// events come last, because how many there are shows only when they are decoded. One thread at a time uses it.
 final class SharedMemory: @unchecked Sendable {
     private static let guardBytes = 1 << 16
     /// Events beyond this many bytes give their memory back after the frame.
@@ -67,7 +67,8 @@ final class SharedMemory: @unchecked Sendable {
         ]
     }
 
-    /// Whether nothing was written around the tensor. When something was, the layout is made anew before the next frame.
+    /// Whether nothing was written around the tensor. When something was, the layout is made anew before the next
+    /// frame.
     func guardsAreWhole() -> Bool {
         guard let base, tensorBytes >= 0 else { return true }
         let whole = SharedMemory.pattern.withUnsafeBytes { pattern in

@@ -4,8 +4,8 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Runs one thing after the other on a thread of its own. A process inherits the niceness of the thread that starts it, and threads that
-/// compute ahead of readers have a high one, which an ordinary user's process cannot lower again.
+/// Runs one thing after the other on a thread of its own. A process inherits the niceness of the thread that starts it,
+/// and threads that compute ahead of readers have a high one, which an ordinary user's process cannot lower again.
 final class Starter: Sendable {
     /// Made by the thread that loads the first preprocessing.
     static let shared = Starter()
@@ -22,7 +22,7 @@ final class Starter: Sendable {
         }
     }
 
-    /// Runs `body` there and waits for its result, in whose place `other` stands until then.
+    /// Runs `body` there and returns its result. `other` only holds the result's place until then.
     func run<R: Sendable>(orElse other: R, _ body: @escaping @Sendable () -> R) -> R {
         let result = Result(other)
         let done = DispatchSemaphore(value: 0)

@@ -4,7 +4,8 @@ import Foundation
 import Recordings
 import Tensors
 
-/// Frames of a user's function: the window's events are decoded into memory that a worker shares, and its tensor is copied out.
+/// Frames of a user's function: the window's events are decoded into memory that a worker shares, and its tensor is
+/// copied out.
 struct UserPreprocessing: Preprocessing {
     let channels: Int
     let type: ElementType

@@ -28,7 +28,8 @@ public final class UserPreprocessings: Sendable {
 
     /// Loads what a declaration names, in a worker. What its code is now it stays, for this object's life.
     ///
-    /// - Throws: `.preprocessingFailed` when it cannot be loaded (a trace, if there is one, is logged), `.invalidParameter` when it does
+    /// - Throws: `.preprocessingFailed` when it cannot be loaded (a trace, if there is one, is logged),
+    ///   `.invalidParameter` when it does
     ///   not go with what a library says of itself.
     public func definition(_ declaration: UserPreprocessingDeclaration) throws(TensorError) -> PreprocessingDefinition {
         do throws(WorkerFailure) {

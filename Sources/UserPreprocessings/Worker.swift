@@ -111,7 +111,8 @@ final class Worker: @unchecked Sendable {
     /// A new frame's output is logged from the start.
     func beginFrame() { log.beginFrame() }
 
-    /// Kills the process and all that it started; from any thread. The one that waits for an answer learns that there is none.
+    /// Kills the process and all that it started; from any thread. The one that waits for an answer learns that there
+    /// is none.
     func interrupt() {
         hasEnded.withLock { hasEnded in
             guard !hasEnded else { return }

@@ -37,7 +37,8 @@ final class WorkerPool: Sendable {
 
     /// Runs `body` with a worker that is its own meanwhile.
     ///
-    /// - Throws: what `body` throws; a `WorkerFailure` of either is thrown as `.preprocessingFailed`, after its trace was logged.
+    /// - Throws: what `body` throws; a `WorkerFailure` of either is thrown as `.preprocessingFailed`, after its trace
+    ///   was logged.
     func withWorker(_ body: (Worker) throws -> Void) throws {
         free.wait()
         defer { free.signal() }

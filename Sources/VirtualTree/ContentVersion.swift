@@ -5,7 +5,8 @@ import Files
 /// The state of the source file, and of what users added to the virtual file.
 struct ContentVersion: Hashable, Sendable {
     let source: FileStatus
-    /// The commit that added contents are of, and when it was made (ns since 1970): after a reset, numbers begin again. 0 when nothing was added.
+    /// The commit that added contents are of, and when it was made (ns since 1970): after a reset, numbers begin again.
+    /// 0 when nothing was added.
     let commit: Int
     let committedAt: Int64
 

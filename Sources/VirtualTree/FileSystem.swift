@@ -77,11 +77,13 @@ public typealias Handle = UInt64
 /// What opening a file gave.
 public struct Opened: Sendable {
     public let handle: Handle
-    /// Whether the content may differ from what earlier replies about this inode said: attributes and pages kept from them are to be dropped.
+    /// Whether the content may differ from what earlier replies about this inode said: attributes and pages kept from
+    /// them are to be dropped.
     public let contentChanged: Bool
     /// Whether the file was opened for writing, so that closing it matters.
     public let writes: Bool
-    /// Whether what others read of the file may be other bytes: then it is not read through pages that are shared with them.
+    /// Whether what others read of the file may be other bytes: then it is not read through pages that are shared with
+    /// them.
     public let isOwnView: Bool
 
     public init(handle: Handle, contentChanged: Bool, writes: Bool = false, isOwnView: Bool = false) {
@@ -142,15 +144,17 @@ public protocol FileSystem: AnyObject, Sendable {
     /// Gives back `count` references.
     func forget(_ inode: Inode, _ count: UInt64)
     func attributes(_ inode: Inode) throws(FileSystemError) -> Entry
-    /// The attributes as somebody sees them who has a file open, or who asks by name: who writes a file sees it grow, others do not.
-    /// fstat(2) need not tell the handle, so `process` says who asks (0 when that is not known), if that matters.
+    /// The attributes as somebody sees them who has a file open, or who asks by name: who writes a file sees it grow,
+    /// others do not. fstat(2) need not tell the handle, so `process` says who asks (0 when that is not known), if that
+    /// matters.
     func attributes(
         _ inode: Inode, of handle: Handle?, by process: () -> Int32
     ) throws(FileSystemError) -> Entry
     func readLink(_ inode: Inode) throws(FileSystemError) -> String
 
     func openDirectory(_ inode: Inode) throws(FileSystemError) -> Handle
-    /// Hands the entries from `offset` on to `body` until it returns false. With `counting`, an accepted entry that has an `entry` counts one reference.
+    /// Hands the entries from `offset` on to `body` until it returns false. With `counting`, an accepted entry that has
+    /// an `entry` counts one reference.
     func readDirectory(
         _ handle: Handle, from offset: Int, counting: Bool, _ body: (DirectoryEntry) -> Bool
     ) throws(FileSystemError)
@@ -158,8 +162,8 @@ public protocol FileSystem: AnyObject, Sendable {
 
     /// Opens a file; `flags` are those of open(2). `process` is who opens it for writing, 0 when that is not known.
     func open(_ inode: Inode, flags: Int32, by process: Int32) throws(FileSystemError) -> Opened
-    /// Whether the bytes in `range` of the open file are still those that opening its inode last gave. Those that are not may be read
-    /// by their own reader, but must not get into pages that readers of the new content share.
+    /// Whether the bytes in `range` of the open file are still those that opening its inode last gave. Those that are
+    /// not may be read by their own reader, but must not get into pages that readers of the new content share.
     func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool
     /// Reads `size` bytes from `offset`, fewer only at the file's end.
     func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult
@@ -175,8 +179,8 @@ public protocol FileSystem: AnyObject, Sendable {
     func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError)
     /// fsync(2).
     func synchronize(_ handle: Handle) throws(FileSystemError)
-    /// One descriptor of the open file goes away in `process` (0 when that is not known), perhaps not the last one; what this throws is
-    /// what close(2) returns.
+    /// One descriptor of the open file goes away in `process` (0 when that is not known), perhaps not the last one;
+    /// what this throws is what close(2) returns.
     func closing(_ handle: Handle, _ how: Closing, by process: Int32) throws(FileSystemError)
     /// unlink(2).
     func remove(_ parent: Inode, _ name: String) throws(FileSystemError)

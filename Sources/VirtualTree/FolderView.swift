@@ -36,11 +36,12 @@ final class FolderViews: Sendable {
         let cost: Int64
     }
 
-    /// A change within this time of a listing may not show in the folder's time stamp (its granularity), so such a view is not kept,
+    /// A change within this time of a listing may not show in the folder's time stamp. Such a view is not kept.
     private static let settling: Int64 = 2_000_000_000
-    /// but for this long: a folder that somebody writes to all the time must not be listed for every name that is looked up.
+    /// It is kept for this long after all. Else a folder that somebody writes to all the time would be listed for every
+    /// name that is looked up.
     private static let patience: Int64 = 100_000_000
-    /// The granularity on most filesystems; within it not even that.
+    /// The granularity of time stamps on most filesystems. After a change within it the view is not kept at all.
     private static let tick: Int64 = 20_000_000
     /// A large folder that changes all the time is listed no more than half of the time.
     private static let large: Int64 = 20_000_000

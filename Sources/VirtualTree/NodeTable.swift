@@ -52,8 +52,8 @@ struct Node: Sendable {
 
 /// Nodes by number and by path, counted as the kernel counts them.
 ///
-/// A node's number is a hash of its path, so that numbers stay the same over time and remounts, and paths need no table of their own but for
-/// the few whose number is another.
+/// A node's number is a hash of its path, so that numbers stay the same over time and remounts, and paths need no table
+/// of their own but for the few whose number is another.
 struct NodeTable {
     private struct Counted {
         let key: String

@@ -20,7 +20,8 @@ protocol AddedBytes: Sendable {
 extension SidecarSnapshot: AddedBytes {}
 extension SidecarWriter: AddedBytes {}
 
-/// A virtual file's content as of one state of its recording: a snapshot that stays the same while the recording changes.
+/// A virtual file's content as of one state of its recording: a snapshot that stays the same while the recording
+/// changes.
 final class OpenTensor: Sendable {
     let recording: Recording
     /// The recording's path below the source.
@@ -60,8 +61,8 @@ final class OpenTensor: Sendable {
         tail = HeldBytes(layout.tail)
     }
 
-    /// The bytes of `range`, cut at the file's end; frames come from the store, and are shared, not copied, if they are kept whole. Head
-    /// and tail are those of `added`, or the skeleton's when nothing was added.
+    /// The bytes of `range`, cut at the file's end; frames come from the store, and are shared, not copied, if they are
+    /// kept whole. Head and tail are those of `added`, or the skeleton's when nothing was added.
     ///
     /// `readAhead` belongs to the reader: when it moves forward, its next frames are computed meanwhile.
     func read(
@@ -75,8 +76,8 @@ final class OpenTensor: Sendable {
         let most = store.mostFrames(byteCount: blocks.byteCount, scratchBytes: scratchBytes)
         let isCopied = keys.count > max(1, most)
         if !keys.isEmpty { prefetch(after: keys, from: store, readAhead) }
-        // All at once: the store lets nobody wait for a frame who holds another. Those that do not fit the memory target together
-        // are copied one by one.
+        // All at once: the store lets nobody wait for a frame who holds another. Those that do not fit the memory
+        // target together are copied one by one.
         var frames = try isCopied ? [] : self.frames(keys, from: store)[...]
         let reply = ReplyMemory(
             plan.keepsWholeFrames && !isCopied ? 0 : range.count + keys.count * ReplyMemory.loss)

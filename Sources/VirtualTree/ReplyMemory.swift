@@ -4,8 +4,8 @@ import Synchronization
 
 /// Bytes that a reply points into, used by one thread until the reply is made.
 ///
-/// Memory for large replies is kept for the next one: what was used last is still in the processor's cache, and so frames are
-/// made of counts and handed to the kernel without a detour over the machine's memory.
+/// Memory for large replies is kept for the next one: what was used last is still in the processor's cache, and so
+/// frames are made of counts and handed to the kernel without a detour over the machine's memory.
 final class ReplyMemory: @unchecked Sendable {
     /// The kernel's largest request, and some.
     private static let large = (1 << 20) + 4 * page
@@ -14,7 +14,8 @@ final class ReplyMemory: @unchecked Sendable {
     /// As many as there are requests at once on most machines.
     private static let kept = 16
     private static let page = 4096
-    /// Bytes that a part may take beyond those asked for: up to its place in a page, and room around values that are cut.
+    /// Bytes that a part may take beyond those asked for: up to its place in a page, and room around values that are
+    /// cut.
     static let loss = page + 8
 
     private struct Pool: @unchecked Sendable {

@@ -1,4 +1,5 @@
-// Scans of the recordings that will be asked for next: `ls -l` asks for one after the other, and scans could run side by side.
+// Scans of the recordings that will be asked for next: `ls -l` asks for one after the other, and scans could run side
+// by side.
 
 import Datasets
 import Files
@@ -6,7 +7,8 @@ import Foundation
 import Recordings
 import Synchronization
 
-/// When recordings of a folder are scanned one after the other, in the order of its listing, scans those that come next meanwhile.
+/// When recordings of a folder are scanned one after the other, in the order of its listing, scans those that come next
+/// meanwhile.
 final class ScanAhead: Sendable {
     private struct State {
         var folder = ""

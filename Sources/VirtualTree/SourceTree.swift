@@ -43,8 +43,8 @@ final class SourceTree: Sendable {
         bound = mayLeave ? nil : try BoundFolder(real)
     }
 
-    /// Calls `body` with a path below the root that leads where `path` does and has no links, as often as a link turns up in it
-    /// after all: somebody may be swapping files for links.
+    /// Calls `body` with a path below the root that leads where `path` does and has no links, as often as a link turns
+    /// up in it after all: somebody may be swapping files for links.
     private func inside<R>(
         _ path: String, _ bound: BoundFolder, _ body: (BoundFolder, String) throws(FileError) -> R
     ) throws(FileSystemError) -> R {
@@ -90,7 +90,8 @@ final class SourceTree: Sendable {
     }
 
     /// The status of what `path` leads to, links followed.
-    /// - Throws: `FileSystemError` with ENOENT, ELOOP (a link that leads back to a folder above it, or into the mount), EACCES (a link that
+    /// - Throws: `FileSystemError` with ENOENT, ELOOP (a link that leads back to a folder above it, or into the mount),
+    ///   EACCES (a link that
     ///   leaves the source).
     func status(_ path: String) throws(FileSystemError) -> FileStatus {
         if let bound { return try status(path, in: bound) }
@@ -206,7 +207,8 @@ final class SourceTree: Sendable {
         return (items, unreadable)
     }
 
-    /// The status of what a name in a listing leads to, be it a link or one of which the filesystem does not say what it is.
+    /// The status of what a name in a listing leads to, be it a link or one of which the filesystem does not say what
+    /// it is.
     private func target(_ path: String) throws(FileSystemError) -> FileStatus {
         guard let bound else { return try ownStatus(realPath(path)) }
         return try inside(path, bound) { bound, real throws(FileError) in

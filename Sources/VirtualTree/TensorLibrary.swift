@@ -229,7 +229,8 @@ final class TensorLibrary: Sendable {
         dropOutdated()
     }
 
-    /// Lets go of files whose recording was deleted or is another by now: they would keep its disk space, and frames nobody can ask for.
+    /// Lets go of files whose recording was deleted or is another by now: they would keep its disk space, and frames
+    /// nobody can ask for.
     func dropOutdated() {
         let recent = state.withLock { $0.recent }
         let outdated = recent.filter { (try? FileStatus(path: $0.recording.path)) != $0.recording.status }
@@ -287,8 +288,8 @@ extension TensorLibrary.Facts {
     }
 }
 
-/// What was added to a tensor of a preprocessing of the user's own is carried over when that becomes another, as if the recording had
-/// changed.
+/// What was added to a tensor of a preprocessing of the user's own is carried over when that becomes another, as if the
+/// recording had changed.
 private func sidecarDigest(_ header: UInt32, _ preprocessing: any Preprocessing) -> UInt64 {
     // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
     let version = preprocessing.version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }

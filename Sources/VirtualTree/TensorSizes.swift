@@ -10,9 +10,9 @@ import Tensors
 
 /// Knows how long head and tail of tensor files are.
 ///
-/// They depend on nothing but the lengths of the texts among the attributes (`TensorFileTests` compares with libhdf5): so of a specification,
-/// all recordings with equal geometry and format whose names are equally long, and all their parts, have the same. libhdf5 makes one of
-/// each kind; then sizes are sums.
+/// They depend on nothing but the lengths of the texts among the attributes (`TensorFileTests` compares with libhdf5):
+/// so of a specification, all recordings with equal geometry and format whose names are equally long, and all their
+/// parts, have the same. libhdf5 makes one of each kind; then sizes are sums.
 final class TensorSizes: Sendable {
     private struct Kind: Hashable {
         let preprocessing: String
@@ -95,10 +95,11 @@ final class TensorSizes: Sendable {
             """)
     }
 
-    /// All that the bytes of frames depend on besides what the recording was: what is made of it, and by which kernels. The spec
-    /// has its scale as a power of two, so that two spellings of one size share their frames; the part is in `startTime`.
-    /// A name of the mount config may mean another preprocessing tomorrow, so what it means is in the key.
-    /// The device is not, as every machine numbers those in its own way; what the time index says of the contents stands for it.
+    /// All that the bytes of frames depend on besides what the recording was: what is made of it, and by which kernels.
+    /// The spec has its scale as a power of two, so that two spellings of one size share their frames; the part is in
+    /// `startTime`. A name of the mount config may mean another preprocessing tomorrow, so what it means is in the key.
+    /// The device is not, as every machine numbers those in its own way; what the time index says of the contents
+    /// stands for it.
     private static func keyEnd(_ measure: TensorMeasure) -> String {
         let parameters = measure.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
         let kept = measure.keepsWholeFrames ? "whole" : "counts"

@@ -37,7 +37,8 @@ final class TensorWriter: Sendable {
         released.enter()
     }
 
-    /// Counts one more opening by the process that has the file open already; HDF5 opens a file anew to find that it has it.
+    /// Counts one more opening by the process that has the file open already; HDF5 opens a file anew to find that it
+    /// has it.
     func join(_ process: Int32) -> Bool {
         state.withLock { state in
             guard process != 0, process == self.process, state.handles > 0 else { return false }
@@ -73,7 +74,8 @@ final class TensorWriter: Sendable {
         changed()
     }
 
-    /// HDF5 writes the superblock of a file that it opened for writing, whether anything was changed or not: that begins no session.
+    /// HDF5 writes the superblock of a file that it opened for writing, whether anything was changed or not: that
+    /// begins no session.
     private func changesNothing(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SidecarError) -> Bool {
         guard bytes.count <= 4096, !sidecar.hasUncommitted, offset + Int64(bytes.count) <= sidecar.size else {
             return false
@@ -115,8 +117,8 @@ final class TensorWriter: Sendable {
     /// - Returns: whether something was committed.
     func synchronize() throws(FileSystemError) -> Bool { try commit() }
 
-    /// One descriptor was closed. When its own process did that, commits, so that who opens the file after close(2) finds what was added; a state that is no valid
-    /// file is left alone, as another descriptor may go on with it.
+    /// One descriptor was closed. When its own process did that, commits, so that who opens the file after close(2)
+    /// finds what was added; a state that is no valid file is left alone, as another descriptor may go on with it.
     func closing(_ how: Closing, by process: Int32) throws(FileSystemError) -> Bool {
         let isLast = state.withLock { state in
             state.isClosing = true
@@ -143,7 +145,8 @@ final class TensorWriter: Sendable {
         }
     }
 
-    /// One opening ended; with the last one the session does. Whatever cannot be committed is rolled back and kept aside.
+    /// One opening ended; with the last one the session does. Whatever cannot be committed is rolled back and kept
+    /// aside.
     /// - Returns: whether it was the last one.
     func release() -> Bool {
         let (isLast, isTorn, wasRefused, failure) = state.withLock { state in

@@ -15,8 +15,8 @@ struct Listed: Sendable {
     let place: Place?
 }
 
-/// An opened folder: its names, which stay the same as long as it is open. A folder of the source may have a million; theirs are made when
-/// they are read.
+/// An opened folder: its names, which stay the same as long as it is open. A folder of the source may have a million;
+/// theirs are made when they are read.
 struct OpenFolder: Sendable {
     let names: [Listed]
     /// After these.
@@ -177,7 +177,8 @@ extension VirtualFileSystem {
         return SourceListing(node: node, folder: folder, view: view, recordings: recordings, entries: entries)
     }
 
-    /// Whether files of recordings of this geometry are tensors or links to those of another specification; nil when there are none.
+    /// Whether files of recordings of this geometry are tensors or links to those of another specification; nil when
+    /// there are none.
     private func kind(_ spec: TensorSpec, _ geometry: Geometry) -> SourceListing.Entry.Kind? {
         guard let resolved = try? spec.resolved(for: geometry) else { return nil }
         return resolved == spec ? .tensor : .link

@@ -43,7 +43,8 @@ extension VirtualFileSystem {
         return FileSystemError(ENOENT, "'\(join(parent.key, name))' does not exist", level: level)
     }
 
-    /// A name in a source folder, of which `view` is the content: recording, sub-folder, labels or companion, in this order.
+    /// A name in a source folder, of which `view` is the content: recording, sub-folder, labels or companion, in this
+    /// order.
     func place(
         of name: String, in folder: SpecFolder, _ parent: Node, _ view: FolderView
     ) throws(FileSystemError) -> Place {
@@ -90,8 +91,8 @@ extension VirtualFileSystem {
 
     func isRecording(_ path: String) -> Bool { (try? catalog.geometry(path)) != nil }
 
-    /// What the name of a file of the source that has the name of a tensor gets at its end: `a.h5` beside `a.raw` is shown as
-    /// `a.h5.source`. It does not end in `.h5`, so that programs that read all such files read none twice.
+    /// What the name of a file of the source that has the name of a tensor gets at its end: `a.h5` beside `a.raw` is
+    /// shown as `a.h5.source`. It does not end in `.h5`, so that programs that read all such files read none twice.
     static let ownSuffix = ".source"
 
     /// The name that `name` of the source, which has the name of a tensor, is shown as.

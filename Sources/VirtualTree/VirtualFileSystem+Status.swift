@@ -82,7 +82,8 @@ public struct MountStatus: Codable, Sendable {
     /// Virtual files that are open for writing.
     public let writing: [String]
     public let recordingsKnown: Int
-    /// Files with names of recordings, in folders that were listed, that are not shown; and why the first of them are not.
+    /// Files with names of recordings, in folders that were listed, that are not shown; and why the first of them are
+    /// not.
     public let recordingsNotShown: Int
     public let notShown: [NotShownReason]
     /// `<preprocessing>/<window>` of every file that was used.
@@ -119,7 +120,8 @@ extension VirtualFileSystem {
             log: options.logStatus(), slow: slow.list)
     }
 
-    /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures change between them.
+    /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures
+    /// change between them.
     func statusText() -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -74,7 +74,8 @@ struct RecordingCommandTests {
 
     @Test func geometryIsGivenByFlagOrConfig() throws {
         let folder = try TemporaryFolder()
-        // Two events at the definition's byte positions: u32 time, then x in 14, y in 14 and polarity in 4 bits; no size in the header.
+        // Two events at the definition's byte positions: u32 time, then x in 14, y in 14 and polarity in 4 bits; no
+        // size in the header.
         var bytes = Array("% Data file containing CD events.\n% Version 2\n".utf8) + [0, 8]
         bytes += [10, 0, 0, 0] + [5, 0x80, 0, 0x10] + [20, 0, 0, 0] + [70, 0, 0, 0]
         try FileManager.default.createDirectory(atPath: folder.path + "/old", withIntermediateDirectories: false)

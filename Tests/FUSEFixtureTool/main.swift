@@ -1,4 +1,5 @@
-// Mounts the tree in memory: fuse-fixture MOUNTPOINT [background] [pagecache] [allowother] [fail] [die] [unmount] [option=O]...
+// Mounts the tree in memory: fuse-fixture MOUNTPOINT [background] [pagecache] [allowother] [fail] [die] [unmount]
+// [option=O]...
 
 import FUSEAdapter
 import FUSEFixture

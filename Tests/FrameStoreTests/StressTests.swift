@@ -8,8 +8,8 @@ import Testing
     /// Frames of tensor t have sizes[t] bytes.
     private static let sizes = [4096, 20_480, 12_288, 204_800]
 
-    /// Requests of up to four frames of mixed sizes, some failing, from 8 threads: at no time is more memory in use than
-    /// the target, neither by the store's figures nor by the test's own count of what it holds.
+    /// Requests of up to four frames of mixed sizes, some failing, from 8 threads: at no time is more memory in use
+    /// than the target, neither by the store's figures nor by the test's own count of what it holds.
     @Test(arguments: [false, true]) func memoryStaysWithinTheTarget(dropping: Bool) {
         let target = 3 << 20  // a bit more than three of the largest requests, for eight threads
         let store = FrameStore(memoryTarget: target, computeLimit: 3, patience: 60_000)

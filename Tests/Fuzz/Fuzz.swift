@@ -1,5 +1,5 @@
-// Runs one target under libFuzzer, which has the program's beginning: `FUZZ_TARGET=evt3 evh5-fuzz [its options] [files or folders]`.
-// See docs/DEVELOPING.md.
+// Runs one target under libFuzzer, which has the program's beginning: `FUZZ_TARGET=evt3 evh5-fuzz [its options] [files
+// or folders]`. See docs/DEVELOPING.md.
 
 import Foundation
 import FuzzTargets

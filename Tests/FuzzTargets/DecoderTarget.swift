@@ -1,4 +1,5 @@
-// Decoders, scans and readers of one encoding against the plain decoder: same events, same times, same counts, however it is cut.
+// Decoders, scans and readers of one encoding against the plain decoder: same events, same times, same counts, however
+// it is cut.
 
 import RandomFixture
 import Recordings
@@ -90,7 +91,8 @@ struct DecoderTarget {
         return "\(got.count) events, not \(want.count); number \(at) is \(text(got)), not \(text(want))"
     }
 
-    /// Indexes of whatever layout, by any number of threads and by every kernel this machine has, and what is read by them.
+    /// Indexes of whatever layout, by any number of threads and by every kernel this machine has, and what is read by
+    /// them.
     private func checkIndexes(
         _ payload: UnsafeRawBufferPointer, _ plain: PlainDecoder, _ random: inout SplitMix
     ) throws -> String? {

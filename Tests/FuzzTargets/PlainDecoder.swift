@@ -1,7 +1,7 @@
 // Decoders as plain as the descriptions of the formats: one word at a time, nothing but arrays and switches.
 //
-// https://docs.prophesee.ai/stable/data/encoding_formats/index.html, and for what is kept and dropped, docs/ARCHITECTURE.md.
-// They share no code with Sources, so that both can only agree by being right.
+// https://docs.prophesee.ai/stable/data/encoding_formats/index.html, and for what is kept and dropped,
+// docs/ARCHITECTURE.md. They share no code with Sources, so that both can only agree by being right.
 
 import Recordings
 

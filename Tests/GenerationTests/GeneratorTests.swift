@@ -1,4 +1,5 @@
-// Whole files by any number of workers. Their contents are for HDF5's own tools; see Tests/Integration/test_generate.py.
+// Whole files by any number of workers. Their contents are for HDF5's own tools; see
+// Tests/Integration/test_generate.py.
 
 import Foundation
 import Generation

@@ -23,7 +23,8 @@ struct CellTests {
     }
 
     @Test func `brightness is a power of the share`() throws {
-        // A quarter of the most: 0.25^0.7 = 0.378929. 18 + 0.378929 (255 - 18) = 107.8, 22 + 0.378929 168 = 85.7, 30 + 0.378929 40 = 45.2.
+        // A quarter of the most: 0.25^0.7 = 0.378929. 18 + 0.378929 (255 - 18) = 107.8, 22 + 0.378929 168 = 85.7, 30 +
+        // 0.378929 40 = 45.2.
         let image = try block(
             [[0, 0, 0.1, 0.4]], channels: 2, height: 1, width: 2, .polarity, SheetStyle(cellWidth: 2)
         )

@@ -290,7 +290,8 @@ private let layouts = [
         #expect(store.lastProblem == nil && other.lastProblem == nil && third.lastProblem == nil)
     }
 
-    /// Stores an index as a machine would that has other numbers in its identity: the device's at byte 0, the inode's at byte 8.
+    /// Stores an index as a machine would that has other numbers in its identity: the device's at byte 0, the inode's
+    /// at byte 8.
     private func rewrite(_ path: String, _ offset: Int) throws {
         var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
         bytes[16 + offset] ^= 0x55

@@ -45,8 +45,8 @@ import Testing
         for k in 1..<5 where !format.isDAT { #expect(times[k] == times[k - 1] + range) }
     }
 
-    /// An index on disk whose last state is near the end, and a recording that has grown by words that go around: scanned by several
-    /// threads and by none it gives what a plain decode from there gives.
+    /// An index on disk whose last state is near the end, and a recording that has grown by words that go around:
+    /// scanned by several threads and by none it gives what a plain decode from there gives.
     @Test func aScanNearTheEndOfTime() throws {
         let folder = try TemporaryFolder()
         let layout = TimeIndex.Layout(
@@ -59,7 +59,8 @@ import Testing
             FileManager.default.contentsOfDirectory(atPath: cache).first { $0.hasSuffix("evh5index") })
         var file = try File(path: cache + "/" + name).bytes(in: 0..<1 << 20)
         let timeHigh = DecoderState.turnLimit - 300 << 34
-        // Where the last whole segment ends: identity (52 bytes), format, segment size, digest and offset stand before it.
+        // Where the last whole segment ends: identity (52 bytes), format, segment size, digest and offset stand before
+        // it.
         patch(&file, at: 16 + 52 + 1 + 8 + 4 + 8, timeHigh)
         try Data(file).write(to: URL(fileURLWithPath: cache + "/" + name))
         let more = words((0..<40_000).flatMap { _ in [0x8FFF_FFFF, 0x8000_0000, 0x1000_0801] } as [UInt32])

@@ -9,6 +9,8 @@ import Testing
         TimeIndex.Layout(segmentSize: 512, segmentLimit: 1 << 18, chunkSize: 4096, pieceLength: 8, leadLength: 2),
         // Segments that are merged on the way, up to the length of a piece.
         TimeIndex.Layout(segmentSize: 512, segmentLimit: 64, chunkSize: 1 << 16, pieceLength: 16, leadLength: 1),
+        // Pieces of no whole number of such segments: one thread does it.
+        TimeIndex.Layout(segmentSize: 512, segmentLimit: 64, chunkSize: 4096, pieceLength: 12, leadLength: 1),
         // Too many for their pieces: one thread does it.
         TimeIndex.Layout(segmentSize: 64, segmentLimit: 16, chunkSize: 1000, pieceLength: 2, leadLength: 1),
         TimeIndex.Layout(segmentSize: 1000, segmentLimit: 1 << 18, chunkSize: 777, pieceLength: 3, leadLength: 1),

@@ -1,4 +1,5 @@
-// A scan that many wait for: it is made once, it ends when nobody wants it, and whoever gives up leaves the others waiting.
+// A scan that many wait for: it is made once, it ends when nobody wants it, and whoever gives up leaves the others
+// waiting.
 
 import Files
 import Foundation

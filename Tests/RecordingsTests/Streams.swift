@@ -53,8 +53,8 @@ func sensorStream(_ format: RecordingFormat, _ count: Int, _ seed: UInt64, oddit
     return words(shorts) + words(ints) + words(longs)
 }
 
-/// EVT3 that is mostly vectors: long runs of them after one base, some of 12 columns only, some at and beyond the end of
-/// the row, some after other words or at the border of what is scanned at once.
+/// EVT3 that is mostly vectors: long runs of them after one base, some of 12 columns only, some at and beyond the end
+/// of the row, some after other words or at the border of what is scanned at once.
 func vectorStream(_ count: Int, _ seed: UInt64, width: Int, longest: Int, oddity: Int) -> [UInt8] {
     var random = SplitMix(seed: seed)
     func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &random) }

@@ -1,4 +1,5 @@
-// Summaries: of which recordings they are the whole index, what of damaged, old and foreign files is believed, several writers.
+// Summaries: of which recordings they are the whole index, what of damaged, old and foreign files is believed, several
+// writers.
 
 import Files
 import Foundation

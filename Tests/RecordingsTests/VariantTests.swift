@@ -1,4 +1,5 @@
-// The decoders for AVX-512 against those in Swift: cells, counts, times, latest times and indexes of good, damaged and random streams.
+// The decoders for AVX-512 against those in Swift: cells, counts, times, latest times and indexes of good, damaged and
+// random streams.
 
 import Recordings
 import Testing

@@ -48,7 +48,8 @@ import Testing
         return (out, events)
     }
 
-    /// Whatever the header says, the words are read in the order that they are in; where the two disagree there is a note.
+    /// Whatever the header says, the words are read in the order that they are in; where the two disagree there is a
+    /// note.
     @Test(arguments: ["endianness=little", "endianness=legacy", ""]) func wordsAreBelieved(_ endianness: String) throws
     {
         let folder = try TemporaryFolder()
@@ -132,7 +133,8 @@ import Testing
         #expect(try IndexStore(directory: folder.path + "/cache").indexIfKnown(of: Recording(path: path)) == index)
     }
 
-    /// Half a word lost in the middle: what follows is not taken for the other order, which would give every event another's pixels.
+    /// Half a word lost in the middle: what follows is not taken for the other order, which would give every event
+    /// another's pixels.
     @Test func halfAWordThatIsLost() throws {
         let folder = try TemporaryFolder()
         for (order, name) in [(Order.normal, "little"), (.legacy, "legacy")] {

@@ -15,7 +15,8 @@ public enum StoreFixture {
             tensorVersion: 1)
     }
 
-    /// Makes the store, with the format of this version: two states and a torn session of one sidecar, and a removed one.
+    /// Makes the store, with the format of this version: two states and a torn session of one sidecar, and a removed
+    /// one.
     ///
     /// To be run once for each version of the format: `swift run sidecar-fixture fixture
     /// Tests/SidecarStoreTests/Fixtures/store-<version>`. Never for a version that was released.

@@ -1,5 +1,6 @@
 // Writes to a store for as long as it lives, so that tests can kill it:
-//     sidecar-fixture run STORE RECORDING FIRST    sessions FIRST, FIRST + 1, ...; "ready", "committing I", "committed I" on stdout
+//     sidecar-fixture run STORE RECORDING FIRST sessions FIRST, FIRST + 1, ...; "ready", "committing I", "committed I"
+//     on stdout
 //     sidecar-fixture fixture FOLDER               makes the store that later versions must be able to read
 //     sidecar-fixture write FOLDER BYTES           the speed of writing BYTES in 1 MiB pieces, and of committing
 

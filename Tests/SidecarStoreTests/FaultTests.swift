@@ -1,5 +1,5 @@
-// Every system call that changes the store goes wrong in turn: what is committed afterwards is the old state or the new one,
-// byte for byte, and nothing that was committed is gone.
+// Every system call that changes the store goes wrong in turn: what is committed afterwards is the old state or the new
+// one, byte for byte, and nothing that was committed is gone.
 
 import Files
 import Foundation
@@ -8,8 +8,8 @@ import SidecarStore
 import Synchronization
 import Testing
 
-/// What a user does with a store. `reached` is told the content of each state that is asked for and, once that succeeded, that it is
-/// there: nil when there is to be none.
+/// What a user does with a store. `reached` is told the content of each state that is asked for and, once that
+/// succeeded, that it is there: nil when there is to be none.
 struct Scenario: Sendable, CustomTestStringConvertible {
     typealias Reached = (FileModel?, _ isThere: Bool) -> Void
 

@@ -77,8 +77,8 @@ final class FaultyCalls: StorageCalls {
 
     private static let isThorough = ProcessInfo.processInfo.environment["EVH5_FAULTS"] == "all"
 
-    /// A call that changes nothing: it can fail, and nothing else. Only `.fails(EIO)` counts these, as the other faults are about
-    /// what is written: those that list folders, and with EVH5_FAULTS=all every one.
+    /// A call that changes nothing: it can fail, and nothing else. Only `.fails(EIO)` counts these, as the other faults
+    /// are about what is written: those that list folders, and with EVH5_FAULTS=all every one.
     private func look<R>(
         _ what: String, lists: Bool = false, _ body: () throws(FileError) -> R
     ) throws(FileError) -> R {

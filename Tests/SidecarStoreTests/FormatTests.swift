@@ -1,4 +1,5 @@
-// The bytes of a store, taken apart by hand as their tables say: whoever changes the format must raise its version, and then these.
+// The bytes of a store, taken apart by hand as their tables say: whoever changes the format must raise its version, and
+// then these.
 
 import CXXHash
 import Foundation

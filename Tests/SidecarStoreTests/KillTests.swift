@@ -1,4 +1,5 @@
-// A process that writes is killed at random moments: the store shows exactly the state before or after the session it was in.
+// A process that writes is killed at random moments: the store shows exactly the state before or after the session it
+// was in.
 
 import Foundation
 import SidecarFixture

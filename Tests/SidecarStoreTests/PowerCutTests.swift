@@ -1,5 +1,5 @@
-// A machine that stops: only what was synced is sure to be there afterwards, files by fsync of the file, names by fsync of the
-// folder. What a call to commit reported as done must survive that.
+// A machine that stops: only what was synced is sure to be there afterwards, files by fsync of the file, names by fsync
+// of the folder. What a call to commit reported as done must survive that.
 
 import Files
 import Foundation

@@ -80,8 +80,8 @@ import Testing
             """)
     }
 
-    /// That libhdf5 can close a file that it cannot write, and is of use afterwards. Calls that fail while it copies can
-    /// crash it: DamageTests has those.
+    /// That libhdf5 can close a file that it cannot write, and is of use afterwards. Calls that fail while it copies
+    /// can crash it: DamageTests has those.
     @Test func whatFailsIsTheCause() throws {
         let (old, new) = (try WrittenFile(), try WrittenFile(frames: 9))
         for (reads, writes) in [(0, nil), (3, nil), (nil, 0), (nil, 2)] as [(Int?, Int?)] {
@@ -129,8 +129,8 @@ import Testing
     }
 }
 
-/// Compares two files as h5py sees them: links in order, types, storage, raw values, attributes, what references refer to
-/// and which paths lead to one object. The tensor's own datasets and the root's own attributes may differ.
+/// Compares two files as h5py sees them: links in order, types, storage, raw values, attributes, what references refer
+/// to and which paths lead to one object. The tensor's own datasets and the root's own attributes may differ.
 private func compare(_ a: String, _ b: String) throws {
     let result = try #require(try runPython(compareScript, [a, b]))
     #expect(result.output == "equal\n", "\(result.output.suffix(3000))")

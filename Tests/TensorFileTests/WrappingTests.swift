@@ -36,7 +36,8 @@ import Testing
         }
     }
 
-    /// Head and tail of equally long attributes are equally long, whatever the values, the number and size of frames, as long as there are any.
+    /// Head and tail of equally long attributes are equally long, whatever the values, the number and size of frames,
+    /// as long as there are any.
     @Test func dependsOnTheLengthsOfAttributesOnly() throws {
         var random = SplitMix(seed: 2026)
         func attributes(_ most: Int) -> Attributes {

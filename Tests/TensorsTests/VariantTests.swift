@@ -1,4 +1,5 @@
-// Frames of a recording with the decoders for AVX-512 against frames with those in Swift: every preprocessing, to the bit.
+// Frames of a recording with the decoders for AVX-512 against frames with those in Swift: every preprocessing, to the
+// bit.
 
 import Foundation
 import RandomFixture

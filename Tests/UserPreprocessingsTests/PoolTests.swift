@@ -1,4 +1,5 @@
-// Workers: frames of functions in Python, many at a time, and what becomes of those that misbehave. They need python3 with numpy.
+// Workers: frames of functions in Python, many at a time, and what becomes of those that misbehave. They need python3
+// with numpy.
 
 import Foundation
 import Logging
@@ -14,7 +15,8 @@ import UserPreprocessings
         Event(x: i * 7 % 20, y: i * 3 % 10, polarity: i % 2, t: Int64(i) * 10)
     }
 
-    /// A preprocessing made of the body of a function with the arguments (events, tensor, delta_t, downsampling_factor, reset, n).
+    /// A preprocessing made of the body of a function with the arguments (events, tensor, delta_t, downsampling_factor,
+    /// reset, n).
     private func registry(
         _ body: String, channels: Int = 1, dtype: String = "float32", timeout: String = "60s", workers: Int = 2,
         in folder: Folder, _ logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

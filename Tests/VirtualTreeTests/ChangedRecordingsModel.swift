@@ -26,7 +26,8 @@ struct ChangedRecordingsModel {
     /// By the recording's name when somebody last looked.
     private(set) var additions: [String: Additions] = [:]
 
-    /// Where what is added to the recording `name` may come from: more than one where two recordings are as alike as copies.
+    /// Where what is added to the recording `name` may come from: more than one where two recordings are as alike as
+    /// copies.
     private func sources(_ name: String, _ now: SeenRecording, _ isThere: (String) -> Bool) -> [String] {
         if additions[name] != nil { return [name] }
         func matching(_ isSame: (SeenRecording) -> Bool) -> [String] {

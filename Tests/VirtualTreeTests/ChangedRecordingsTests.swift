@@ -1,5 +1,5 @@
-// Recordings that are replaced, touched, grown, renamed, swapped, copied and deleted in any order and at any pace, with looks, additions
-// and remounts between, compared with a model: what was added is shown where it belongs, at once.
+// Recordings that are replaced, touched, grown, renamed, swapped, copied and deleted in any order and at any pace, with
+// looks, additions and remounts between, compared with a model: what was added is shown where it belongs, at once.
 //
 // EVH5_MODEL_SEQUENCES says how many sequences are tried; EVH5_MODEL_SEED begins with another one.
 

@@ -1,4 +1,5 @@
-// Folders of many recordings: sizes told by arithmetic against files that libhdf5 makes, listings, changes, what is not shown.
+// Folders of many recordings: sizes told by arithmetic against files that libhdf5 makes, listings, changes, what is not
+// shown.
 
 import Foundation
 import Logging
@@ -42,7 +43,8 @@ import VirtualTree
         "1ms", "50ms", "10s", "7ev", "1000ev", "20ms,start_ts=30ms", "50ms,start_ts=1s", "5ev,start_ts=30ms",
     ]
 
-    /// What `stat` says before anything is opened is what the file has that libhdf5 made, for all kinds of specifications and recordings.
+    /// What `stat` says before anything is opened is what the file has that libhdf5 made, for all kinds of
+    /// specifications and recordings.
     @Test(arguments: preprocessings) func sizesAreThoseOfTheFiles(_ preprocessing: String) throws {
         let source = try Source()
         var random = SplitMix(seed: 3)

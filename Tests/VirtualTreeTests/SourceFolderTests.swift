@@ -181,7 +181,8 @@ import VirtualTree
         #expect(Date().timeIntervalSince(start) < 5)
     }
 
-    /// With --allow-other: a companion and a recording change places with links to files outside, while others read them.
+    /// With --allow-other: a companion and a recording change places with links to files outside, while others read
+    /// them.
     @Test func nothingOutsideIsShownWhileLinksComeAndGo() throws {
         let source = try Source()
         let secret = Array("a secret".utf8)

@@ -1,4 +1,5 @@
-// A source folder of small recordings, encoded here by the format's definition, and a tree over it that is walked by path.
+// A source folder of small recordings, encoded here by the format's definition, and a tree over it that is walked by
+// path.
 
 import Foundation
 import Logging
@@ -29,7 +30,8 @@ func evt2(_ events: [E], geometry: String? = "16x8", firstHigh: Int = 0) -> [UIn
 /// `count` events, one each `step` us from 0 on.
 func line(_ count: Int, step: Int) -> [E] { (0..<count).map { (x: $0 % 16, y: $0 % 8, p: $0 & 1, t: $0 * step) } }
 
-/// The folder of all source folders; removed when the tests end, because a source shall not vanish with its last mention.
+/// The folder of all source folders; removed when the tests end, because a source shall not vanish with its last
+/// mention.
 private let sources: String = {
     let path = NSTemporaryDirectory() + "evh5-tree-\(getpid())"
     atexit { try? FileManager.default.removeItem(atPath: NSTemporaryDirectory() + "evh5-tree-\(getpid())") }

@@ -56,12 +56,13 @@ enum evh5_question {
     /// A file's bytes.
     EVH5_ASK_BYTES,
 };
-/// Asks in a child process, and gives up when there is no answer in time. Returns the bytes that were put into `bytes` (at most
-/// `room`), or the negative errno: -ETIMEDOUT when there was none.
+/// Asks in a child process, and gives up when there is no answer in time. Returns the bytes that were put into `bytes`
+/// (at most `room`), or the negative errno: -ETIMEDOUT when there was none.
 ssize_t evh5_ask(enum evh5_question question, const char *path, int milliseconds, void *bytes, size_t room);
 
-// malloc's own ways keep freed memory in an arena for each of many threads: reading a gigabyte at a memory target of 256 MiB left 300 MB
-// there that nobody used. To be called before there are threads. Does nothing where the C library is not glibc.
+// malloc's own ways keep freed memory in an arena for each of many threads: reading a gigabyte at a memory target of
+// 256 MiB left 300 MB there that nobody used. To be called before there are threads. Does nothing where the C library
+// is not glibc.
 void evh5_keep_memory_small(void);
 
 #endif

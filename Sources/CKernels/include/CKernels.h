@@ -1,6 +1,6 @@
 // The inner loops where C was measured to win: Swift has no per-function target and no dispatch on the processor.
-// The decoders here are for AVX-512 alone (where they beat Swift's by two to three times; plain C did not) and are called only
-// when evh5_kernels_current says so. What works on cells is plain C, for its prefetches.
+// The decoders here are for AVX-512 alone (where they beat Swift's by two to three times; plain C did not) and are
+// called only when evh5_kernels_current says so. What works on cells is plain C, for its prefetches.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -21,7 +21,8 @@ int evh5_kernels_best(void);
 /// The variant in use: the best one, unless EVH5_KERNELS=plain in the environment or evh5_kernels_use says otherwise.
 int evh5_kernels_current(void);
 
-/// Uses `variant` in this thread, or the best one when the processor does not have it; for tests. -1: as before any choice.
+/// Uses `variant` in this thread, or the best one when the processor does not have it; for tests. -1: as before any
+/// choice.
 void evh5_kernels_use(int variant);
 
 /// Where the events of a pixel go: cell (y >> shift) * columns + (x >> shift), plus `on` for on events.
@@ -46,16 +47,16 @@ struct evh5_decoder {
 /// Cells to leave room for beyond `capacity`: what is written past the last cell of a block.
 enum { EVH5_CELLS_SLACK = 256 };
 
-/// Decodes `size` bytes of words into at most `capacity` cells (at least 256) and returns the bytes used: all, or as many as
-/// fill the cells, or those before time leaves the range of 32 bits. `times` gets the cells' times less the time high that
-/// `state` had before, us; it may be NULL when they do not matter. Both have EVH5_CELLS_SLACK more elements.
-/// The decoder must have seen its first time high. `count` gets the number of cells.
+/// Decodes `size` bytes of words into at most `capacity` cells (at least 256) and returns the bytes used: all, or as
+/// many as fill the cells, or those before time leaves the range of 32 bits. `times` gets the cells' times less the
+/// time high that `state` had before, us; it may be NULL when they do not matter. Both have EVH5_CELLS_SLACK more
+/// elements. The decoder must have seen its first time high. `count` gets the number of cells.
 size_t evh5_evt3_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
 
-/// Decodes all whole words of `size` bytes and adds 1 to the counter of every event's cell, up to 255. `counter_count` counters are
-/// there. Returns the bytes used.
+/// Decodes all whole words of `size` bytes and adds 1 to the counter of every event's cell, up to 255. `counter_count`
+/// counters are there. Returns the bytes used.
 size_t evh5_evt3_count(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count);
@@ -69,9 +70,9 @@ struct evh5_latest {
     double start, duration;
 };
 
-/// Decodes whole words of `size` bytes and sets the value of every event's cell, later events replacing earlier ones. Returns the bytes
-/// used: all, or those before a stretch in which something is odd: a time outside of `latest`'s or running backwards. Then 0 bytes
-/// may be used. Values that are there must not be greater than those of `lowest`.
+/// Decodes whole words of `size` bytes and sets the value of every event's cell, later events replacing earlier ones.
+/// Returns the bytes used: all, or those before a stretch in which something is odd: a time outside of `latest`'s or
+/// running backwards. Then 0 bytes may be used. Values that are there must not be greater than those of `lowest`.
 size_t evh5_evt3_latest(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     const struct evh5_latest *latest);
@@ -86,8 +87,9 @@ size_t evh5_evt2_count(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters);
 
-/// The same as evh5_evt2_cells for DAT, where times are those stored, less the wraps in time_high (its upper half). Only events inside
-/// geometry_width and geometry_height move the time. Stops before a record at which time may wrap: then 0 bytes may be used.
+/// The same as evh5_evt2_cells for DAT, where times are those stored, less the wraps in time_high (its upper half).
+/// Only events inside geometry_width and geometry_height move the time. Stops before a record at which time may wrap:
+/// then 0 bytes may be used.
 size_t evh5_dat_cells(
     const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
     uint32_t geometry_height, struct evh5_decoder *state, uint32_t *cells, uint32_t *times, size_t capacity,
@@ -106,9 +108,10 @@ struct evh5_scan {
     int32_t touched;
 };
 
-/// Adds the events of EVT3 words to `scan` and moves `state`, up to the end of `size` or to where something is odd: a word that is
-/// no event, address or time, an event outside, time running backwards. Returns the bytes used; the exact decoder takes the
-/// words after them. Only for the AVX-512 variant: the plain one is in Swift. Sides are at most 16384.
+/// Adds the events of EVT3 words to `scan` and moves `state`, up to the end of `size` or to where something is odd: a
+/// word that is no event, address or time, an event outside, time running backwards. Returns the bytes used; the exact
+/// decoder takes the words after them. Only for the AVX-512 variant: the plain one is in Swift. Sides are at most
+/// 16384.
 size_t evh5_evt3_scan(
     const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, struct evh5_decoder *state,
     struct evh5_scan *scan);
@@ -122,11 +125,13 @@ void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters);
 /// values[cells[i]] = elements[i], in this order. `cells` has EVH5_CELLS_SLACK more elements.
 void evh5_set_cells(const uint32_t *cells, const float *elements, size_t count, float *values);
 
-/// Adds `step` to the value of every cell with the upper bit set and subtracts it from those without, kept in -1...1 after each.
+/// Adds `step` to the value of every cell with the upper bit set and subtracts it from those without, kept in -1...1
+/// after each.
 void evh5_add_cells(const uint32_t *cells, size_t count, float step, float *values);
 
-/// Adds `left` to left_values and `right` to right_values of every cell, in double, kept in -1...1 after each; the values
-/// may be NULL. With `is_signed` cells without the upper bit subtract. `following` cells, at least `count`, can be read.
+/// Adds `left` to left_values and `right` to right_values of every cell, in double, kept in -1...1 after each; the
+/// values may be NULL. With `is_signed` cells without the upper bit subtract. `following` cells, at least `count`, can
+/// be read.
 void evh5_share_cells(
     const uint32_t *cells, size_t count, size_t following, double left, double right, int is_signed,
     float *left_values, float *right_values);

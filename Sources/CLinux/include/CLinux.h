@@ -3,8 +3,8 @@
 #ifndef EVH5_CLINUX_H
 #define EVH5_CLINUX_H
 
-// openat2(2), close-on-exec, with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS: -1 and errno when it fails,
-// ENOSYS on kernels before 5.6.
+// openat2(2), close-on-exec, with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS: -1 and errno when it
+// fails, ENOSYS on kernels before 5.6.
 int evh5_open_beneath(int folder, const char *path, int flags);
 
 // openat(2), close-on-exec, of an existing file.

@@ -5,8 +5,8 @@
 #include "evh5_preprocessing.h"
 #include <sys/types.h>
 
-/// A file of no name in memory that other programs do not inherit; -1 with errno. Its size can never shrink, so that whoever has it
-/// mapped is never left without memory.
+/// A file of no name in memory that other programs do not inherit; -1 with errno. Its size can never shrink, so that
+/// whoever has it mapped is never left without memory.
 int evh5_memory_create(const char *name);
 /// As above, with these bytes, which nobody can change any more.
 int evh5_memory_copy(const char *name, const void *bytes, size_t count);
@@ -15,8 +15,9 @@ void *evh5_memory_remap(void *base, size_t old_size, size_t new_size);
 /// Gives the memory of this part back; it reads as zeros from then on.
 void evh5_memory_discard(int fd, off_t offset, off_t count);
 
-/// Starts `program` (looked for in PATH) in a session of its own, in /, with /dev/null as input, `output` as output and error, and `fds` as
-/// 3, 4, ...; nothing else is open there. All of them must be at least 3 + `count`. Returns 0 or an errno.
+/// Starts `program` (looked for in PATH) in a session of its own, in /, with /dev/null as input, `output` as output and
+/// error, and `fds` as 3, 4, ...; nothing else is open there. All of them must be at least 3 + `count`. Returns 0 or an
+/// errno.
 int evh5_worker_spawn(
     pid_t *process, const char *program, char *const arguments[], char *const environment[], int output, const int *fds, int count);
 

@@ -6,8 +6,8 @@ import TensorFile
 import Tensors
 
 enum ExistingFile {
-    /// How the file at `path` differs from the tensor of `spec`, as far as its attributes tell; nil when they say the same. Where
-    /// frames begin (`start_ts`) is in no attribute, as in generate_hdf5's files.
+    /// How the file at `path` differs from the tensor of `spec`, as far as its attributes tell; nil when they say the
+    /// same. Where frames begin (`start_ts`) is in no attribute, as in generate_hdf5's files.
     static func difference(_ path: String, from spec: TensorSpec, _ geometry: Geometry) -> String? {
         guard let wanted = try? spec.traits(for: geometry) else { return nil }
         guard let stored = try? StoredTensor(path: path) else { return "it is no HDF5 file with a tensor" }

@@ -42,7 +42,8 @@ enum RecordingTree {
     /// What label classes are called, for Metavision ML's loaders.
     private static let dictionary = "label_map_dictionary.json"
 
-    /// The dictionaries of labels in the folders that `files` were found in, with the folders that they go to below `output`.
+    /// The dictionaries of labels in the folders that `files` were found in, with the folders that they go to below
+    /// `output`.
     static func dictionaries(_ paths: [String], _ files: [Found], output: String) -> [LabelJob] {
         var folders: [String: String] = [:]
         for path in paths { folders[path.hasSuffix("/") ? String(path.dropLast()) : path] = "" }

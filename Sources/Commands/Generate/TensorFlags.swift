@@ -93,7 +93,8 @@ struct TensorFlags: ParsableArguments {
         }
     }
 
-    /// `preprocess` with what the other options say of it. Those about parameters that it does not have say nothing, as in the original.
+    /// `preprocess` with what the other options say of it. Those about parameters that it does not have say nothing, as
+    /// in the original.
     private func component(_ registry: PreprocessingRegistry) -> String {
         let name = String(preprocess.prefix { $0 != "," })
         let known = Set((registry.definition(named: name)?.parameters ?? []).map(\.name))

@@ -1,6 +1,7 @@
 // The random numbers of simulated recordings: the same on every machine for the same seed.
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): one multiply-xor chain per number.
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): one multiply-xor chain
+/// per number.
 struct RandomNumbers {
     private var state: UInt64
 

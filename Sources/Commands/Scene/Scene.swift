@@ -4,8 +4,8 @@ import Recordings
 
 /// Makes the events of a scene, slot after slot of 100 us, at a given mean rate and the same for the same seed.
 ///
-/// In a slot a pixel fires at most once, and the rows that have events are read out one after the other, all events of a
-/// row at one time: so do the sensors, and so events of one row share words in EVT3 and EVT2.1.
+/// In a slot a pixel fires at most once, and the rows that have events are read out one after the other, all events of
+/// a row at one time: so do the sensors, and so events of one row share words in EVT3 and EVT2.1.
 public struct Scene {
     /// What a scene is made of.
     public struct Settings: Sendable {

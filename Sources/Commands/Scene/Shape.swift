@@ -112,7 +112,8 @@ struct Shape {
         }
     }
 
-    /// `points` points at equal distances along the closed line through `corners` (counter-clockwise), and that distance.
+    /// `points` points at equal distances along the closed line through `corners` (counter-clockwise), and that
+    /// distance.
     private static func trace(
         _ corners: [(x: Double, y: Double)], points: Int
     ) -> (outline: [OutlinePoint], spacing: Double) {

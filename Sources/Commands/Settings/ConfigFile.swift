@@ -123,7 +123,8 @@ package struct ConfigFile: Sendable {
         return .text(file[...slash] + text)
     }
 
-    /// The line where `key` of the mapping that begins in line `first` is there for the second time: Yams tells where the mapping begins.
+    /// The line where `key` of the mapping that begins in line `first` is there for the second time: Yams tells where
+    /// the mapping begins.
     private static func secondLine(of key: String, in text: String, from first: Int) -> Int? {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         var indent: Int?

@@ -47,8 +47,8 @@ package struct OptionList: Sendable {
         }
     }
 
-    /// Options of fstab that are for mount(8) and systemd, not for a filesystem, and those that say what holds for a FUSE mount anyway
-    /// or mean nothing to it (access times are not kept).
+    /// Options of fstab that are for mount(8) and systemd, not for a filesystem, and those that say what holds for a
+    /// FUSE mount anyway or mean nothing to it (access times are not kept).
     private static func isForMountOnly(_ option: Substring) -> Bool {
         [
             "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users", "owner", "noowner", "group",

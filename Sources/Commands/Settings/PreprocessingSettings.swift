@@ -28,7 +28,8 @@ struct PreprocessingFlags: ParsableArguments {
     }
 }
 
-/// What is to be registered, in its order: the config file's mapping, then what flag or variable say. Nothing is loaded yet.
+/// What is to be registered, in its order: the config file's mapping, then what flag or variable say. Nothing is loaded
+/// yet.
 package struct PreprocessingSettings: Sendable {
     private enum Item {
         /// Another name for a preprocessing with parameters.
@@ -47,7 +48,8 @@ package struct PreprocessingSettings: Sendable {
     private let python: String
     private let workers: Int
 
-    /// - Throws: exit code `usage` or `configuration` for what cannot be registered as far as can be said without loading it.
+    /// - Throws: exit code `usage` or `configuration` for what cannot be registered as far as can be said without
+    ///   loading it.
     package init(_ layers: SettingLayers) throws(CommandError) {
         let folder = FileManager.default.currentDirectoryPath
         let program = try layers.value(Settings.python)

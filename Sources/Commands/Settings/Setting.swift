@@ -1,4 +1,5 @@
-// What a setting is: one definition that flags, environment variables, config files, defaults and the help all come from.
+// What a setting is: one definition that flags, environment variables, config files, defaults and the help all come
+// from.
 
 import Foundation
 

@@ -53,7 +53,8 @@ extension SettingLayers {
         RecordingRules(geometries: try value(Settings.geometry), encodings: try value(Settings.encoding))
     }
 
-    /// The layers of a command: its flags, the process's environment, and the config file that a flag or `EVH5_CONFIG_FILE` names.
+    /// The layers of a command: its flags, the process's environment, and the config file that a flag or
+    /// `EVH5_CONFIG_FILE` names.
     package static func standard(
         flags: [String: RawSetting], configFile: String?,
         environment: [String: String] = ProcessInfo.processInfo.environment

@@ -1,16 +1,18 @@
-// What `evh5 sidecar-helper` may use: a damaged file can lead libhdf5 round in circles or have it ask for any amount of memory.
+// What `evh5 sidecar-helper` may use: a damaged file can lead libhdf5 round in circles or have it ask for any amount of
+// memory.
 
 import Foundation
 
 /// Limits of a helper process, by the bytes of the sidecar's folder.
 package struct HelperLimits {
-    /// Processor time. A check reads no array's bytes, but 30 us of metadata for every object, of which there may be one
-    /// for every 400 bytes; carrying over copies everything, and decodes and encodes what is variable. Both do 10 MB/s and more.
+    /// Processor time. A check reads no array's bytes, but 30 us of metadata for every object, of which there may be
+    /// one for every 400 bytes; carrying over copies everything, and decodes and encodes what is variable. Both do 10
+    /// MB/s and more.
     package let processorSeconds: UInt
     /// From start to end, on a machine that is busy or reads from afar.
     package var seconds: UInt { processorSeconds * 4 }
-    /// Address space beyond what the process has when it starts: a chunk, which may be all of the file, is in memory as a
-    /// whole, once as stored and once decoded; and 1 GiB for everything else.
+    /// Address space beyond what the process has when it starts: a chunk, which may be all of the file, is in memory as
+    /// a whole, once as stored and once decoded; and 1 GiB for everything else.
     package let memory: UInt
 
     package init(bytes: UInt) {
@@ -35,7 +37,8 @@ package struct HelperLimits {
         setrlimit(__rlimit_resource_t(resource.rawValue), &limits)
     }
 
-    /// What this process has now: libraries and stacks reserve much that they never touch. proc(5): pages, the first number.
+    /// What this process has now: libraries and stacks reserve much that they never touch. proc(5): pages, the first
+    /// number.
     private static var addressSpace: UInt {
         let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
         return (text.split(separator: " ").first.flatMap { UInt($0) } ?? 1 << 18) * UInt(sysconf(Int32(_SC_PAGESIZE)))

@@ -66,7 +66,8 @@ struct SidecarPlace: ParsableArguments {
         return found
     }
 
-    /// The one sidecar that a text means. Of those that `wanted` says, if there are any; one in use goes before removed ones.
+    /// The one sidecar that a text means. Of those that `wanted` says, if there are any; one in use goes before removed
+    /// ones.
     func entry(
         _ text: String, in store: SidecarMaintenance, where wanted: (SidecarEntry) -> Bool = { _ in true }
     ) throws(CommandError) -> SidecarEntry {

@@ -6,7 +6,8 @@ import Foundation
 /// A folder of frames, shared by any number of processes.
 ///
 /// Nothing here fails a reader: an entry that cannot be read is a miss, one that cannot be stored is dropped, and
-/// `problem` (and `onProblem`, once for each kind of problem) says why. The oldest entries go when there is no more room.
+/// `problem` (and `onProblem`, once for each kind of problem) says why. The oldest entries go when there is no more
+/// room.
 public final class DiskCache: Sendable {
     public struct Options: Sendable {
         /// Made when it is not there.
@@ -24,7 +25,8 @@ public final class DiskCache: Sendable {
         /// Seconds without storing after the disk refused.
         public var retryAfter = 10.0
 
-        /// Bytes of frames that may wait until readers leave processor time for storing them; from there on it takes a share.
+        /// Bytes of frames that may wait until readers leave processor time for storing them; from there on it takes a
+        /// share.
         public var mostWaiting = 64 << 20
 
         public init(directory: String, limit: Int64) {

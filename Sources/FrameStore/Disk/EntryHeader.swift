@@ -11,8 +11,8 @@
 import CXXHash
 
 package struct EntryHeader: Hashable, Sendable {
-    /// To be raised whenever the layout, a packing or the meaning of a field changes; it goes into the file names too, so
-    /// that daemons of two versions can share a folder.
+    /// To be raised whenever the layout, a packing or the meaning of a field changes; it goes into the file names too,
+    /// so that daemons of two versions can share a folder.
     static let version: UInt32 = 2
     /// Bytes before the key.
     package static let size = 64

@@ -1,8 +1,8 @@
 // Frames made small for the disk, exactly and without knowing what they show.
 //
 // Measured on dense 1280x720 frames (ratio, ms to unpack 7.4 MB, one thread): LZ4 of the frame 9, 2.2; bitshuffle and
-// LZ4 4, 5.5; bitshuffle and zstd 26, 9.6; indexes of 4 bits and LZ4 22, 1.0; the same and zstd 37, 1.5. See docs/CACHE.md.
-// Frames kept as counts come as bytes, which need no table.
+// LZ4 4, 5.5; bitshuffle and zstd 26, 9.6; indexes of 4 bits and LZ4 22, 1.0; the same and zstd 37, 1.5. See
+// docs/CACHE.md. Frames kept as counts come as bytes, which need no table.
 
 import CLZ4
 
@@ -19,8 +19,8 @@ package enum Packing: UInt32, Sendable {
     /// One LZ4 block of the frame's bytes, all below 16, two to a byte, the first in the low half.
     case halves = 4
 
-    /// What does not become smaller than two thirds is kept raw: copying is then faster than unpacking, and trying LZ4 on
-    /// all of a noisy time surface takes 16 ms.
+    /// What does not become smaller than two thirds is kept raw: copying is then faster than unpacking, and trying LZ4
+    /// on all of a noisy time surface takes 16 ms.
     static func isWorth(_ packed: Int, for bytes: Int) -> Bool { packed <= bytes / 3 * 2 }
 
     /// Larger frames are not kept: an LZ4 block takes no more.
@@ -31,7 +31,8 @@ package enum Packing: UInt32, Sendable {
 package final class FramePacker {
     private static let slotBits: UInt32 = 12
     private static let empty = UInt64.max
-    /// LZ4's acceleration for values as they are: 30 % less time for 10 % more bytes, so that fewer frames have to be dropped.
+    /// LZ4's acceleration for values as they are: 30 % less time for 10 % more bytes, so that fewer frames have to be
+    /// dropped.
     private static let haste: Int32 = 8
     /// A hash table from values to indexes: keys are values, or `empty`.
     private let keys = UnsafeMutablePointer<UInt64>.allocate(capacity: 1 << slotBits)

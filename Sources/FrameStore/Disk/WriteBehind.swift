@@ -2,8 +2,9 @@
 
 import Foundation
 
-/// Does jobs one after the other, in order, on a thread that takes only the processor time nobody else wants. While much waits,
-/// or waits for long, an eager thread does them instead, which takes a share of its own. Both end when there is nothing to do.
+/// Does jobs one after the other, in order, on a thread that takes only the processor time nobody else wants. While
+/// much waits, or waits for long, an eager thread does them instead, which takes a share of its own. Both end when
+/// there is nothing to do.
 final class WriteBehind: Sendable {
     struct Job: Sendable {
         /// What the job is about, for figures and to tell when much waits.
@@ -70,8 +71,8 @@ final class WriteBehind: Sendable {
     private static let idle = 5000
     /// Seconds that a job may wait for processor time that nobody else wants.
     private static let patience = 5.0
-    /// For time that nobody else wants; the eager thread is below readers, above nothing: at 10, frames computed on both
-    /// cores at full speed would hardly ever be stored.
+    /// For time that nobody else wants; the eager thread is below readers, above nothing: at 10, frames computed on
+    /// both cores at full speed would hardly ever be stored.
     private static let niceness: (calm: Int32, eager: Int32) = (19, 5)
 
     private let state = Guarded(State())
@@ -112,8 +113,8 @@ final class WriteBehind: Sendable {
         return true
     }
 
-    /// Whether jobs shall not wait any longer for time that nobody wants. The eager thread goes on for a while, so that it is not
-    /// started for every job.
+    /// Whether jobs shall not wait any longer for time that nobody wants. The eager thread goes on for a while, so that
+    /// it is not started for every job.
     private func isUrgent(_ state: State) -> Bool {
         guard state.next < state.jobs.count else { return false }
         let share = state.isEager ? 0.5 : 1

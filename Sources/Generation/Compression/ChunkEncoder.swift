@@ -61,8 +61,8 @@ package final class ChunkEncoder {
         return Chunk(bytes: UnsafeRawBufferPointer(start: target, count: size), isPacked: true)
     }
 
-    /// The format of filter 32004: the frame's size (8 bytes) and a block's (4), then each block's packed size (4) and bytes, all
-    /// big endian. Here the frame is one block. http://www.hdfgroup.org/services/filters/HDF5_LZ4.pdf
+    /// The format of filter 32004: the frame's size (8 bytes) and a block's (4), then each block's packed size (4) and
+    /// bytes, all big endian. Here the frame is one block. http://www.hdfgroup.org/services/filters/HDF5_LZ4.pdf
     private func lz4(_ frame: UnsafeRawBufferPointer, into target: UnsafeMutableRawPointer, _ limit: Int) -> Int {
         let header = 16
         guard frame.count <= 1 << 30, limit > header, let source = frame.baseAddress else { return 0 }

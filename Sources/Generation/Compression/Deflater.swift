@@ -7,8 +7,8 @@ import CLibdeflate
 package enum DeflateMethod: Sendable {
     /// libdeflate: as small as zlib makes it, for any frames.
     case thorough
-    /// ISA-L: two to four times faster, and good for frames of many different values, such as event cubes and time surfaces. Counts
-    /// become a third larger.
+    /// ISA-L: two to four times faster, and good for frames of many different values, such as event cubes and time
+    /// surfaces. Counts become a third larger.
     case quick
 }
 
@@ -22,8 +22,9 @@ final class Deflater {
     /// - Parameter level: zlib's, 1 to 9.
     init(level: Int) {
         mayBeQuick = level <= 4
-        // At 2, tensors come out within 7 % of zlib's size at level 4 (and cubes and time surfaces within 1 %), three times
-        // faster; 3 and 4 take a quarter longer for 3 % less. From 5 on the two libraries' levels mean about the same.
+        // At 2, tensors come out within 7 % of zlib's size at level 4 (and cubes and time surfaces within 1 %), three
+        // times faster; 3 and 4 take a quarter longer for 3 % less. From 5 on the two libraries' levels mean about the
+        // same.
         compressor = libdeflate_alloc_compressor(level == 1 ? 1 : level <= 4 ? 2 : Int32(level))
         work = UnsafeMutableRawPointer.allocate(byteCount: CISAL_workSize(), alignment: 64)
     }

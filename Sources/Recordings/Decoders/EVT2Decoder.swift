@@ -64,7 +64,8 @@ extension DecoderState {
     }
 }
 
-/// Sets `timeHigh` (us, with wraps) to the 28 bit counter `word` of EVT2, EVT2.1 and EVT4; wraps beyond `turnLimit` do not count.
+/// Sets `timeHigh` (us, with wraps) to the 28 bit counter `word` of EVT2, EVT2.1 and EVT4; wraps beyond `turnLimit` do
+/// not count.
 @inlinable @inline(__always)
 func advance(_ timeHigh: inout Int64, to word: UInt32) {
     let range: Int64 = 1 &<< 34

@@ -1,8 +1,8 @@
 // RAW EVT3: 16 bit words of type (4 bits) and content (12); row, time and vector base stay until they are set again.
 // https://docs.prophesee.ai/stable/data/encoding_formats/evt3.html
 
-/// Decodes EVT3. Types: 0 ADDR_Y, 2 ADDR_X, 3 VECT_BASE_X, 4 VECT_12, 5 VECT_8, 6 TIME_LOW, 8 TIME_HIGH, A trigger, E other,
-/// 7 and F continued.
+/// Decodes EVT3. Types: 0 ADDR_Y, 2 ADDR_X, 3 VECT_BASE_X, 4 VECT_12, 5 VECT_8, 6 TIME_LOW, 8 TIME_HIGH, A trigger, E
+/// other, 7 and F continued.
 public enum EVT3Decoder: EventDecoder {
     public static var wordSize: Int { 2 }
 
@@ -127,7 +127,8 @@ public enum EVT3Decoder: EventDecoder {
 }
 
 extension DecoderState {
-    /// A TIME_HIGH of EVT3 after the first: a change sets the low part to 0, a fall by half the range or more is a wrap.
+    /// A TIME_HIGH of EVT3 after the first: a change sets the low part to 0, a fall by half the range or more is a
+    /// wrap.
     @inline(__always)
     mutating func advanceEVT3(to word: UInt16) {
         let new = Int64(word) &<< 12

@@ -1,8 +1,8 @@
-// RAW EVT4: 32 bit words of type (4 bits), time low (6), x (11), y (11); a vector word is followed by a mask of 32 pixels from x on.
-// Word types as in OpenEB's evt4_event_types.h.
+// RAW EVT4: 32 bit words of type (4 bits), time low (6), x (11), y (11); a vector word is followed by a mask of 32
+// pixels from x on. Word types as in OpenEB's evt4_event_types.h.
 
-/// Decodes EVT4. Types: 6 other, 7 continued, 9 trigger, A CD off, B CD on, C vector off, D vector on, E TIME_HIGH (28 bits, 64 us),
-/// F padding.
+/// Decodes EVT4. Types: 6 other, 7 continued, 9 trigger, A CD off, B CD on, C vector off, D vector on, E TIME_HIGH (28
+/// bits, 64 us), F padding.
 public enum EVT4Decoder: EventDecoder {
     public static var wordSize: Int { 4 }
 

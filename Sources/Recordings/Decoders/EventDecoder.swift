@@ -5,8 +5,8 @@ public protocol EventDecoder {
     /// Bytes.
     static var wordSize: Int { get }
 
-    /// Hands the events of `bytes` to `sink`, going on from `state`, and returns how many bytes it used: all whole words, in EVT4
-    /// without a last vector whose mask is missing. `bytes` need not be aligned and may hold anything.
+    /// Hands the events of `bytes` to `sink`, going on from `state`, and returns how many bytes it used: all whole
+    /// words, in EVT4 without a last vector whose mask is missing. `bytes` need not be aligned and may hold anything.
     static func decode<S: EventSink, T: DropTally>(
         _ bytes: UnsafeRawBufferPointer, geometry: Geometry, state: inout DecoderState, into sink: inout S,
         tally: inout T

@@ -22,8 +22,8 @@ public struct SidecarMaintenance: Sendable {
         self.say = say
     }
 
-    /// All sidecars, those in use first, sorted by name; none when there is no store. Sessions that killed daemons left behind are put
-    /// aside first, where the store can be written to.
+    /// All sidecars, those in use first, sorted by name; none when there is no store. Sessions that killed daemons left
+    /// behind are put aside first, where the store can be written to.
     ///
     /// - Throws: `.io` when the store is there and cannot be read.
     public func list() throws(SidecarError) -> [SidecarEntry] {
@@ -134,8 +134,8 @@ public struct SidecarMaintenance: Sendable {
 
     // MARK: Restoring
 
-    /// Brings a removed sidecar back to its recording's path; its new folder. If the recording has changed meanwhile, the next mount carries
-    /// over what was added.
+    /// Brings a removed sidecar back to its recording's path; its new folder. If the recording has changed meanwhile,
+    /// the next mount carries over what was added.
     public func restore(_ entry: SidecarEntry) throws(SidecarError) -> String {
         guard entry.removed != nil else {
             throw SidecarError(.exists, "'\(entry.name)' was not removed; say which of its states to restore")

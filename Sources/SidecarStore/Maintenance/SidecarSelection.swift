@@ -3,8 +3,9 @@
 import Foundation
 
 extension SidecarEntry {
-    /// Whether `text` names this sidecar: a folder of the store or its name, the recording's path or its end, or a virtual path or
-    /// its end, with or without the mount point before it: `/mnt/h5/histo/50ms/train/a.h5`, `histo/50ms/train/a.h5`, `a.h5`.
+    /// Whether `text` names this sidecar: a folder of the store or its name, the recording's path or its end, or a
+    /// virtual path or its end, with or without the mount point before it: `/mnt/h5/histo/50ms/train/a.h5`,
+    /// `histo/50ms/train/a.h5`, `a.h5`.
     public func matches(_ text: String) -> Bool {
         let text = text.count > 1 && text.hasSuffix("/") ? String(text.dropLast()) : text
         guard !text.isEmpty else { return false }
@@ -15,7 +16,8 @@ extension SidecarEntry {
         if text.hasPrefix("/") ? parts == place : place.ends(with: parts) { return true }
         guard let file = parts.last, fileNames.contains(String(file)) else { return false }
         let folders = place.dropLast()
-        // With the specification before a path that the recording's ends with; whatever is before that is the mount point.
+        // With the specification before a path that the recording's ends with; whatever is before that is the mount
+        // point.
         for index in parts.indices.dropLast() where parts[index] == preprocessing && parts[index + 1] == window {
             if folders.ends(with: parts[(index + 2)...].dropLast()) { return true }
         }

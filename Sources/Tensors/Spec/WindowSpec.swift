@@ -3,7 +3,8 @@
 /// `<window>[,key=value...]`, parsed and canonical.
 ///
 /// A window is a period such as `250ms`, `0.25s` or `250000` (1 us up to 2^32 - 1 us, as the attribute `delta_t` holds)
-/// or a count such as `10000ev` (1 up to 10^12). Keys are `start_ts=` and `max_duration=`, both times up to 2^50 us (35 years).
+/// or a count such as `10000ev` (1 up to 10^12). Keys are `start_ts=` and `max_duration=`, both times up to 2^50 us (35
+/// years).
 public struct WindowSpec: Sendable {
     public enum Window: Hashable, Sendable {
         /// us.

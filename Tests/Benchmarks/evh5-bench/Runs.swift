@@ -4,8 +4,8 @@ import Foundation
 import Recordings
 import Tensors
 
-/// All frames of `preprocessing`/`window`, one after the other into one buffer: for histograms decoding, counting and expansion to
-/// float32.
+/// All frames of `preprocessing`/`window`, one after the other into one buffer: for histograms decoding, counting and
+/// expansion to float32.
 func frames(of recording: Recording, _ preprocessing: String, window: String) throws -> () throws -> Work {
     let index = try TimeIndex.build(recording)
     let spec = try TensorSpec(preprocessing: preprocessing, window: window, registry: .standard)

@@ -1,6 +1,6 @@
 // Measures decoding in one process and prints a line of JSON: what the benchmark suite runs beside its peers.
 //
-//     evh5-bench histogram REC [WINDOW]   every frame of histo/WINDOW (10s): decoding fused with the product's own kernel
+//     evh5-bench histogram REC [WINDOW] every frame of histo/WINDOW (10s): decoding fused with the product's own kernel
 //     evh5-bench frames REC SPEC WINDOW   every frame of SPEC/WINDOW
 //     evh5-bench counts REC               decoding into a plain count plane of this tool's own, through EventReader
 //     evh5-bench scan REC                 the time index, built from nothing
