@@ -55,9 +55,14 @@ enum EntryTarget {
         // Few bytes, often repeated, as frames are.
         let repeats = 1 + Int(input.byte() & 7)
         let frame = Array(input.rest).flatMap { [UInt8](repeating: $0, count: repeats) }
-        let output = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.count, alignment: 16)
-        defer { output.deallocate() }
+        // A few bytes more than the packer may use, so that one too far is seen without a sanitizer too.
+        let (guarded, mark) = (16, UInt8(0xA5))
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.count + guarded, alignment: 16)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: mark)
+        let output = UnsafeMutableRawBufferPointer(rebasing: memory[..<frame.count])
         let (packing, count) = frame.withUnsafeBytes { FramePacker().pack($0, into: output) }
+        guard memory[frame.count...].allSatisfy({ $0 == mark }) else { return "\(packing) writes beyond its memory" }
         guard count <= frame.count else { return "a frame of \(frame.count) bytes became \(count)" }
         var again = [UInt8](repeating: 0xEE, count: frame.count)
         let scratch = UnsafeMutableRawBufferPointer.allocate(

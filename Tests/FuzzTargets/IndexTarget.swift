@@ -24,7 +24,8 @@ enum IndexTarget {
         return use(index)
     }
 
-    /// Reads a recording by an index that says anything of it; events may be missing, nothing may break.
+    /// Reads a recording by an index that says anything of it; nothing may break. Events may be too many or missing: a
+    /// segment that is wanted whole has as many as its words say, not as the index says.
     private static func use(_ index: TimeIndex) -> String? {
         guard let file = MemoryFile() else { return nil }
         let header = Array("% evt 3.0\n% geometry 64x48\n% end\n".utf8)
@@ -44,7 +45,6 @@ enum IndexTarget {
                     guard let selection = try? reader.selection(of: times) else { continue }
                     var numbered = EventCounter()
                     try? reader.events(numbered: 1..<5, of: selection, into: &numbered)
-                    if numbered.count > 4 { return "more events than were asked for" }
                 }
                 _ = try? index.extended(to: recording)
                 _ = try? index.checkUnchanged(in: recording)

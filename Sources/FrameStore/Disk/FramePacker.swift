@@ -110,6 +110,8 @@ package final class FramePacker {
             packing == .nibbles ? fillNibbles(base, words, target) : fillBytes(base, words, target)
         else { return nil }
         let head = 4 + 4 * tableCount
+        // The table alone may be as long as a small frame of many values.
+        guard Packing.isWorth(head, for: frame.count) else { return nil }
         output.storeBytes(of: UInt32(tableCount).littleEndian, as: UInt32.self)
         for index in 0..<tableCount {
             output.storeBytes(of: table[index], toByteOffset: 4 + 4 * index, as: UInt32.self)
