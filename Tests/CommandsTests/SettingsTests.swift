@@ -227,6 +227,7 @@ struct SettingsTests {
         ("source: a\nwindows: [10ms]\nsource: b\n", 3, "source"),
         ("# windows: 1\n'windows': 10ms\n\nwindows: 20ms\n", 4, "windows"),
         ("geometry:\n  a.raw: 8x8\n  b.raw: 8x8\n  a.raw: 4x4\n", 4, "a.raw"),
+        ("source: a\r\nwindows: 10ms\r\nsource: b\r\n", 3, "source"),
     ])
     func doubledKeysNameTheLineOfTheSecond(_ text: String, _ line: Int, _ key: String) throws {
         let error = #expect(throws: CommandError.self) { try ConfigFile(path: "c.yaml", text: text) }

@@ -126,9 +126,10 @@ package struct ConfigFile: Sendable {
     /// The line where `key` of the mapping that begins in line `first` is there for the second time: Yams tells where
     /// the mapping begins.
     private static func secondLine(of key: String, in text: String, from first: Int) -> Int? {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // As YAML counts them: also those that end by CR LF.
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         var indent: Int?
-        for number in max(1, first)...max(1, lines.count) where number <= lines.count {
+        for number in lines.indices.map({ $0 + 1 }).drop(while: { $0 < first }) {
             let line = lines[number - 1]
             let rest = line.drop { $0 == " " }
             let isKey = [key, "'\(key)'", "\"\(key)\""].contains { name in
