@@ -21,7 +21,7 @@ PREFIX ?= /usr/local
 HELPER_FOLDER ?= /sbin
 DESTDIR ?=
 
-.PHONY: build install uninstall test fuse-check unit-test integration-test test-sanitize fuzz fuzz-build benchmark benchmark-test \
+.PHONY: build install uninstall test fuse-check unit-test integration-test test-sanitize test-aarch64 fuzz fuzz-build benchmark benchmark-test \
 	demo lint format install-deps clean
 
 ## build: the release binary, .build/release/evh5
@@ -86,6 +86,11 @@ test-sanitize: install-deps $(VENV)/test.installed
 		swift test --skip-build --sanitize thread --scratch-path .build-tsan
 	swift build --build-tests --sanitize address --scratch-path .build-asan
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" swift test --skip-build --sanitize address --scratch-path .build-asan
+
+## test-aarch64: the kernels for 64 bit ARM against plain decoders, compiled by a cross compiler and run by qemu
+test-aarch64:
+	.ci/install-deps aarch64
+	Tests/Kernels/run aarch64
 
 ## benchmark: evh5 and its peers side by side, a table of ratios; ARGUMENTS=--write makes docs/BENCHMARKS.md of it
 benchmark: install-deps $(VENV)/benchmark.installed

@@ -55,7 +55,10 @@ let package = Package(
         .target(name: "Files", dependencies: ["CZlib", "CLinux"], swiftSettings: strict),
         .target(name: "CLinux"),
 
-        .target(name: "CKernels"),
+        // A file of it includes itself, by name, for each target. Of Highway (libhwy-dev) it needs the headers only.
+        .target(
+            name: "CKernels", cSettings: [.headerSearchPath(".")],
+            cxxSettings: [.headerSearchPath(".")]),
         .target(name: "CPreprocessing"),
         .target(name: "CFUSE", dependencies: ["FUSESystem"]),
         .target(name: "CHDF5", dependencies: ["HDF5System"]),
@@ -139,7 +142,8 @@ let package = Package(
         .executableTarget(
             name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",
             swiftSettings: strict),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )
 
 // What only `make fuzz` builds, as it needs libFuzzer: see docs/DEVELOPING.md.

@@ -1,7 +1,7 @@
 // What happens to cells once they are decoded.
 #include "CKernels.h"
 #include "Counting.h"
-#include "Variant.h"
+#include "AVX512/AVX512.h"
 
 /// How many cells ahead to ask for their memory: planes are larger than the second level cache. Past the last cell this
 /// asks for any memory, which does no harm.

@@ -4,7 +4,7 @@
 #define EVH5_COUNTING_H
 
 #include "CKernels.h"
-#include "Variant.h"
+#include "Words.h"
 
 /// One more, up to 255.
 EVH5_INLINE void count_up(uint8_t *counter) {

@@ -2,7 +2,9 @@
 
 import CKernels
 
-/// Decodes EVT3, EVT2 and DAT to cells. It delivers the same events as the decoders of `Decoders`, in the same order.
+/// Decodes all formats but DAT of version 1 to cells. It delivers the same events as the decoders of `Decoders`, in the
+/// same order.
+/// same order.
 @usableFromInline final class CellDecoder {
     private let memory: UnsafeMutablePointer<UInt32>
     private let times: UnsafeMutablePointer<UInt32>
@@ -18,8 +20,8 @@ import CKernels
 
     /// Whether there is a fast path on this processor.
     @usableFromInline static func decodes(_ format: RecordingFormat, _ geometry: Geometry) -> Bool {
-        KernelVariant.current == .avx512 && (format == .evt3 || format == .evt2 || format == .dat)
-            && (1...16384).contains(geometry.width) && (1...16384).contains(geometry.height)
+        KernelVariant.current != .plain && format != .dat1 && (1...16384).contains(geometry.width)
+            && (1...16384).contains(geometry.height)
     }
 
     /// Decodes all whole words of `bytes`, going on from `state`, and returns how many bytes it used.
@@ -34,7 +36,9 @@ import CKernels
         var used = 0
         while used < end {
             if !state.started, format != .dat {
-                used += events(bytes, used, min(4096, end - used), format, geometry, wanted, &state, &sink)
+                let start = events(bytes, used, min(4096, end - used), format, geometry, wanted, &state, &sink)
+                if start == 0 { break }
+                used += start
                 continue
             }
             let rest = UnsafeRawBufferPointer(rebasing: bytes[used..<end])
@@ -54,7 +58,13 @@ import CKernels
                 }
             }
             used += step
-            if step == 0 { used += events(bytes, used, format.wordSize, format, geometry, wanted, &state, &sink) }
+            if step == 0 {
+                // A vector of EVT4 is two words; one whose mask is not there waits for it.
+                let odd = min(2 * format.wordSize, end - used)
+                let word = events(bytes, used, odd, format, geometry, wanted, &state, &sink)
+                if word == 0 { break }
+                used += word
+            }
         }
         return used
     }
@@ -89,13 +99,12 @@ import CKernels
         var placement = placement.limited(to: geometry)
         var decoder = evh5_decoder(state)
         let used =
-            switch format {
-            case .evt2: evh5_evt2_count(start, bytes.count, &placement, &decoder, first)
-            case .dat:
+            if let words = format.words {
+                evh5_count(words, start, bytes.count, &placement, &decoder, first, counters.count)
+            } else {
                 evh5_dat_count(
                     start, bytes.count, &placement, UInt32(clamping: geometry.width), UInt32(clamping: geometry.height),
-                    &decoder, first)
-            default: evh5_evt3_count(start, bytes.count, &placement, &decoder, first, counters.count)
+                    &decoder, first, counters.count)
             }
         state.take(decoder)
         return used
@@ -134,19 +143,17 @@ import CKernels
             var placement = placement.limited(to: geometry)
             var decoder = evh5_decoder(state)
             base = state.timeHigh &- state.timeShift
-            switch format {
-            case .evt2:
-                used = evh5_evt2_cells(
-                    start, bytes.count, &placement, &decoder, memory, times, CellBatch.capacity, &count)
-            case .dat:
+            if let words = format.words {
+                // EVT3 is faster without times.
+                let isTimed = isTimed || wanted != nil || format != .evt3
+                used = evh5_cells(
+                    words, start, bytes.count, &placement, &decoder, memory, isTimed ? times : nil, CellBatch.capacity,
+                    &count)
+            } else {
                 base = state.timeHigh & ~0xFFFF_FFFF
                 used = evh5_dat_cells(
                     start, bytes.count, &placement, UInt32(clamping: geometry.width), UInt32(clamping: geometry.height),
                     &decoder, memory, times, CellBatch.capacity, &count)
-            default:
-                used = evh5_evt3_cells(
-                    start, bytes.count, &placement, &decoder, memory, isTimed || wanted != nil ? times : nil,
-                    CellBatch.capacity, &count)
             }
             state.take(decoder)
         }
@@ -160,6 +167,20 @@ import CKernels
             }
         }
         return (used, CellBatch(cells: memory, times: times, count: count, base: base))
+    }
+}
+
+extension RecordingFormat {
+    /// As C has it; nil for DAT.
+    fileprivate var words: evh5_words? {
+        switch self {
+        case .evt2: EVH5_WORDS_EVT2
+        case .evt21: EVH5_WORDS_EVT21
+        case .evt21Legacy: EVH5_WORDS_EVT21_LEGACY
+        case .evt3: EVH5_WORDS_EVT3
+        case .evt4: EVH5_WORDS_EVT4
+        case .dat, .dat1: nil
+        }
     }
 }
 

@@ -112,16 +112,25 @@ public struct CellBatch {
     public static let capacity = 4096
 }
 
-/// Which decoders run: those in Swift, or those for AVX-512 in C.
+/// Which decoders run: those in Swift, or kernels for the vectors that a processor has. All give the same.
 public enum KernelVariant: Int32, Sendable, CaseIterable {
     case plain = 0
-    case avx512 = 1
+    case sse4 = 1
+    case avx2 = 2
+    case neon = 3
+    case avx512 = 4
+
+    /// Whether this processor, and this build, has it.
+    public var isAvailable: Bool { evh5_kernels_has(rawValue) != 0 }
+
+    /// Those of this processor, the best one last.
+    public static var available: [KernelVariant] { allCases.filter(\.isAvailable) }
 
     /// The best one of this processor.
     public static var best: KernelVariant { KernelVariant(rawValue: evh5_kernels_best()) ?? .plain }
 
-    /// The one in use: the best, or the plain one with `EVH5_KERNELS=plain` in the environment. Tests set it, for their
-    /// own thread; one that the processor does not have becomes the best one.
+    /// The one in use: the best, or the one that `EVH5_KERNELS` in the environment names (`plain`, `sse4`...). Tests
+    /// set it, for their own thread; one that the processor does not have becomes the best one.
     public static var current: KernelVariant {
         get { KernelVariant(rawValue: evh5_kernels_current()) ?? .plain }
         set { evh5_kernels_use(newValue.rawValue) }

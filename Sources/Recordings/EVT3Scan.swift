@@ -13,7 +13,7 @@ enum EVT3Scan {
         _ bytes: UnsafeRawBufferPointer, geometry: Geometry, state: inout DecoderState, into sink: inout IndexSink,
         tally: inout CountingTally
     ) -> Int {
-        if KernelVariant.current == .avx512, (1...16384).contains(geometry.width), (1...16384).contains(geometry.height)
+        if KernelVariant.current != .plain, (1...16384).contains(geometry.width), (1...16384).contains(geometry.height)
         {
             return scanByKernel(bytes, geometry: geometry, state: &state, into: &sink, tally: &tally)
         }

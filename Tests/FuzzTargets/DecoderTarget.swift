@@ -98,7 +98,7 @@ struct DecoderTarget {
     ) throws -> String? {
         let before = KernelVariant.current
         defer { KernelVariant.current = before }
-        for variant in KernelVariant.best == .plain ? [KernelVariant.plain] : [.plain, .best] {
+        for variant in KernelVariant.available {
             KernelVariant.current = variant
             if let problem = try checkIndexes(payload, plain, variant, &random) { return "\(variant): \(problem)" }
         }

@@ -45,7 +45,33 @@ func sensorStream(_ format: RecordingFormat, _ count: Int, _ seed: UInt64, oddit
                     UInt32(below(2) << 28 | (t & 63) << 22 | below(isOdd() ? 2048 : 640) << 11 | below(480)))
             }
             if isOdd() { ints.append(UInt32(truncatingIfNeeded: below(1 << 32))) }
-        default:
+        case .evt21, .evt21Legacy:
+            func put(_ upper: UInt32, _ mask: UInt32) {
+                let (high, low) = format == .evt21 ? (upper, mask) : (mask, upper)
+                longs.append(UInt64(high) << 32 | UInt64(low))
+            }
+            let mask = UInt32(truncatingIfNeeded: below(1 << 32) & below(1 << 32))
+            if high != t >> 6 || below(8) == 0 {
+                put(0x8000_0000 | UInt32(t >> 6 & 0x0FFF_FFFF), 0)
+                high = t >> 6
+            }
+            for _ in 0..<below(4) {
+                put(UInt32(below(2) << 28 | (t & 63) << 22 | below(isOdd() ? 2048 : 640) << 11 | below(480)), mask)
+            }
+            if isOdd() { put(UInt32(truncatingIfNeeded: below(1 << 32)), mask) }
+        case .evt4:
+            if high != t >> 6 || below(8) == 0 {
+                ints.append(0xE000_0000 | UInt32(t >> 6 & 0x0FFF_FFFF))
+                high = t >> 6
+            }
+            let isVector = below(3) == 0
+            for _ in 0..<below(9) {
+                let place = (t & 63) << 22 | below(isOdd() ? 2048 : 640) << 11 | below(480)
+                ints.append(UInt32((isVector ? 12 : 10) + below(2)) << 28 | UInt32(place))
+                if isVector { ints.append(UInt32(truncatingIfNeeded: below(1 << 32) & below(1 << 32))) }
+            }
+            if isOdd() { ints.append(UInt32(truncatingIfNeeded: below(1 << 32))) }
+        case .dat, .dat1:
             let place = below(isOdd() ? 16 : 2) << 28 | below(isOdd() ? 16384 : 480) << 14 | below(640)
             longs.append(UInt64(place) << 32 | UInt64(t & 0xFFFF_FFFF))
         }
@@ -82,12 +108,13 @@ func vectorStream(_ count: Int, _ seed: UInt64, width: Int, longest: Int, oddity
     return words(stream)
 }
 
-/// Streams of all kinds; for formats other than EVT3, EVT2 and DAT all are more or less damaged.
+/// Streams of all kinds: as a sensor writes, more and more damaged, and noise.
 func streams(_ format: RecordingFormat) -> [[UInt8]] {
     var random = SplitMix(seed: 71)
     var noise = (0..<30_000).map { _ in UInt8.random(in: .min ... .max, using: &random) }
     // A first time high, else all of it comes before one.
-    noise.replaceSubrange(0..<4, with: format == .evt3 ? [0x07, 0x80, 0x07, 0x80] : [0x07, 0, 0, 0x80])
+    let high: UInt8 = format == .evt4 ? 0xE0 : 0x80
+    noise.replaceSubrange(0..<4, with: format == .evt3 ? [0x07, 0x80, 0x07, 0x80] : [0x07, 0, 0, high])
     return [
         sensorStream(format, 60_000, 1, oddity: 0), sensorStream(format, 30_000, 2, oddity: 500),
         sensorStream(format, 20_000, 3, oddity: 40), sensorStream(format, 10_000, 4, oddity: 4), noise,

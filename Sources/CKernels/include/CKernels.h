@@ -1,24 +1,42 @@
 // The inner loops where C was measured to win: Swift has no per-function target and no dispatch on the processor.
-// The decoders here are for AVX-512 alone (where they beat Swift's by two to three times; plain C did not) and are
-// called only when evh5_kernels_current says so. What works on cells is plain C, for its prefetches.
+// The decoders here need vectors of bytes that can be shuffled (SSE4, AVX2, NEON, AVX-512), and are called only when
+// evh5_kernels_current says that the processor has them; else Swift's run. What works on cells is plain, for its
+// prefetches.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// Which decoders run. All give the same bytes.
 enum {
     /// Those in Swift.
     EVH5_KERNELS_PLAIN = 0,
+    /// x86-64 with SSE4.2 and carry-less multiplication (since 2010), with AVX2, BMI and FMA (Intel since 2013, AMD
+    /// since 2015), and any 64 bit ARM.
+    EVH5_KERNELS_SSE4 = 1,
+    EVH5_KERNELS_AVX2 = 2,
+    EVH5_KERNELS_NEON = 3,
     /// AVX-512 F, BW, CD, DQ, VL, VBMI2, BITALG and VPOPCNTDQ: Intel from Ice Lake (servers), AMD from Zen 4.
-    EVH5_KERNELS_AVX512 = 1,
+    EVH5_KERNELS_AVX512 = 4,
+    EVH5_KERNELS_END = 5,
 };
+
+/// What EVH5_KERNELS and people call a variant; NULL for none.
+const char *evh5_kernels_name(int variant);
+
+/// Whether this processor runs `variant`.
+int evh5_kernels_has(int variant);
 
 /// The best variant that this processor runs.
 int evh5_kernels_best(void);
 
-/// The variant in use: the best one, unless EVH5_KERNELS=plain in the environment or evh5_kernels_use says otherwise.
+/// The variant in use: the best one, unless EVH5_KERNELS in the environment or evh5_kernels_use names another one that
+/// this processor has.
 int evh5_kernels_current(void);
 
 /// Uses `variant` in this thread, or the best one when the processor does not have it; for tests. -1: as before any
@@ -47,19 +65,30 @@ struct evh5_decoder {
 /// Cells to leave room for beyond `capacity`: what is written past the last cell of a block.
 enum { EVH5_CELLS_SLACK = 256 };
 
-/// Decodes `size` bytes of words into at most `capacity` cells (at least 256) and returns the bytes used: all, or as
-/// many as fill the cells, or those before time leaves the range of 32 bits. `times` gets the cells' times less the
-/// time high that `state` had before, us; it may be NULL when they do not matter. Both have EVH5_CELLS_SLACK more
-/// elements. The decoder must have seen its first time high. `count` gets the number of cells.
-size_t evh5_evt3_cells(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
+/// Formats whose words hold their own place. All but EVT3 have 28 bit time highs of 64 us.
+enum evh5_words {
+    EVH5_WORDS_EVT2 = 0,
+    EVH5_WORDS_EVT21 = 1,
+    EVH5_WORDS_EVT21_LEGACY = 2,
+    EVH5_WORDS_EVT3 = 3,
+    EVH5_WORDS_EVT4 = 4,
+    EVH5_WORDS_END = 5,
+};
+
+/// Decodes `size` bytes of words into at most `capacity` cells (at least 512) and returns the bytes used: all, or as
+/// many as fill the cells, or those before time leaves the range of 32 bits. A vector word of EVT4 at the end waits for
+/// its mask: then 0 bytes may be used. `times` gets the cells' times less the time high that `state` had before, us;
+/// for EVT3 it may be NULL when they do not matter. Both have EVH5_CELLS_SLACK more elements. The decoder must have
+/// seen its first time high. `count` gets the number of cells. The plain variant decodes nothing.
+size_t evh5_cells(
+    enum evh5_words format, const uint8_t *words, size_t size, const struct evh5_placement *placement,
+    struct evh5_decoder *state, uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
 
 /// Decodes all whole words of `size` bytes and adds 1 to the counter of every event's cell, up to 255. `counter_count`
-/// counters are there. Returns the bytes used.
-size_t evh5_evt3_count(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint8_t *counters, size_t counter_count);
+/// counters are there. Returns the bytes used. The plain variant decodes nothing.
+size_t evh5_count(
+    enum evh5_words format, const uint8_t *words, size_t size, const struct evh5_placement *placement,
+    struct evh5_decoder *state, uint8_t *counters, size_t counter_count);
 
 /// A plane of latest times: of events at lowest <= t - origin < end, us, t being before any time shift, the plane holds
 /// (float)(((t - origin) - start) / duration), in double. `count` values are there.
@@ -77,28 +106,18 @@ size_t evh5_evt3_latest(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     const struct evh5_latest *latest);
 
-/// The same as evh5_evt3_cells for EVT2; `times` is needed.
-size_t evh5_evt2_cells(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
-
-/// The same as evh5_evt3_count for EVT2.
-size_t evh5_evt2_count(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint8_t *counters);
-
-/// The same as evh5_evt2_cells for DAT, where times are those stored, less the wraps in time_high (its upper half).
-/// Only events inside geometry_width and geometry_height move the time. Stops before a record at which time may wrap:
-/// then 0 bytes may be used.
+/// The same as evh5_cells for DAT (version 2), where times are those stored, less the wraps in time_high (its upper
+/// half). Only events inside geometry_width and geometry_height move the time. Stops before a record at which time may
+/// wrap: then 0 bytes may be used.
 size_t evh5_dat_cells(
     const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
     uint32_t geometry_height, struct evh5_decoder *state, uint32_t *cells, uint32_t *times, size_t capacity,
     size_t *count);
 
-/// The same as evh5_evt2_count for DAT; stops where evh5_dat_cells does.
+/// The same as evh5_count for DAT; stops where evh5_dat_cells does.
 size_t evh5_dat_count(
     const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
-    uint32_t geometry_height, struct evh5_decoder *state, uint8_t *counters);
+    uint32_t geometry_height, struct evh5_decoder *state, uint8_t *counters, size_t counter_count);
 
 /// What a scan found, times in us after the time shift. To be zeroed before.
 struct evh5_scan {
@@ -110,8 +129,7 @@ struct evh5_scan {
 
 /// Adds the events of EVT3 words to `scan` and moves `state`, up to the end of `size` or to where something is odd: a
 /// word that is no event, address or time, an event outside, time running backwards. Returns the bytes used; the exact
-/// decoder takes the words after them. Only for the AVX-512 variant: the plain one is in Swift. Sides are at most
-/// 16384.
+/// decoder takes the words after them. The plain variant is in Swift. Sides are at most 16384.
 size_t evh5_evt3_scan(
     const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, struct evh5_decoder *state,
     struct evh5_scan *scan);
@@ -138,5 +156,9 @@ void evh5_share_cells(
 
 /// values[i] = (float)((times[i] + offset) / duration), the sum exact and the quotient in double.
 void evh5_time_fractions(const uint32_t *times, size_t count, int64_t offset, double duration, float *values);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

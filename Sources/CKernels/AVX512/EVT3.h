@@ -4,17 +4,17 @@
 
 #include "CKernels.h"
 
-size_t evh5_evt3_cells_avx512(
+size_t avx512_evt3_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count);
 
 /// As evh5_evt3_count.
-size_t evh5_evt3_count_avx512(
+size_t avx512_evt3_count(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count);
 
 /// As evh5_evt3_latest; the plane has at least 32 values.
-size_t evh5_evt3_latest_avx512(
+size_t avx512_evt3_latest(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     const struct evh5_latest *latest);
 

@@ -1,8 +1,9 @@
 // The index scan of EVT3, 32 words at a time where EVT3Clean.c does not do it: counts events and follows the decoder's
 // state without decoding anything.
-#include "CKernels.h"
+#include "AVX512.h"
+#include "AVX512Kernels.h"
 #include "EVT3Clean.h"
-#include "EVT3Time.h"
+#include "AVX512.h"
 
 #if EVH5_HAS_AVX512
 
@@ -60,7 +61,7 @@ static void add_run(
     if (time + last > scan->highest) scan->highest = time + last;
 }
 
-EVH5_AVX512 static size_t scan_avx512(
+EVH5_AVX512 size_t evh5_avx512_evt3_scan(
     const uint8_t *words, size_t size, uint32_t geometry_width, uint32_t geometry_height, int64_t time_shift,
     struct evh5_decoder *state, struct evh5_scan *scan) {
     const size_t length = size / 2;
@@ -193,14 +194,3 @@ EVH5_AVX512 static size_t scan_avx512(
 }
 
 #endif
-
-size_t evh5_evt3_scan(
-    const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, struct evh5_decoder *state,
-    struct evh5_scan *scan) {
-#if EVH5_HAS_AVX512
-    return scan_avx512(words, size, width, height, time_shift, state, scan);
-#else
-    (void)words, (void)size, (void)width, (void)height, (void)time_shift, (void)state, (void)scan;
-    return 0;
-#endif
-}

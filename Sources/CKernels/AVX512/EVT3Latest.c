@@ -92,7 +92,7 @@ EVH5_AVX512 EVH5_INLINE void set_rest(
     set_vectors(vectors, latest);
 }
 
-EVH5_AVX512 size_t evh5_evt3_latest_avx512(
+EVH5_AVX512 size_t avx512_evt3_latest(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     const struct evh5_latest *latest) {
     struct evh5_round rounds[2];

@@ -4,7 +4,7 @@
 
 #include "CKernels.h"
 #include "EVT3Lanes.h"
-#include "EVT3Time.h"
+#include "AVX512.h"
 
 #if EVH5_HAS_AVX512
 

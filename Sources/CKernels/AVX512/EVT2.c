@@ -1,15 +1,10 @@
 // EVT2 words to cells and counts.
-#include "CKernels.h"
-#include "Counting.h"
-#include "EVT3Time.h"
+#include "AVX512.h"
+#include "AVX512Kernels.h"
+#include "../Counting.h"
+#include "AVX512.h"
 
 #if EVH5_HAS_AVX512
-
-/// `high` after the 28 bit counter `word`: from the last quarter of its range to the first it went once around.
-EVH5_INLINE int64_t evt2_time_high(int64_t high, uint32_t word) {
-    const int64_t range = (int64_t)1 << 34, old = high & (range - 1), new = (int64_t)(word & 0x0FFFFFFF) << 6;
-    return high - old + new + (old >> 32 == 3 && new >> 32 == 0 && high < EVH5_TURN_LIMIT ? range : 0);
-}
 
 /// Fills `cells` and `times`, or counts all events when `counting`.
 EVH5_AVX512 EVH5_INLINE size_t decode(
@@ -80,40 +75,18 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     return 4 * i;
 }
 
-EVH5_AVX512 static size_t cells_avx512(
+EVH5_AVX512 size_t evh5_avx512_evt2_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
     return decode(words, size, placement, state, cells, times, capacity, count, NULL, 0);
 }
 
-EVH5_AVX512 static size_t count_avx512(
+EVH5_AVX512 size_t evh5_avx512_evt2_count(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint8_t *counters) {
+    uint8_t *counters, size_t counter_count) {
+    (void)counter_count;
     uint32_t cells[EVH5_COUNTED + EVH5_CELLS_SLACK];
     size_t count;
     return decode(words, size, placement, state, cells, NULL, EVH5_COUNTED, &count, counters, 1);
 }
 #endif
-
-size_t evh5_evt2_cells(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
-#if EVH5_HAS_AVX512
-    return cells_avx512(words, size, placement, state, cells, times, capacity, count);
-#else
-    (void)words, (void)size, (void)placement, (void)state, (void)cells, (void)times, (void)capacity;
-    *count = 0;
-    return 0;
-#endif
-}
-
-size_t evh5_evt2_count(
-    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
-    uint8_t *counters) {
-#if EVH5_HAS_AVX512
-    return count_avx512(words, size, placement, state, counters);
-#else
-    (void)words, (void)size, (void)placement, (void)state, (void)counters;
-    return 0;
-#endif
-}

@@ -123,7 +123,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     return 2 * i;
 }
 
-EVH5_AVX512 size_t evh5_evt3_cells_avx512(
+EVH5_AVX512 size_t avx512_evt3_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
     return times ? decode(words, size, placement, state, cells, times, capacity, count, 1)

@@ -2,7 +2,7 @@
 #ifndef EVH5_EVT3_CLEAN_H
 #define EVH5_EVT3_CLEAN_H
 
-#include "Variant.h"
+#include "AVX512.h"
 
 #if EVH5_HAS_AVX512
 

@@ -1,5 +1,5 @@
 // EVT3 words to counts: words are taken apart, and events are counted in any order.
-#include "Counting.h"
+#include "../Counting.h"
 #include "EVT3.h"
 #include "EVT3Apart.h"
 
@@ -28,7 +28,7 @@ EVH5_AVX512 EVH5_INLINE void count_vectors(
     }
 }
 
-EVH5_AVX512 size_t evh5_evt3_count_avx512(
+EVH5_AVX512 size_t avx512_evt3_count(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count) {
     struct evh5_round rounds[2];

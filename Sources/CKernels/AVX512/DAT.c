@@ -1,7 +1,8 @@
 // DAT records to cells and counts.
-#include "CKernels.h"
-#include "Counting.h"
-#include "Variant.h"
+#include "AVX512.h"
+#include "AVX512Kernels.h"
+#include "../Counting.h"
+#include "AVX512.h"
 
 #if EVH5_HAS_AVX512
 /// Fills `cells` and `times`, or counts all events when `counting`.
@@ -77,7 +78,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     return 8 * i;
 }
 
-EVH5_AVX512 static size_t cells_avx512(
+EVH5_AVX512 size_t evh5_avx512_dat_cells(
     const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
     uint32_t geometry_height, struct evh5_decoder *state, uint32_t *cells, uint32_t *times, size_t capacity,
     size_t *count) {
@@ -85,9 +86,11 @@ EVH5_AVX512 static size_t cells_avx512(
         records, size, placement, geometry_width, geometry_height, state, cells, times, capacity, count, NULL, 0);
 }
 
-EVH5_AVX512 static size_t count_avx512(
+EVH5_AVX512 size_t evh5_avx512_dat_count(
     const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
-    uint32_t geometry_height, struct evh5_decoder *state, uint8_t *counters) {
+    uint32_t geometry_height, struct evh5_decoder *state, uint8_t *counters,
+    size_t counter_count) {
+    (void)counter_count;
     uint32_t cells[EVH5_COUNTED + EVH5_CELLS_SLACK];
     size_t count;
     return decode(
@@ -95,30 +98,3 @@ EVH5_AVX512 static size_t count_avx512(
         1);
 }
 #endif
-
-size_t evh5_dat_cells(
-    const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
-    uint32_t geometry_height, struct evh5_decoder *state, uint32_t *cells, uint32_t *times, size_t capacity,
-    size_t *count) {
-#if EVH5_HAS_AVX512
-    return cells_avx512(
-        records, size, placement, geometry_width, geometry_height, state, cells, times, capacity, count);
-#else
-    (void)records, (void)size, (void)placement, (void)geometry_width, (void)geometry_height, (void)state;
-    (void)cells, (void)times, (void)capacity;
-    *count = 0;
-    return 0;
-#endif
-}
-
-size_t evh5_dat_count(
-    const uint8_t *records, size_t size, const struct evh5_placement *placement, uint32_t geometry_width,
-    uint32_t geometry_height, struct evh5_decoder *state, uint8_t *counters) {
-#if EVH5_HAS_AVX512
-    return count_avx512(records, size, placement, geometry_width, geometry_height, state, counters);
-#else
-    (void)records, (void)size, (void)placement, (void)geometry_width, (void)geometry_height, (void)state;
-    (void)counters;
-    return 0;
-#endif
-}

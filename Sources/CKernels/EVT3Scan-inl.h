@@ -1,0 +1,140 @@
+// The index scan of EVT3: events are counted, and the decoder's state is followed, without decoding anything. Included
+// once for each target.
+
+HWY_BEFORE_NAMESPACE();
+namespace evh5 {
+namespace HWY_NAMESPACE {
+
+/// Whether a word is an event, or a vector of some.
+HWY_INLINE bool has_events(uint32_t word) {
+    const uint32_t type = word >> 12;
+    return type == 2 || (type == 4 && (word & 0xFFF)) || (type == 5 && (word & 0xFF));
+}
+
+/// Adds the times of what lies between words `start` and `end`, in which time runs forward from `low` and has no new
+/// time high.
+HWY_INLINE void add_times(
+    const uint8_t *words, size_t start, size_t end, int64_t time, uint32_t low, evh5_scan *scan) {
+    size_t k = start, m = end;
+    uint32_t first = low;
+    for (; k < end && !has_events(word16(words + 2 * k)); k++) {
+        const uint32_t word = word16(words + 2 * k);
+        if (word >> 12 == 6) first = word & 0xFFF;
+    }
+    if (k == end) return;
+    while (!has_events(word16(words + 2 * (m - 1)))) m--;
+    uint32_t last = first;
+    for (; m > k; m--) {
+        const uint32_t word = word16(words + 2 * (m - 1));
+        if (word >> 12 == 6) {
+            last = word & 0xFFF;
+            break;
+        }
+    }
+    if (!scan->touched) {
+        scan->first = time + first;
+        scan->lowest = time + first;
+        scan->highest = time + last;
+    }
+    scan->touched = 1;
+    scan->last = time + last;
+    if (time + first < scan->lowest) scan->lowest = time + first;
+    if (time + last > scan->highest) scan->highest = time + last;
+}
+
+/// Counts the events of words of types 3 to 5; false when one of them is not wholly inside the row.
+HWY_INLINE bool count_parts(
+    const uint16_t *words, size_t count, uint32_t width, uint32_t &base, uint32_t &polarity, int64_t &events) {
+    const uint32_t room = width >= 32 ? width - 32 : 0;
+    const bool is_wide = width >= 32;
+    size_t k = 0;
+    while (k < count) {
+        if (k + 4 <= count) {
+            const uint64_t w = load64(words + k);
+            if (HWY_LIKELY((w & 0xF000F000F000F000) == 0x5000400040003000 && (w & 0x7FF) <= room && is_wide)) {
+                events += __builtin_popcountll(w & 0x00FF0FFF0FFF0000);
+                base = static_cast<uint32_t>(w & 0x7FF) + 32;
+                polarity = static_cast<uint32_t>(w >> 11 & 1);
+                k += 4;
+                continue;
+            }
+        }
+        const uint32_t word = words[k];
+        k++;
+        if (word >> 12 == 3) {
+            base = word & 0x7FF;
+            polarity = word >> 11 & 1;
+            continue;
+        }
+        const uint32_t columns = columns_of(word);
+        base += columns;
+        if (base > width) return false;
+        events += __builtin_popcount(word & ((1u << columns) - 1));
+    }
+    return true;
+}
+
+size_t evt3_scan(
+    const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, evh5_decoder *decoder,
+    evh5_scan *scan) {
+    // Words of a group, whose order in time is checked at its end.
+    constexpr size_t kGroup = 512;
+    uint16_t parts[kGroup + 16], lows[kGroup + 16];
+    const evh5_placement whole = {width, height, 0, 1, 0};
+    const Place place(whole);
+    Evt3State state(*decoder);
+    if (state.y >= height) return 0;
+    const size_t length = size / 2;
+    const auto d = kWords8;
+    const Evt3Limits limits(place, state.high_word());
+    const int64_t time = state.high - time_shift;
+    const uint32_t low_before = state.low;
+    int64_t events = 0;
+    size_t i = 0;
+    bool is_clean = true;
+    while (is_clean && length - i >= 16) {
+        const size_t group = i, end = length - i < kGroup ? i + ((length - i) & ~size_t{15}) : i + kGroup;
+        size_t part_count = 0, low_count = 0, row_at = SIZE_MAX;
+        int64_t singles = 0;
+        for (; i < end; i += 16) {
+            Evt3Kinds kinds;
+            const uint8_t *const block = words + 2 * i;
+            if (HWY_UNLIKELY((!evt3_kinds<true, true>(block, limits, kinds)))) {
+                is_clean = false;
+                break;
+            }
+            const auto a = hn::LoadU(d, reinterpret_cast<const uint16_t *>(block));
+            const auto b = hn::LoadU(d, reinterpret_cast<const uint16_t *>(block + 16));
+            const auto store = [&](uint32_t mask, auto v, uint16_t *to, size_t &n) HWY_ATTR {
+                hn::StoreU(compress(v, hn::Load(kBytes16, kLanes.compress[mask])), d, to + n);
+                n += static_cast<size_t>(__builtin_popcount(mask));
+            };
+            store(kinds.parts & 255, a, parts, part_count);
+            store(kinds.parts >> 8, b, parts, part_count);
+            store(kinds.lows & 255, a, lows, low_count);
+            store(kinds.lows >> 8, b, lows, low_count);
+            singles += __builtin_popcount(kinds.singles);
+            if (kinds.rows) row_at = i + 31 - static_cast<size_t>(__builtin_clz(kinds.rows));
+        }
+        uint32_t base = state.base, polarity = state.polarity;
+        // Low times still have their type here, which all have.
+        if (!are_rising(lows, low_count, 0x6000 | state.low) ||
+            !count_parts(parts, part_count, width, base, polarity, singles)) {
+            i = group;
+            break;
+        }
+        events += singles;
+        state.base = base;
+        state.polarity = polarity;
+        if (low_count) state.low = lows[low_count - 1] & 0xFFF;
+        if (row_at != SIZE_MAX) state.y = word16(words + 2 * row_at);
+    }
+    scan->events += events;
+    add_times(words, 0, i, time, low_before, scan);
+    state.store(decoder);
+    return 2 * i;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace evh5
+HWY_AFTER_NAMESPACE();
