@@ -9,6 +9,9 @@
 #define HWY_DISABLED_TARGETS \
     (HWY_SSSE3 | HWY_AVX3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 
+// Checks of debug builds would need the library.
+#define HWY_IS_DEBUG_BUILD 0
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "Targets.cpp"
 #include <hwy/foreach_target.h>
