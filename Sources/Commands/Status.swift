@@ -65,7 +65,11 @@ struct Status: ParsableCommand {
                 ),
                 ("cache", Status.text(status.cache)),
                 ("additions", Status.text(status.sidecars)),
-                ("open", "\(status.openFiles) files; \(status.recordingsKnown) recordings known"),
+                (
+                    "open",
+                    "\(Quantity.text(status.openFiles, "file")); "
+                        + "\(Quantity.text(status.recordingsKnown, "recording")) known"
+                ),
                 ("log", Status.text(status.log)),
             ]
             if status.recordingsNotShown > 0 {

@@ -11,8 +11,11 @@ final class FolderView: Sendable {
     /// Everything but recordings.
     let folders: PackedNames
     let files: PackedNames
+    /// How many names the folder has.
+    let count: Int
 
     init(_ items: [SourceTree.Item]) {
+        count = items.count
         names = RecordingNames(
             items.lazy.filter { $0.mayBeFile && RecordingName.isRecording($0.name) }.map(\.name))
         files = PackedNames(items.lazy.filter { $0.mayBeFile && !RecordingName.isRecording($0.name) }.map(\.name))
@@ -43,8 +46,9 @@ final class FolderViews: Sendable {
     private static let patience: Int64 = 100_000_000
     /// The granularity of time stamps on most filesystems. After a change within it the view is not kept at all.
     private static let tick: Int64 = 20_000_000
-    /// A large folder that changes all the time is listed no more than half of the time.
-    private static let large: Int64 = 20_000_000
+    /// A large folder that changes all the time is listed no more than half of the time: one of so many names that took
+    /// so long. A small one takes long only when the machine is busy.
+    private static let large: (count: Int, cost: Int64) = (1000, 20_000_000)
     private static let limit = 2000
 
     private let source: SourceTree
@@ -72,7 +76,9 @@ final class FolderViews: Sendable {
                 if age > FolderViews.tick, (0..<patience).contains(elapsed) { return kept.view }
             }
             // What a large folder had a moment ago, it has still, or who asks is told that it is gone.
-            if kept.cost > FolderViews.large, let name, (0..<10 * kept.cost).contains(elapsed) {
+            if kept.view.count >= FolderViews.large.count, kept.cost > FolderViews.large.cost, let name,
+                (0..<10 * kept.cost).contains(elapsed)
+            {
                 if elapsed < 2 * kept.cost || kept.view.mayHave(name) { return kept.view }
             }
         }
