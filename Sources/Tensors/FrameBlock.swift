@@ -111,7 +111,11 @@ extension PlannedEvents {
         case .period(let period):
             let t0 = start &+ Int64(frames.lowerBound) &* period
             let times = t0..<max(t0, start &+ Int64(last) &* period &+ period)
-            guard reader.mostEvents(in: times) <= Self.mostGathered else { return nil }
+            // Segments of a dense recording have more than that, of which the frames may have a few: counting decodes
+            // the segments once, where each frame would.
+            if reader.mostEvents(in: times) > Self.mostGathered {
+                guard try reader.selection(of: times).count <= Self.mostGathered else { return nil }
+            }
             try reader.events(in: times, into: &collector)
             // By frame, and in file order within each, as a look for each frame's times would find them.
             var bounds = [Int](repeating: 0, count: frames.count + 1)

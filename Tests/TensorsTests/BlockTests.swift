@@ -64,6 +64,21 @@ import Testing
         }
     }
 
+    @Test func blocksOfDenseRecordingsHoldTheirFrames() throws {
+        // Segments with more events than are gathered, of which a block has a part.
+        let geometry = Geometry(width: 64, height: 64)
+        let path = NSTemporaryDirectory() + "evh5-blocks-\(UUID().uuidString).raw"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(evt2(randomEvents(150_000, in: geometry, until: 6000, seed: 9))).write(to: URL(fileURLWithPath: path))
+        let recording = try Recording(path: path)
+        let index = try TimeIndex.build(recording)
+        let spec = try TensorSpec(preprocessing: "diff,downsample=64", window: "1us")
+        let plan = try TensorPlan(spec: spec, recording: recording, index: index)
+        #expect(plan.blocks.length > 500)
+        #expect(EventReader(recording, index).mostEvents(in: 2000..<2500) > 1 << 15)
+        #expect(Array(try blocks(plan).flatMap { $0 }.prefix(plan.frameCount * plan.keptBytes)) == (try frames(plan)))
+    }
+
     @Test func largeFramesAreKeptAlone() throws {
         let geometry = Geometry(width: 64, height: 48)
         let plan = try plan("histo", "1ms", geometry, randomEvents(5000, in: geometry, until: 5000, seed: 3))
