@@ -83,7 +83,7 @@ fuzz-build: install-deps
 test-sanitize: install-deps $(VENV)/test.installed
 	swift build --build-tests --sanitize thread --scratch-path .build-tsan
 	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
-		swift test --skip-build --sanitize thread --scratch-path .build-tsan
+		swift test --skip-build --sanitize thread --scratch-path .build-tsan --skip FUSEAdapterTests
 	swift build --build-tests --sanitize address --scratch-path .build-asan
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" swift test --skip-build --sanitize address --scratch-path .build-asan
 
