@@ -121,6 +121,12 @@ struct Warm: ParsableCommand {
         summary.fromCache += cache.hits - cacheBefore.hits
         summary.stored += cache.stored - cacheBefore.stored
         summary.evicted += cache.evicted - cacheBefore.evicted
+        if cache.queued > 0 {
+            // Waiting ended without progress: that is no success.
+            summary.problem =
+                "\(Quantity.text(cache.queued, "frame")) still wait to be stored: other programs take all processor time; "
+                + "run it again when the machine is less busy"
+        }
         if group.isTooSmall(cacheBefore, cache) { summary.problem = group.tooSmall(cache) }
         summary.problem = cache.problem ?? summary.problem
     }
