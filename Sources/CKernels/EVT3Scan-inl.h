@@ -5,43 +5,6 @@ HWY_BEFORE_NAMESPACE();
 namespace evh5 {
 namespace HWY_NAMESPACE {
 
-/// Whether a word is an event, or a vector of some.
-HWY_INLINE bool has_events(uint32_t word) {
-    const uint32_t type = word >> 12;
-    return type == 2 || (type == 4 && (word & 0xFFF)) || (type == 5 && (word & 0xFF));
-}
-
-/// Adds the times of what lies between words `start` and `end`, in which time runs forward from `low` and has no new
-/// time high.
-HWY_INLINE void add_times(
-    const uint8_t *words, size_t start, size_t end, int64_t time, uint32_t low, evh5_scan *scan) {
-    size_t k = start, m = end;
-    uint32_t first = low;
-    for (; k < end && !has_events(word16(words + 2 * k)); k++) {
-        const uint32_t word = word16(words + 2 * k);
-        if (word >> 12 == 6) first = word & 0xFFF;
-    }
-    if (k == end) return;
-    while (!has_events(word16(words + 2 * (m - 1)))) m--;
-    uint32_t last = first;
-    for (; m > k; m--) {
-        const uint32_t word = word16(words + 2 * (m - 1));
-        if (word >> 12 == 6) {
-            last = word & 0xFFF;
-            break;
-        }
-    }
-    if (!scan->touched) {
-        scan->first = time + first;
-        scan->lowest = time + first;
-        scan->highest = time + last;
-    }
-    scan->touched = 1;
-    scan->last = time + last;
-    if (time + first < scan->lowest) scan->lowest = time + first;
-    if (time + last > scan->highest) scan->highest = time + last;
-}
-
 /// Counts the events of words of types 3 to 5; false when one of them is not wholly inside the row.
 HWY_INLINE bool count_parts(
     const uint16_t *words, size_t count, uint32_t width, uint32_t &base, uint32_t &polarity, int64_t &events) {
@@ -130,7 +93,7 @@ size_t evt3_scan(
         if (row_at != SIZE_MAX) state.y = word16(words + 2 * row_at);
     }
     scan->events += events;
-    add_times(words, 0, i, time, low_before, scan);
+    evt3_add_times(words, 0, i, time, low_before, scan);
     state.store(decoder);
     return 2 * i;
 }

@@ -20,6 +20,7 @@
 
 #include "Counting.h"
 #include "EVT3State.h"
+#include "EVT3Times.h"
 #include "Kernels.h"
 #include "Lanes.h"
 

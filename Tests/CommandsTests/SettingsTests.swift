@@ -251,10 +251,12 @@ struct SettingsTests {
     @Test func unknownVariables() {
         let environment = [
             "EVH5_MEMRY_TARGET": "1G", "EVH5_CACHE": "/c", "EVH5_CONFIG_FILE": "", "EVH5_SOMETHING_ELSE": "1",
-            "EVH5": "x", "PATH": "/",
+            "EVH5": "x", "PATH": "/", "EVH5_KERNELS": "plain",
         ]
         let lines = SettingLayers.unknownVariables(environment)
         #expect(lines.count == 2)
+        #expect(SettingLayers.unknownKernels(environment) == nil)
+        #expect(SettingLayers.unknownKernels(["EVH5_KERNELS": "avx"])?.contains("it has plain") == true)
         #expect(lines[0].contains("EVH5_MEMRY_TARGET") && lines[0].hasSuffix("did you mean 'EVH5_MEMORY_TARGET'?"))
         #expect(lines[1].contains("EVH5_SOMETHING_ELSE") && !lines[1].contains("did you mean"))
     }

@@ -72,28 +72,32 @@ import Testing
         let reads = Atomic(0)
         let refusals = Atomic(0)
         let secrets = Atomic(0)
-        DispatchQueue.concurrentPerform(iterations: 3) { number in
-            if number == 0 {
-                for i in 0..<swaps {
-                    _ =
-                        i & 1 == 0
-                        ? evh5_exchange(place.path + "/file", place.path + "/link")
-                        : evh5_exchange(place.path + "/sub", place.path + "/folder")
-                }
-                isOver.store(true, ordering: .relaxed)
-                return
-            }
-            while !isOver.load(ordering: .relaxed) {
-                for name in ["file", "sub/file"] {
-                    guard let bytes = try? folder.file(name).bytes(in: 0..<100) else {
-                        refusals.add(1, ordering: .relaxed)
-                        continue
+        let done = DispatchGroup()
+        // Threads of their own: a busy pool would run the readers when all is over.
+        for _ in 0..<2 {
+            done.enter()
+            Thread.detachNewThread {
+                while !isOver.load(ordering: .relaxed) {
+                    for name in ["file", "sub/file"] {
+                        guard let bytes = try? folder.file(name).bytes(in: 0..<100) else {
+                            refusals.add(1, ordering: .relaxed)
+                            continue
+                        }
+                        reads.add(1, ordering: .relaxed)
+                        if bytes != Array("inside".utf8) { secrets.add(1, ordering: .relaxed) }
                     }
-                    reads.add(1, ordering: .relaxed)
-                    if bytes != Array("inside".utf8) { secrets.add(1, ordering: .relaxed) }
                 }
+                done.leave()
             }
         }
+        for i in 0..<swaps {
+            _ =
+                i & 1 == 0
+                ? evh5_exchange(place.path + "/file", place.path + "/link")
+                : evh5_exchange(place.path + "/sub", place.path + "/folder")
+        }
+        isOver.store(true, ordering: .relaxed)
+        done.wait()
         let (read, refused) = (reads.load(ordering: .relaxed), refusals.load(ordering: .relaxed))
         print(
             "\(means): \(swaps) swaps, \(read) reads, \(refused) refused, \(secrets.load(ordering: .relaxed)) from outside"

@@ -173,6 +173,28 @@ size_t step_plain(const Stream &s, size_t from, PlainState &state, std::vector<P
 
 bool inside(const evh5_placement &p, const PlainEvent &e) { return e.x < p.width && e.y < p.height; }
 
+/// Goes over the whole stream: `kernel(from, state)` returns the bytes it used, and where it used none, `event` gets what
+/// the plain decoder finds in one word. Returns the state at the end.
+template <class Kernel, class Event>
+PlainState walk(const Stream &s, const evh5_placement &p, Kernel kernel, Event event) {
+    PlainState state = s.start;
+    const size_t whole = s.bytes.size() / word_size(s.format) * word_size(s.format);
+    for (size_t used = 0; used < whole;) {
+        evh5_decoder d = packed(state);
+        size_t step = kernel(used, d);
+        state = unpacked(d);
+        if (step == 0) {
+            std::vector<PlainEvent> events;
+            step = step_plain(s, used, state, events);
+            if (step == 0) break;
+            for (const auto &e : events)
+                if (inside(p, e)) event(e);
+        }
+        used += step;
+    }
+    return state;
+}
+
 size_t call_cells(
     const Stream &s, size_t from, const evh5_placement &p, evh5_decoder &d, uint32_t *cells, uint32_t *times,
     size_t capacity, size_t *count) {
@@ -187,33 +209,26 @@ std::string check_cells(const Stream &s, const evh5_placement &p, bool timed, co
     const size_t capacity = 512 + below(4000);
     std::vector<uint32_t> cells(capacity + EVH5_CELLS_SLACK), times(capacity + EVH5_CELLS_SLACK);
     Cells got;
-    PlainState state = s.start;
-    const size_t whole = s.bytes.size() / word_size(s.format) * word_size(s.format);
-    size_t used = 0;
-    while (used < whole) {
-        evh5_decoder d = packed(state);
-        size_t count = 0;
-        const int64_t base = s.format == Format::dat ? state.high >> 32 << 32 : state.high;
-        const size_t step = call_cells(s, used, p, d, cells.data(), timed ? times.data() : nullptr, capacity, &count);
-        if (count > capacity) return "more cells than there is room for";
-        for (size_t k = 0; k < count; k++) {
-            got.cells.push_back(cells[k]);
-            if (timed) got.times.push_back(base + times[k]);
-        }
-        state = unpacked(d);
-        used += step;
-        if (step == 0) {
-            std::vector<PlainEvent> events;
-            const size_t one = step_plain(s, used, state, events);
-            if (one == 0) break;
-            used += one;
-            for (const auto &e : events) {
-                if (!inside(p, e)) continue;
-                got.cells.push_back(cell_of(p, e));
-                if (timed) got.times.push_back(e.t);
+    bool overflows = false;
+    const PlainState state = walk(
+        s, p,
+        [&](size_t from, evh5_decoder &d) {
+            size_t count = 0;
+            const int64_t base = s.format == Format::dat ? d.time_high >> 32 << 32 : d.time_high;
+            const size_t step =
+                call_cells(s, from, p, d, cells.data(), timed ? times.data() : nullptr, capacity, &count);
+            overflows = overflows || count > capacity;
+            for (size_t k = 0; k < count && !overflows; k++) {
+                got.cells.push_back(cells[k]);
+                if (timed) got.times.push_back(base + times[k]);
             }
-        }
-    }
+            return step;
+        },
+        [&](const PlainEvent &e) {
+            got.cells.push_back(cell_of(p, e));
+            if (timed) got.times.push_back(e.t);
+        });
+    if (overflows) return "more cells than there is room for";
     if (got.cells != want.cells) {
         size_t k = 0;
         while (k < got.cells.size() && k < want.cells.size() && got.cells[k] == want.cells[k]) k++;
@@ -228,31 +243,19 @@ std::string check_count(const Stream &s, const evh5_placement &p, const Cells &w
     const size_t count = 2 * size_t{p.columns} * ((p.height >> p.shift) + 1);
     std::vector<uint8_t> counters(count + 64, 0), expected(count, 0);
     for (const uint32_t cell : want.cells) expected[cell] += expected[cell] != 255;
-    PlainState state = s.start;
-    const size_t whole = s.bytes.size() / word_size(s.format) * word_size(s.format);
-    size_t used = 0;
-    while (used < whole) {
-        evh5_decoder d = packed(state);
-        const uint8_t *const at = s.bytes.data() + used;
-        const size_t size = s.bytes.size() - used;
-        const size_t step = s.format == Format::dat
-                                ? evh5_dat_count(at, size, &p, s.width, s.height, &d, counters.data(), count)
-                                : evh5_count(
-                                      static_cast<evh5_words>(s.format), at, size, &p, &d, counters.data(), count);
-        state = unpacked(d);
-        used += step;
-        if (step == 0) {
-            std::vector<PlainEvent> events;
-            const size_t one = step_plain(s, used, state, events);
-            if (one == 0) break;
-            used += one;
-            for (const auto &e : events) {
-                if (!inside(p, e)) continue;
-                uint8_t &n = counters[cell_of(p, e)];
-                n = static_cast<uint8_t>(n + (n != 255));
-            }
-        }
-    }
+    const PlainState state = walk(
+        s, p,
+        [&](size_t from, evh5_decoder &d) {
+            const uint8_t *const at = s.bytes.data() + from;
+            const size_t size = s.bytes.size() - from;
+            return s.format == Format::dat
+                       ? evh5_dat_count(at, size, &p, s.width, s.height, &d, counters.data(), count)
+                       : evh5_count(static_cast<evh5_words>(s.format), at, size, &p, &d, counters.data(), count);
+        },
+        [&](const PlainEvent &e) {
+            uint8_t &n = counters[cell_of(p, e)];
+            n = static_cast<uint8_t>(n + (n != 255));
+        });
     for (size_t k = 0; k < count; k++)
         if (counters[k] != expected[k]) return "counter " + std::to_string(k) + " differs";
     for (size_t k = count; k < counters.size(); k++)

@@ -1,8 +1,7 @@
 // DAT records to cells and counts.
-#include "AVX512.h"
-#include "AVX512Kernels.h"
 #include "../Counting.h"
 #include "AVX512.h"
+#include "AVX512Kernels.h"
 
 #if EVH5_HAS_AVX512
 /// Fills `cells` and `times`, or counts all events when `counting`.

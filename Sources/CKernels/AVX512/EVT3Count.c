@@ -1,6 +1,6 @@
 // EVT3 words to counts: words are taken apart, and events are counted in any order.
 #include "../Counting.h"
-#include "EVT3.h"
+#include "AVX512Kernels.h"
 #include "EVT3Apart.h"
 
 #if EVH5_HAS_AVX512
@@ -28,7 +28,7 @@ EVH5_AVX512 EVH5_INLINE void count_vectors(
     }
 }
 
-EVH5_AVX512 size_t avx512_evt3_count(
+EVH5_AVX512 static size_t count_neighbours(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint8_t *counters, size_t counter_count) {
     struct evh5_round rounds[2];
@@ -46,6 +46,23 @@ EVH5_AVX512 size_t avx512_evt3_count(
         count_vectors(&vectors, counters, counter_count);
     }
     evh5_count_cells(rounds[now ^ 1].cells, rounds[now ^ 1].cell_count, counters);
+    return used;
+}
+
+size_t evh5_avx512_evt3_count(
+    const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
+    uint8_t *counters, size_t counter_count) {
+    // Vectors are added 32 counters at a time, which need to be neighbours.
+    if (placement->shift == 0 && counter_count >= 32)
+        return count_neighbours(words, size, placement, state, counters, counter_count);
+    enum { CAPACITY = 1024 };
+    uint32_t cells[CAPACITY + EVH5_CELLS_SLACK];
+    size_t used = 0;
+    while (used + 1 < size) {
+        size_t count;
+        used += evh5_avx512_evt3_cells(words + used, size - used, placement, state, cells, NULL, CAPACITY, &count);
+        evh5_count_cells(cells, count, counters);
+    }
     return used;
 }
 

@@ -1,6 +1,6 @@
 // EVT3 words to latest times: words are taken apart, and of the events of a cell the one with the greatest time counts,
 // which is the last one as long as time rises. Stretches where it does not are left to the caller.
-#include "EVT3.h"
+#include "AVX512Kernels.h"
 #include "EVT3Apart.h"
 
 #if EVH5_HAS_AVX512
@@ -92,9 +92,11 @@ EVH5_AVX512 EVH5_INLINE void set_rest(
     set_vectors(vectors, latest);
 }
 
-EVH5_AVX512 size_t avx512_evt3_latest(
+EVH5_AVX512 size_t evh5_avx512_evt3_latest(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     const struct evh5_latest *latest) {
+    // Vectors are set 32 values at a time, which need to be neighbours.
+    if (placement->shift != 0 || latest->count < 32) return 0;
     struct evh5_round rounds[2];
     struct evh5_vectors vectors;
     uint16_t lows[1 + STRETCH + 32];

@@ -1,20 +1,14 @@
 // The index scan of EVT3, 32 words at a time where EVT3Clean.c does not do it: counts events and follows the decoder's
 // state without decoding anything.
+#include "../EVT3Times.h"
 #include "AVX512.h"
 #include "AVX512Kernels.h"
 #include "EVT3Clean.h"
-#include "AVX512.h"
 
 #if EVH5_HAS_AVX512
 
 EVH5_AVX512 EVH5_INLINE unsigned columns_of(uint32_t twelves, uint32_t eights) {
     return 12 * (unsigned)__builtin_popcount(twelves) + 8 * (unsigned)__builtin_popcount(eights);
-}
-
-/// Whether a word is an event, or a vector of some.
-EVH5_INLINE int has_events(uint32_t word) {
-    const uint32_t type = word >> 12;
-    return type == 2 || (type == 4 && (word & 0xFFF)) || (type == 5 && (word & 0xFF));
 }
 
 /// Follows the vectors and bases of a block one by one; -1 when a vector is not wholly inside the row, else the base.
@@ -29,36 +23,6 @@ static int walk_base(const uint8_t *block, uint32_t words, uint32_t base, uint32
         }
     }
     return (int)base;
-}
-
-/// Adds what lies between words `start` and `end`, in which time runs forward from `low` and has no new time high.
-static void add_run(
-    const uint8_t *words, size_t start, size_t end, int64_t time, uint32_t low, struct evh5_scan *scan) {
-    size_t k = start, m = end;
-    uint32_t first = low;
-    for (; k < end && !has_events(word16(words + 2 * k)); k++) {
-        const uint32_t word = word16(words + 2 * k);
-        if (word >> 12 == 6) first = word & 0xFFF;
-    }
-    if (k == end) return;
-    while (!has_events(word16(words + 2 * (m - 1)))) m--;
-    uint32_t last = first;
-    for (; m > k; m--) {
-        const uint32_t word = word16(words + 2 * (m - 1));
-        if (word >> 12 == 6) {
-            last = word & 0xFFF;
-            break;
-        }
-    }
-    if (!scan->touched) {
-        scan->first = time + first;
-        scan->lowest = time + first;
-        scan->highest = time + last;
-    }
-    scan->touched = 1;
-    scan->last = time + last;
-    if (time + first < scan->lowest) scan->lowest = time + first;
-    if (time + last > scan->highest) scan->highest = time + last;
 }
 
 EVH5_AVX512 size_t evh5_avx512_evt3_scan(
@@ -179,7 +143,7 @@ EVH5_AVX512 size_t evh5_avx512_evt3_scan(
         }
         const __m512i pairs = _mm512_madd_epi16(sums, _mm512_set1_epi16(1));
         scan->events += (int64_t)singles_seen + _mm512_reduce_add_epi32(pairs);
-        add_run(words, start, i, state->time_high - time_shift, state->time_low, scan);
+        evt3_add_times(words, start, i, state->time_high - time_shift, state->time_low, scan);
         state->y = (uint16_t)row;
         state->time_low = low & 0xFFF;
         state->vector_polarity = (uint8_t)polarity;

@@ -61,7 +61,8 @@ extension SettingLayers {
     ) throws(CommandError) -> SettingLayers {
         // A copy in the background has said nothing new.
         if environment[Daemon.variable] == nil {
-            for complaint in unknownVariables(environment) where said.withLock({ $0.insert(complaint).inserted }) {
+            let complaints = unknownVariables(environment) + [unknownKernels(environment)].compactMap { $0 }
+            for complaint in complaints where said.withLock({ $0.insert(complaint).inserted }) {
                 Output.problem("evh5: warning: \(escaped(complaint))")
             }
         }
@@ -74,9 +75,18 @@ extension SettingLayers {
     /// What was said already: a command asks for its settings more than once.
     private static let said = Mutex<Set<String>>([])
 
+    /// When `EVH5_KERNELS` names kernels that there are none of here: a line that says so.
+    package static func unknownKernels(_ environment: [String: String]) -> String? {
+        let names = KernelVariant.available.map { "\($0)" }
+        guard let asked = environment["EVH5_KERNELS"], !names.contains(asked) else { return nil }
+        return "EVH5_KERNELS names the kernels '\(asked)', which this processor does not have: it has "
+            + "\(names.joined(separator: ", ")), and the last one is used"
+    }
+
     /// Of each variable `EVH5_...` that stands for nothing: a line that says so.
     package static func unknownVariables(_ environment: [String: String]) -> [String] {
-        let known = Settings.all.map(\.variable) + ["EVH5_CONFIG_FILE", "EVH5_PROGRESS_SECONDS", Daemon.variable]
+        let others = ["EVH5_CONFIG_FILE", "EVH5_PROGRESS_SECONDS", "EVH5_KERNELS", Daemon.variable]
+        let known = Settings.all.map(\.variable) + others
         return environment.keys.filter { $0.hasPrefix("EVH5_") && !known.contains($0) }.sorted().map { name in
             let hint = NearMiss.question(name, in: known) ?? "`evh5 mount --help` names the variables"
             return "the variable \(name) is no setting and is left aside; \(hint)"

@@ -1,6 +1,6 @@
 // EVT3 words to cells, 16 words at a time: each type of word is a mask, and what stays until it is set again (row, low
 // time, vector base) is spread over the lanes after it by a permutation.
-#include "EVT3.h"
+#include "AVX512Kernels.h"
 #include "EVT3Block.h"
 
 #if EVH5_HAS_AVX512
@@ -123,7 +123,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     return 2 * i;
 }
 
-EVH5_AVX512 size_t avx512_evt3_cells(
+EVH5_AVX512 size_t evh5_avx512_evt3_cells(
     const uint8_t *words, size_t size, const struct evh5_placement *placement, struct evh5_decoder *state,
     uint32_t *cells, uint32_t *times, size_t capacity, size_t *count) {
     return times ? decode(words, size, placement, state, cells, times, capacity, count, 1)
