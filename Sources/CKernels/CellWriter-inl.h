@@ -18,12 +18,14 @@ struct CellWriter {
         count++;
     }
 
-    /// The columns of a vector: a table tells the places of the bits of a byte.
+    /// The columns of a vector: a table tells the places of the bits of a byte. Empty bytes are not left out: a branch
+    /// that nobody can foretell costs more.
     HWY_INLINE void vector(uint32_t row, uint32_t x, uint32_t bits) {
         const hn::CappedTag<uint32_t, 8> d;
         const hn::Rebind<uint8_t, decltype(d)> d8;
         const auto first = hn::Set(d, row);
-        for (; bits; bits >>= 8, x += 8) {
+#pragma clang loop unroll(full)
+        for (int part = 0; part < 4; part++, bits >>= 8, x += 8) {
             const uint32_t byte = bits & 255;
             for (size_t k = 0; k < 8; k += hn::Lanes(d)) {
                 const auto number = hn::PromoteTo(d, hn::LoadU(d8, kLanes.numbers[byte] + k));

@@ -19,47 +19,34 @@ struct Evt3Round {
     uint16_t cell_lows[kTimed ? kRoom : 1], part_lows[kTimed ? kRoom : 1];
     size_t cell_count = 0, part_count = 0;
 
-    /// Takes up to `length` words apart, in blocks of sixteen, until one of them needs a closer look or the round is
-    /// full; returns how many. A row of the sensor must be known. `consume(cells so far)` is called after each block.
+    /// Takes up to `length` words apart, whole blocks, until one of them needs a closer look or the round is full;
+    /// returns how many. A row of the sensor must be known. `consume(cells so far)` is called after each block.
     template <class Consume>
     HWY_INLINE size_t take_apart(
         const uint8_t *words, size_t length, const Place &place, Evt3State &state, Consume consume) {
-        const Evt3Limits limits(place, state.high_word());
         const CellMaker maker(place);
         const auto d = kWords8;
-        auto row = hn::Set(d, static_cast<uint16_t>(state.y)), low = hn::Set(d, static_cast<uint16_t>(state.low));
-        size_t i = 0, n = 0, m = part_count;
-        for (; i + 16 <= length && i < kWords - 16 && m < kWords - 16; i += 16) {
-            Evt3Kinds kinds;
-            const uint8_t *const block = words + 2 * i;
-            if (HWY_UNLIKELY((!evt3_kinds<kTimed, false>(block, limits, kinds)))) break;
-#pragma clang loop unroll(full)
-            for (size_t half = 0; half < 2; half++) {
-                const auto w = hn::LoadU(d, reinterpret_cast<const uint16_t *>(block + 16 * half));
-                const uint32_t singles = kinds.singles >> 8 * half & 255, parts = kinds.parts >> 8 * half & 255;
-                const auto y = spread(kinds.rows >> 8 * half & 255, w, row);
-                row = last_lane(y);
-                const auto ones = hn::Load(kBytes16, kLanes.compress[singles]);
-                const auto others = hn::Load(kBytes16, kLanes.compress[parts]);
-                maker.store(compress(y, ones), compress(hn::And(w, hn::Set(d, 0xFFF)), ones), cells + n);
-                hn::StoreU(compress(w, others), d, part_words + m);
-                hn::StoreU(compress(y, others), d, part_rows + m);
+        size_t n = 0, m = part_count;
+        const size_t taken = evt3_blocks<kTimed>(
+            words, (length < kWords ? length : kWords) & ~(kEvt3Block - 1), place, state,
+            [&](const Evt3Eight &eight) HWY_ATTR {
+                const auto ones = hn::Load(kBytes16, kLanes.compress[eight.singles]);
+                const auto others = hn::Load(kBytes16, kLanes.compress[eight.parts]);
+                maker.store(
+                    compress(eight.rows, ones), compress(hn::And(eight.words, hn::Set(d, 0xFFF)), ones), cells + n);
+                hn::StoreU(compress(eight.words, others), d, part_words + m);
+                hn::StoreU(compress(eight.rows, others), d, part_rows + m);
                 if (kTimed) {
-                    const auto t = spread(kinds.lows >> 8 * half & 255, hn::And(w, hn::Set(d, 0xFFF)), low);
-                    low = last_lane(t);
-                    hn::StoreU(compress(t, ones), d, cell_lows + n);
-                    hn::StoreU(compress(t, others), d, part_lows + m);
+                    hn::StoreU(compress(eight.lows, ones), d, cell_lows + n);
+                    hn::StoreU(compress(eight.lows, others), d, part_lows + m);
                 }
-                n += static_cast<size_t>(__builtin_popcount(singles));
-                m += static_cast<size_t>(__builtin_popcount(parts));
-            }
-            consume(n);
-        }
+                n += static_cast<size_t>(__builtin_popcount(eight.singles));
+                m += static_cast<size_t>(__builtin_popcount(eight.parts));
+            },
+            [&]() HWY_ATTR { consume(n); });
         cell_count = n;
         part_count = m;
-        state.y = hn::GetLane(row);
-        if (kTimed) state.low = hn::GetLane(low);
-        return i;
+        return taken;
     }
 
     /// Leaves the parts from `taken` on, of which there are a few, to the next round.
@@ -108,9 +95,7 @@ struct Counters {
     HWY_INLINE void at(size_t) {}
 
     HWY_INLINE void ahead(const uint16_t *words, const uint16_t *rows) {
-        __builtin_prefetch(
-            counters + ((rows[16] >> place.shift) * place.columns + (words[16] & 0x7FF) + (words[16] & 0x800 ? place.on : 0)),
-            1);
+        __builtin_prefetch(counters + place.row(rows[16], words[16] >> 11 & 1) + (words[16] & 0x7FF), 1);
     }
 };
 
@@ -135,18 +120,17 @@ size_t evt3_count(
         since = end;
     };
     while (i < length) {
-        while (state.y < place.height && length - i >= 16) {
+        while (state.y < place.height && length - i >= kEvt3Block) {
             size_t counted = 0;
             const size_t step = round.take_apart(words + 2 * i, length - i, place, state, [&](size_t n) HWY_ATTR {
-                counted = count_some(round.cells, counted, n, counters);
+                while (n - counted >= EVH5_WAITING) counted = count_some(round.cells, counted, n, counters);
             });
             for (; counted < round.cell_count; counted++) {
                 __builtin_prefetch(counters + round.cells[counted + EVH5_AHEAD], 1);
                 count_up(counters + round.cells[counted]);
             }
             i += step;
-            const size_t limit = Evt3Round<false>::kWords - 16;
-            const bool ends = length - i < 16 || (step < limit && round.part_count < limit);
+            const bool ends = length - i < kEvt3Block || step < Evt3Round<false>::kWords;
             const size_t taken = evt3_vectors(
                 round.part_words, round.part_rows, round.part_count, ends, place, state.base, state.polarity, sink,
                 [](size_t, size_t) { return true; });
@@ -155,7 +139,7 @@ size_t evt3_count(
         }
         look_up(i);
         // What needs a closer look, and the end.
-        const size_t end = length - i < 16 ? length : i + 16;
+        const size_t end = length - i < kEvt3Block ? length : i + kEvt3Block;
         for (; i < end; i++) evt3_word(word16(words + 2 * i), place, state, sink);
         while (i < length && state.y >= place.height) evt3_word(word16(words + 2 * i++), place, state, sink);
         since = i;
@@ -197,7 +181,7 @@ struct LatestValues {
     HWY_INLINE void at(size_t k) { now = part_values[k]; }
 
     HWY_INLINE void ahead(const uint16_t *words, const uint16_t *rows) {
-        const float *const next = values + (rows[16] * place.columns + (words[16] & 0x7FF) + (words[16] & 0x800 ? place.on : 0));
+        const float *const next = values + place.row(rows[32], words[32] >> 11 & 1) + (words[32] & 0x7FF);
         __builtin_prefetch(next, 1);
         __builtin_prefetch(next + 16, 1);
         __builtin_prefetch(next + 31, 1);
@@ -274,11 +258,11 @@ size_t evt3_latest(
                 return lows == same << (n == 3 ? 16 : 0);
             });
         i += step;
-        if (length - i < 16) break;
-        if (step >= Round::kWords - 16) continue;
+        if (length - i < kEvt3Block) break;
+        if (step == Round::kWords) continue;
         // A word that needs a closer look is near: those up to it one by one, as long as time runs forward.
         bool goes_on = true;
-        for (const size_t end = i + 16; i < end; i++) {
+        for (const size_t end = i + kEvt3Block; i < end; i++) {
             const uint32_t word = word16(words + 2 * i);
             Evt3State next = state;
             if (word >> 12 == 6) next.low = word & 0xFFF;

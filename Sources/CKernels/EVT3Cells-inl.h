@@ -11,95 +11,83 @@ struct Evt3Items {
     uint16_t words[kRoom], rows[kRoom], lows[kTimed ? kRoom : 1];
     size_t count = 0;
 
-    /// Collects those of up to `length` words, a multiple of 16, until one needs a closer look; returns how many words.
+    /// Collects those of up to `length` words, whole blocks, until one needs a closer look; returns how many words.
     HWY_INLINE size_t collect(const uint8_t *bytes, size_t length, const Place &place, Evt3State &state) {
-        const Evt3Limits limits(place, state.high_word());
         const auto d = kWords8;
-        auto row = hn::Set(d, static_cast<uint16_t>(state.y)), low = hn::Set(d, static_cast<uint16_t>(state.low));
-        size_t i = 0, n = 0;
-        for (; i < length; i += 16) {
-            Evt3Kinds kinds;
-            const uint8_t *const block = bytes + 2 * i;
-            if (HWY_UNLIKELY((!evt3_kinds<true, false>(block, limits, kinds)))) break;
-#pragma clang loop unroll(full)
-            for (size_t half = 0; half < 2; half++) {
-                const auto w = hn::LoadU(d, reinterpret_cast<const uint16_t *>(block + 16 * half));
-                const auto y = spread(kinds.rows >> 8 * half & 255, w, row);
-                row = last_lane(y);
-                const uint32_t items = (kinds.singles | kinds.parts) >> 8 * half & 255;
+        size_t n = 0;
+        const size_t taken = evt3_blocks<true>(
+            bytes, length, place, state,
+            [&](const Evt3Eight &eight) HWY_ATTR {
+                const uint32_t items = eight.singles | eight.parts;
                 const auto table = hn::Load(kBytes16, kLanes.compress[items]);
-                hn::StoreU(compress(w, table), d, words + n);
-                hn::StoreU(compress(y, table), d, rows + n);
-                const auto t = spread(kinds.lows >> 8 * half & 255, hn::And(w, hn::Set(d, 0xFFF)), low);
-                low = last_lane(t);
-                if (kTimed) hn::StoreU(compress(t, table), d, lows + n);
+                hn::StoreU(compress(eight.words, table), d, words + n);
+                hn::StoreU(compress(eight.rows, table), d, rows + n);
+                if (kTimed) hn::StoreU(compress(eight.lows, table), d, lows + n);
                 n += static_cast<size_t>(__builtin_popcount(items));
-            }
-        }
+            },
+            [] {});
         count = n;
-        state.y = hn::GetLane(row);
-        state.low = hn::GetLane(low);
-        return i;
+        return taken;
     }
 
-    HWY_INLINE bool are_at_one_time(size_t k, size_t n) const {
-        if (!kTimed) return true;
-        const uint64_t same = lows[k] * uint64_t{0x0001000100010001};
-        return (load64(lows + k) ^ same) << (n == 3 ? 16 : 0) == 0;
+    /// Whether `n` items from `k` on, 3 or 4, belong to one row and one time.
+    HWY_INLINE bool are_together(size_t k, size_t n) const {
+        const uint64_t every = 0x0001000100010001;
+        const int beyond = n == 3 ? 16 : 0;
+        const uint64_t other_rows = (load64(rows + k) ^ rows[k] * every) << beyond;
+        return other_rows == 0 && (!kTimed || (load64(lows + k) ^ lows[k] * every) << beyond == 0);
+    }
+
+    /// Writes single events from `k` on, up to eight; returns how many there are.
+    HWY_INLINE size_t write_singles(
+        size_t k, const CellMaker &maker, hn::Vec<decltype(kCells4)> before, CellWriter<kTimed> &writer) const {
+        const auto d = kWords8;
+        const auto w = hn::LoadU(d, words + k);
+        uint8_t singles[8];
+        hn::StoreMaskBits(d, hn::Eq(hn::ShiftRight<12>(w), hn::Set(d, 2)), singles);
+        const size_t run = static_cast<size_t>(__builtin_ctz(~uint32_t{singles[0]}));
+        maker.store(hn::LoadU(d, rows + k), hn::And(w, hn::Set(d, 0xFFF)), writer.cells + writer.count);
+        if (kTimed) {
+            const auto t = hn::LoadU(d, lows + k), zero = hn::Zero(d);
+            uint32_t *const times = writer.times + writer.count;
+            hn::StoreU(hn::Add(before, hn::BitCast(kCells4, hn::InterleaveLower(d, t, zero))), kCells4, times);
+            hn::StoreU(hn::Add(before, hn::BitCast(kCells4, hn::InterleaveUpper(d, t, zero))), kCells4, times + 4);
+        }
+        writer.count += run;
+        return run;
     }
 
     /// Writes the events of all; times are those after `delta`.
-    HWY_INLINE void write(const Place &place, Evt3State &state, uint32_t delta, CellWriter<kTimed> &writer) const {
+    HWY_INLINE void write(const Place &place, Evt3State &state, uint32_t delta, CellWriter<kTimed> &writer) {
         const CellMaker maker(place);
-        const auto d = kWords8;
-        const uint64_t every = 0x0001000100010001;
         const uint32_t room = place.width >= 32 ? place.width - 32 : 0;
         const bool is_wide = place.width >= 32;
         const auto before = hn::Set(kCells4, delta);
-        size_t k = 0;
-        while (k < count) {
-            if (k + 8 <= count) {
-                const auto w = hn::LoadU(d, words + k);
-                if (hn::AllTrue(d, hn::Eq(hn::ShiftRight<12>(w), hn::Set(d, 2)))) {
-                    const auto y = hn::LoadU(d, rows + k);
-                    maker.store(y, hn::And(w, hn::Set(d, 0xFFF)), writer.cells + writer.count);
-                    if (kTimed) {
-                        const auto t = hn::LoadU(d, lows + k);
-                        const auto zero = hn::Zero(d);
-                        uint32_t *const times = writer.times + writer.count;
-                        hn::StoreU(
-                            hn::Add(before, hn::BitCast(kCells4, hn::InterleaveLower(d, t, zero))), kCells4, times);
-                        hn::StoreU(
-                            hn::Add(before, hn::BitCast(kCells4, hn::InterleaveUpper(d, t, zero))), kCells4,
-                            times + 4);
-                    }
-                    writer.count += 8;
-                    k += 8;
-                    continue;
-                }
-            }
-            const uint32_t word = words[k], row = rows[k];
+        // No single event follows the last item.
+        hn::StoreU(hn::Zero(kWords8), kWords8, words + count);
+        for (size_t k = 0; k < count;) {
+            // Without asking whether there are any: that nobody can foretell.
+            const size_t run = write_singles(k, maker, before, writer);
+            k += run;
+            if (run == 8 || k >= count) continue;
+            const uint32_t row = rows[k];
+            const uint64_t w = load64(words + k);
             if (kTimed) writer.now = delta + lows[k];
-            if (word >> 12 == 2) {
-                writer.single(place.cell(word & 0x7FF, row, word >> 11 & 1));
-                k++;
-                continue;
-            }
-            if (word >> 12 == 3) {
-                state.base = word & 0x7FF;
-                state.polarity = word >> 11 & 1;
-                k++;
-                continue;
-            }
-            if (is_wide && k + 3 <= count && is_triple(load64(words + k)) && state.base <= room &&
-                ((load64(rows + k) ^ row * every) << 16) == 0 && are_at_one_time(k, 3)) {
-                writer.vector(place.row(row, state.polarity), state.base, triple_bits(load64(words + k)));
+            if (HWY_LIKELY((w & 0xF000) == 0x3000 && k + 4 <= count && is_triple(w >> 16) && are_together(k, 4) &&
+                           (w & 0x7FF) <= room && is_wide)) {
+                state.base = static_cast<uint32_t>(w & 0x7FF);
+                state.polarity = static_cast<uint32_t>(w >> 11 & 1);
+                writer.vector(place.row(row, state.polarity), state.base, triple_bits(w >> 16));
+                state.base += 32;
+                k += 4;
+            } else if (is_triple(w) && k + 3 <= count && are_together(k, 3) && state.base <= room && is_wide) {
+                writer.vector(place.row(row, state.polarity), state.base, triple_bits(w));
                 state.base += 32;
                 k += 3;
-                continue;
+            } else {
+                evt3_part(words[k], row, place, state.base, state.polarity, writer);
+                k++;
             }
-            evt3_part(word, row, place, state.base, state.polarity, writer);
-            k++;
         }
     }
 };
@@ -114,19 +102,19 @@ HWY_INLINE size_t evt3_cells_of(
     const int64_t first = state.high;
     const size_t length = size / 2;
     // No word has more events than 12.
-    const size_t limit = capacity - 192;
+    const size_t limit = capacity - 12 * kEvt3Block;
     size_t i = 0;
     while (i < length && writer.count <= limit && is_near(first, state.high)) {
-        if (state.y < place.height && length - i >= 16) {
+        if (state.y < place.height && length - i >= kEvt3Block) {
             size_t step = (capacity - writer.count) / 12;
             step = step < Evt3Items<kTimed>::kWords ? step : Evt3Items<kTimed>::kWords;
-            step = (step < length - i ? step : length - i) & ~size_t{15};
+            step = (step < length - i ? step : length - i) & ~(kEvt3Block - 1);
             const size_t done = items.collect(words + 2 * i, step, place, state);
             items.write(place, state, static_cast<uint32_t>(state.high - first), writer);
             i += done;
             if (done == step) continue;
         }
-        const size_t end = length - i < 16 ? length : i + 16;
+        const size_t end = length - i < kEvt3Block ? length : i + kEvt3Block;
         for (; i < end && is_near(first, state.high); i++) {
             writer.now = static_cast<uint32_t>(state.high - first) + state.low;
             evt3_word(word16(words + 2 * i), place, state, writer);

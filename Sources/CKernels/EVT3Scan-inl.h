@@ -55,27 +55,27 @@ size_t evt3_scan(
     int64_t events = 0;
     size_t i = 0;
     bool is_clean = true;
-    while (is_clean && length - i >= 16) {
-        const size_t group = i, end = length - i < kGroup ? i + ((length - i) & ~size_t{15}) : i + kGroup;
+    while (is_clean && length - i >= kEvt3Block) {
+        const size_t group = i, end = length - i < kGroup ? i + ((length - i) & ~(kEvt3Block - 1)) : i + kGroup;
         size_t part_count = 0, low_count = 0, row_at = SIZE_MAX;
         int64_t singles = 0;
-        for (; i < end; i += 16) {
+        for (; i < end; i += kEvt3Block) {
             Evt3Kinds kinds;
             const uint8_t *const block = words + 2 * i;
             if (HWY_UNLIKELY((!evt3_kinds<true, true>(block, limits, kinds)))) {
                 is_clean = false;
                 break;
             }
-            const auto a = hn::LoadU(d, reinterpret_cast<const uint16_t *>(block));
-            const auto b = hn::LoadU(d, reinterpret_cast<const uint16_t *>(block + 16));
             const auto store = [&](uint32_t mask, auto v, uint16_t *to, size_t &n) HWY_ATTR {
                 hn::StoreU(compress(v, hn::Load(kBytes16, kLanes.compress[mask])), d, to + n);
                 n += static_cast<size_t>(__builtin_popcount(mask));
             };
-            store(kinds.parts & 255, a, parts, part_count);
-            store(kinds.parts >> 8, b, parts, part_count);
-            store(kinds.lows & 255, a, lows, low_count);
-            store(kinds.lows >> 8, b, lows, low_count);
+#pragma clang loop unroll(full)
+            for (size_t k = 0; k < kEvt3Block; k += 8) {
+                const auto w = hn::LoadU(d, reinterpret_cast<const uint16_t *>(block + 2 * k));
+                store(kinds.parts >> k & 255, w, parts, part_count);
+                store(kinds.lows >> k & 255, w, lows, low_count);
+            }
             singles += __builtin_popcount(kinds.singles);
             if (kinds.rows) row_at = i + 31 - static_cast<size_t>(__builtin_clz(kinds.rows));
         }
