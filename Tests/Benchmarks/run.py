@@ -58,15 +58,16 @@ def main(words=None):
             print("  => " + " | ".join(report.line(row)), file=sys.stderr, flush=True)
     finally:
         suite.end()
-    text = report.markdown(rows, machine.describe(evh5, ROOT, load), suite.recordings.lines(), a.frames, a.repetitions)
+    text = report.markdown(rows, suite.kernels, machine.describe(evh5, ROOT, load), suite.recordings.lines(), a.frames, a.repetitions)
     print(text)
     if a.json:
-        pathlib.Path(a.json).write_text(json.dumps([dict(what=row.what, against=row.against, goal=row.goal, value=row.value, met=row.is_met,
+        pathlib.Path(a.json).write_text(json.dumps([dict(what=row.what, kernels=row.kernels, against=row.against, goal=row.goal, value=row.value, met=row.is_met,
             missing=row.missing, note=row.note, evh5=samples(row.ours), other=samples(row.theirs)) for row in rows], indent=1))
     if a.write:
         document = ROOT / "docs/BENCHMARKS.md"
-        document.write_text(text + report.findings(document.read_text() if document.exists() else ""))
+        document.write_text(report.merged(document.read_text() if document.exists() else "", suite.kernels, text))
+    return 1 if any(row.failed for row in rows) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

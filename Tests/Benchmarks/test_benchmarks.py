@@ -1,18 +1,23 @@
 """The benchmarks run and every row gets a figure. Which figure is no test's business: this machine may be busy."""
+import json
 import math
+import os
+import subprocess
+import types
 
 import pytest
 
 import run
-from benchmarks import report
-from benchmarks.measure import Row, Samples, in_turn
-from benchmarks.recordings import repeat
+from benchmarks import report, suite
+from benchmarks.decoding import usable
+from benchmarks.measure import Goal, Row, Samples, in_turn
+from benchmarks.recordings import Recording, repeat
 
 # What the table promises, in its order.
-ROWS = ("decode EVT3", "decode EVT3", "decode EVT2", "decode DAT", "index scan", "index scan", *["sequential"] * 4,
-        *["the same, frames in the disk cache"] * 8, *["the same, frames in memory"] * 4, "daemon CPU", "4 processes",
-        *["from RAW only"] * 4, "disk cache size", "peak memory", "h5py adding", "the same, from there", "bytes that a second session",
-        *["generate"] * 3, *["size of what generate makes"] * 3, "peak memory of generate")
+DECODED = ("decode EVT3", "decode EVT3", "decode EVT2", "decode EVT2.1 (legacy)", "decode EVT4", "decode DAT", *["index scan"] * 3)
+ROWS = (*["sequential"] * 8, *["the same, frames in the disk cache"] * 8, *["the same, frames in memory"] * 4, "daemon CPU", "4 processes",
+        *["from RAW only"] * 4, "disk cache size", "peak memory", "peak memory, a loader", "h5py adding", "the same, from there",
+        "bytes that a second session", *["generate"] * 3, *["size of what generate makes"] * 3, "peak memory of generate")
 
 
 def samples(*values):
@@ -56,9 +61,49 @@ def test_written_tables_need_all_rows():
         run.arguments(["--write", "--only", "scan"])
 
 
-def test_findings_of_the_document_are_kept():
-    assert report.findings("# Benchmarks\n\n## The machine\n") == ""
-    assert report.findings("# Benchmarks\n\n## Findings\n\nSlow.\n") == "\n## Findings\n\nSlow.\n"
+def test_other_parts_and_findings_of_the_document_are_kept():
+    first = report.merged("", "avx512", "## Kernels: avx512\n\nfast\n")
+    document = report.merged(first + "\n## Findings\n\nSlow.\n", "avx2", "## Kernels: avx2\n\nas fast\n")
+    order = ["# Benchmarks", "## Kernels: avx2\n\nas fast\n", "## Kernels: avx512\n\nfast\n", "## How it is measured", "## Findings\n\nSlow.\n"]
+    places = [document.index(text) for text in order]
+    assert places == sorted(places)
+    again = report.merged(document, "avx2", "## Kernels: avx2\n\nslower\n")
+    assert again == document.replace("as fast", "slower")
+
+
+def test_goals_are_of_the_kernels_that_ran():
+    goal = Goal(avx512=3, avx2=2)
+    assert [goal.of(kernels) for kernels in ("avx512", "avx2", "sse4")] == [3, 2, None]
+
+
+def recording(events):
+    return Recording("nowhere.raw", dict(events=events, format="EVT3"), "a test")
+
+
+def test_a_peer_that_counts_wrong_drops_out_with_a_note():
+    def right(path, format):
+        return 7
+
+    def wrong(path, format):
+        return 6
+
+    def broken(path, format):
+        raise ValueError("what is this?")
+
+    sides, notes = usable([right, wrong, broken], recording(7), lambda text: None)
+    assert list(sides) == ["right"]
+    assert notes == ["wrong is left out: it found 6 events of 7", "broken is left out: what is this?"]
+
+
+def test_a_benchmark_that_fails_becomes_a_row_and_the_others_go_on(monkeypatch):
+    def ends(suite):
+        yield Row("first", "-", missing="as asked")
+        raise OSError("no room")
+
+    monkeypatch.setattr(suite, "BENCHMARKS", dict(ends=ends, goes=lambda suite: iter([Row("last", "-", missing="as asked")])))
+    rows = list(suite.Suite.rows(types.SimpleNamespace(say=lambda text: None, kernels="sse4"), None))
+    assert [(row.what, row.failed, row.kernels) for row in rows] == [("first", False, "sse4"), ("ends", True, "sse4"), ("last", False, "sse4")]
+    assert rows[1].missing == "ended by an error: OSError: no room"
 
 
 def test_a_repeated_recording_goes_on_in_time(tmp_path):
@@ -87,11 +132,20 @@ def test_every_row_gets_a_figure(tmp_path, monkeypatch):
 
     monkeypatch.setattr(report, "line", remember)
     monkeypatch.setenv("EVH5_SHARED", str(tmp_path / "nothing"))  # what everybody has: recordings of evh5 synth
-    run.main(["--quick", "--repetitions", "1", "--size", "10M", "--frames", "8", "--work", str(tmp_path / "work")])
-    assert len(rows) == len(ROWS) and all(row.what.startswith(what) for row, what in zip(rows, ROWS)), [row.what for row in rows]
+    assert run.main(["--quick", "--repetitions", "1", "--size", "10M", "--frames", "8", "--work", str(tmp_path / "work")]) == 0
+    bench = os.environ.get("EVH5_BENCH", run.BUILD / "evh5-bench")
+    variants = json.loads(subprocess.run([bench, "kernels"], check=True, capture_output=True).stdout)
+    # Each variant has a row of decoding and scanning; others name the one in use.
+    decoded = [row for row in rows if row.what.startswith(DECODED)]
+    expected = [what for what in DECODED for _ in variants["available"]]
+    assert len(decoded) == len(expected) and all(row.what.startswith(what) for row, what in zip(decoded, expected)), [row.what for row in decoded]
+    assert {row.kernels for row in decoded} == set(variants["available"])
+    others = [row for row in rows if row not in decoded]
+    assert len(others) == len(ROWS) and all(row.what.startswith(what) for row, what in zip(others, ROWS)), [row.what for row in others]
+    assert {row.kernels for row in others} == {variants["current"]}
     for row in rows:
-        if row.missing:
-            assert row.missing == "not in this version" and "cache" in row.what, row
-        else:
+        # A peer that counts wrong drops out; without any there is no ratio.
+        assert not row.missing or row.missing.startswith("no peer reads"), row
+        if not row.missing:
             assert math.isfinite(row.value) and row.value > 0, row
     assert not (tmp_path / "work/cache").exists()

@@ -42,6 +42,16 @@ def in_turn(sides, unit, repetitions, say, warm_up=True):
 
 
 @dataclasses.dataclass
+class Goal:
+    """What a row shall reach, by the kernels that ran; others have no goal."""
+    avx512: float = None
+    avx2: float = None
+
+    def of(self, kernels):
+        return {"avx512": self.avx512, "avx2": self.avx2}.get(kernels)
+
+
+@dataclasses.dataclass
 class Row:
     """A line of the table. `factor` is what the goal speaks of: ours / theirs for speeds, theirs / ours for times.
 
@@ -56,6 +66,8 @@ class Row:
     strictly: bool = False  # more than, not at least
     note: str = ""
     missing: str = ""  # why there is no figure
+    kernels: str = ""  # the variant that decoded
+    failed: bool = False  # `missing` tells of an error
 
     @property
     def value(self):

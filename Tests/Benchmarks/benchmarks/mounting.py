@@ -15,7 +15,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 class Mounts:
     def __init__(self, evh5, source, folder):
         self.evh5, self.source, self.folder = str(evh5), str(source), pathlib.Path(folder)
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("EVH5_")}
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("EVH5_") or k == "EVH5_KERNELS"}
         self.indexed = self.folder / "indexed"
         self.cache, self.point, self.logs = (self.folder / name for name in ("cache", "mnt", "logs"))
         if os.path.ismount(self.point):

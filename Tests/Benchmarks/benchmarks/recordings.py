@@ -1,7 +1,7 @@
 """The recordings: made once, kept in the work folder.
 
 By default `evh5 synth` makes them. When the project's shared folder is there (EVH5_SHARED, else ../shared) its generator does, and its
-real recording is repeated. All are 1280x720; dense means about 25 million events/s, sparse 2."""
+real recording is repeated; EVT2.1 and EVT4 are always of `evh5 synth`. All are 1280x720; dense means about 25 million events/s, sparse 2."""
 import dataclasses
 import json
 import os
@@ -10,9 +10,10 @@ import subprocess
 
 import numpy as np
 
-PARTS = dict(dense=1, dense2=2, dense_dat=2, sparse=4, real=4)  # of the size that is asked for
+PARTS = dict(dense=1, dense2=2, dense21=4, dense4=4, dense_dat=2, sparse=4, real=4)  # of the size that is asked for
 RATES = dict(dense=25e6, sparse=2e6)
-BYTES_PER_EVENT = dict(dense=2.5, sparse=4.4, dense2=4.0, dense_dat=8.0)  # about: how long a simulation of a given size is
+FORMATS = dict(dense2="evt2", dense21="evt21-legacy", dense4="evt4", dense_dat="dat")  # others are EVT3; peers read the older EVT2.1 only
+BYTES_PER_EVENT = dict(dense=2.5, sparse=4.4, dense2=4.0, dense21=5.7, dense4=3.5, dense_dat=8.0)  # about: how long a simulation of a given size is
 
 
 def read_through(path):
@@ -60,7 +61,7 @@ class Recording:
 
 
 class Recordings:
-    """Recordings by name: dense, sparse and real (EVT3), dense2 (EVT2), dense_dat (DAT); `given` stands for dense."""
+    """Recordings by name: dense, sparse and real (EVT3), dense2 (EVT2), dense21 (EVT2.1), dense4 (EVT4), dense_dat (DAT); `given` stands for dense."""
 
     def __init__(self, evh5, folder, size, root, given=None, say=print):
         self.evh5, self.folder, self.size, self.say = evh5, pathlib.Path(folder), int(size), say
@@ -91,9 +92,10 @@ class Recordings:
 
     def make(self, name):
         scene = "sparse" if name == "sparse" else "dense"
-        format = {"dense2": "evt2", "dense_dat": "dat"}.get(name, "evt3")
+        format = FORMATS.get(name, "evt3")
         size = self.size // PARTS[name]
-        by = "real" if name == "real" else "gen_events" if self.generator.exists() else "synth"
+        is_simulated = name in ("dense21", "dense4") or not self.generator.exists()
+        by = "real" if name == "real" else "synth" if is_simulated else "gen_events"
         folder = self.folder / f"{by}-{size}" / name
         path = folder / (f"{name}.dat" if format == "dat" else f"{name}.raw")
         if not path.exists():

@@ -4,22 +4,25 @@ from .measure import number
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make benchmark ARGUMENTS=--write`, which measures evh5 and its peers side by side in one run; only what stands under
-Findings is written by hand, and kept. Trust the ratios: the absolute figures are this machine's. A ratio says how many times
-faster (for sizes: larger) evh5 is, median by median of {repetitions} repetitions measured in turn, A B A B. Beside each median stand the
-lowest and the highest value.
+Written by `make benchmark ARGUMENTS=--write`, which measures evh5 and its peers side by side in one run. There is a part for each
+kind of processor, by the kernels that ran; a run writes its own part and keeps the others. What stands under Findings is written by
+hand, and kept too. Trust the ratios: the absolute figures are one machine's. A ratio says how many times faster (for sizes: larger)
+evh5 is, median by median of repetitions measured in turn, A B A B. Beside each median stand the lowest and the highest value.
 """
 
+PART = "## Kernels: "  # the heading of a part, before the variant
 FINDINGS = "## Findings\n"  # what profiles show of missed goals
 
 METHOD = """\
 ## How it is measured
 
+- "kernels" names the variant of evh5's kernels that ran: the best one of the processor, or what EVH5_KERNELS named. Decoding and
+  scanning are measured with every variant that the processor has. A peer that counts other events than there are is left out of a row.
 - Decoding and scanning use one thread and are measured in processor time, which other programs' work hardly changes; all else is
   wall time. Recordings are in the page cache throughout.
 - "decode fused into a histogram" computes all frames of histo/10s with evh5's own kernel, expansion to float32 included. Peers only
   decode, in their fastest way that was found: evutils' EventStreamer, expelliarmus by chunks of a million events, faery by packets.
-- The HDF5 files to compare with hold the same tensors, copied through a mount: the first {frames} frames at most, a chunk for
+- The HDF5 files to compare with hold the same tensors, copied through a mount: the first 100 frames at most, a chunk for
   every frame, gzip level 4 as h5py has it by default; the uncompressed one is contiguous. They are in the page cache.
 - h5py reads frame after frame with `read_direct` into one buffer, on both sides. "nothing cached" is a daemon just started on a cache
   directory with nothing but the time index in it.
@@ -36,10 +39,22 @@ METHOD = """\
 """
 
 
-def findings(document):
-    """The part of a written document that was added by hand; "" when there is none."""
-    _, heading, text = document.partition("\n" + FINDINGS)
-    return heading + text
+def sections(document):
+    """{heading: text with the heading} of a document's sections, in order; what stands before the first is ""."""
+    found, heading = {}, ""
+    for line in document.splitlines(keepends=True):
+        if line.startswith("## "):
+            heading = line
+        found[heading] = found.get(heading, "") + line
+    return found
+
+
+def merged(document, kernels, part):
+    """A document with the part of `kernels` written anew; other parts and the findings are those of `document`."""
+    parts = {heading: text for heading, text in sections(document).items() if heading.startswith(PART)}
+    parts[f"{PART}{kernels}\n"] = part
+    findings = sections(document).get(FINDINGS, "")
+    return "\n".join(text.strip("\n") + "\n" for text in (INTRODUCTION, *(parts[name] for name in sorted(parts)), METHOD, findings) if text)
 
 
 def cell(text):
@@ -52,10 +67,10 @@ def verdict(row):
 
 def line(row):
     if row.missing:
-        return [row.what, row.against, row.goal, row.missing, "", "", "-"]
+        return [row.what, row.kernels, row.against, row.goal, row.missing, "", "", "-"]
     suffix = "x" if row.theirs is not None else f" {row.ours.unit}"
     against = row.against if not row.theirs or row.theirs.name in row.against else f"{row.against}: {row.theirs.name}"
-    return [row.what, against, row.goal, f"{number(row.value)}{suffix}",
+    return [row.what, row.kernels, against, row.goal, f"{number(row.value)}{suffix}",
             row.ours.text(), row.theirs.text() if row.theirs else "", verdict(row)]
 
 
@@ -63,12 +78,13 @@ def table(head, rows):
     return "\n".join(["| " + " | ".join(map(cell, row)) + " |" for row in (head, ["---"] * len(head), *rows)])
 
 
-def markdown(rows, machine, recordings, frames, repetitions):
-    body = table(["what", "against", "goal", "ratio", "evh5", "other", "met"], map(line, rows))
-    notes = [f"- {row.what}, against {row.against}: {row.note}" for row in rows if row.note]
-    parts = [INTRODUCTION.format(repetitions=repetitions), body, ""]
+def markdown(rows, kernels, machine, recordings, frames, repetitions):
+    """The part of one run."""
+    body = table(["what", "kernels", "against", "goal", "ratio", "evh5", "other", "met"], map(line, rows))
+    notes = [f"- {row.what} ({row.kernels}), against {row.against}: {row.note}" for row in rows if row.note]
+    machine = [*machine, ("measured", f"{repetitions} repetitions, at most {frames} frames of a tensor")]
+    parts = [f"{PART}{kernels}", "", body, ""]
     if notes:
         parts += ["Notes:", "", *notes, ""]
-    parts += ["## The machine", "", table(["", ""], machine), "", "## The recordings", "",
-              table(["name", "format", "MB", "events", "Mev/s", "made by"], recordings), "", METHOD.format(frames=frames)]
-    return "\n".join(parts)
+    return "\n".join([*parts, "### The machine", "", table(["", ""], machine), "", "### The recordings", "",
+                      table(["name", "format", "MB", "events", "Mev/s", "made by"], recordings), ""])

@@ -1,9 +1,11 @@
 """The benchmarks by name, in the order of the table, and what they share."""
 import pathlib
 import shutil
+import traceback
 
-from . import decoding, generating, reading, seeking, writing
+from . import decoding, generating, loading, reading, seeking, writing
 from .decoding import Bench
+from .measure import Row
 from .mounting import Mounts
 from .recordings import Recordings
 from .tensorfiles import TensorFiles
@@ -18,6 +20,7 @@ BENCHMARKS = {
     "frame-n": seeking.frame_n,
     "cache-size": reading.cache_size,
     "peak-memory": reading.peak_memory,
+    "loader-memory": loading.loader_memory,
     "adding": writing.adding,
     "generate": generating.generating,
 }
@@ -50,11 +53,22 @@ class Suite:
             self._files = TensorFiles(self.mounts, recording, self.folder / "files" / f"{recording.bytes}", self.most_frames, self.say)
         return self._files
 
+    @property
+    def kernels(self):
+        """The variant that all of evh5 uses here."""
+        return self.bench.kernels
+
     def rows(self, only):
-        """The rows of the benchmarks in `only`, one after the other."""
+        """The rows of the benchmarks in `only`, one after the other. One that fails becomes a row that says so, and the rest goes on."""
         for name in only or BENCHMARKS:
             self.say(name)
-            yield from BENCHMARKS[name](self)
+            try:
+                for row in BENCHMARKS[name](self):
+                    row.kernels = row.kernels or self.kernels
+                    yield row
+            except Exception as error:
+                traceback.print_exc()
+                yield Row(name, "-", kernels=self.kernels, missing=f"ended by an error: {type(error).__name__}: {error}", failed=True)
 
     def end(self):
         """Removes what only this run needed."""

@@ -1,6 +1,7 @@
 // Wall time and processor time of a piece of work.
 
 import Glibc
+import Recordings
 
 /// Running from its making on.
 struct Stopwatch {
@@ -27,10 +28,18 @@ struct Work {
     var checksum: UInt64
 }
 
-/// The line that is printed; times in seconds.
+/// The line that is printed; times in seconds. EVH5_KERNELS chooses the kernels.
 struct Result: Encodable {
     let what, format: String
     let events, bytes: Int64
     let wall, cpu: Double
     let checksum: UInt64
+    let kernels: String
+}
+
+/// What `evh5-bench kernels` prints.
+struct Kernels: Encodable {
+    var current = "\(KernelVariant.current)"
+    /// The best one last.
+    var available = KernelVariant.available.map { "\($0)" }
 }

@@ -5,6 +5,7 @@
 //     evh5-bench counts REC               decoding into a plain count plane of this tool's own, through EventReader
 //     evh5-bench scan REC                 the time index, built from nothing
 //     evh5-bench sum REC                  a sum over the mapped file: the memory speed that a scan is compared with
+//     evh5-bench kernels                  the variants of kernels that this processor has, and the one in use
 //
 // Everything runs twice and the second run counts, so that memory and page cache are warm for all.
 
@@ -18,7 +19,13 @@ func end(_ reason: String) -> Never {
 }
 
 let words = Array(CommandLine.arguments.dropFirst())
-guard words.count >= 2 else { end("usage: evh5-bench histogram|frames|counts|scan|sum RECORDING [SPEC] [WINDOW]") }
+if words == ["kernels"] {
+    print(String(decoding: try JSONEncoder().encode(Kernels()), as: UTF8.self))
+    exit(0)
+}
+guard words.count >= 2 else {
+    end("usage: evh5-bench histogram|frames|counts|scan|sum RECORDING [SPEC] [WINDOW], or evh5-bench kernels")
+}
 
 do {
     let recording = try Recording(path: words[1])
@@ -37,7 +44,7 @@ do {
     let time = stopwatch.time()
     let result = Result(
         what: words[0], format: recording.format.displayName, events: work.events, bytes: work.bytes, wall: time.wall,
-        cpu: time.cpu, checksum: work.checksum)
+        cpu: time.cpu, checksum: work.checksum, kernels: "\(KernelVariant.current)")
     print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
 } catch {
     end("\(error)")
