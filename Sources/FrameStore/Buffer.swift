@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// Memory of as many bytes as whole pages have. A plain value: whoever holds it last must free it or give it to the
+/// Memory of whole pages. A plain value: whoever holds it last must free it or give it to the
 /// pool.
 struct Buffer: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
@@ -10,6 +10,8 @@ struct Buffer: @unchecked Sendable {
     let capacity: Int
 
     static let page = 4096
+    /// Of the system: what a mapping is made of. 4 KiB on x86; ARM has 16 and 64 KiB too.
+    private static let systemPage = max(page, sysconf(Int32(_SC_PAGESIZE)))
     /// Bytes before the frame in its first page: what malloc leaves before a large block, and so before the array of a
     /// reader. The kernel copies page by page, and where both sides are at the same place in theirs, whole pages; where
     /// the target is a few bytes further on than the source, processors of AMD copy at half their speed.
@@ -20,9 +22,9 @@ struct Buffer: @unchecked Sendable {
 
     /// The capacity of a buffer for `byteCount` bytes; nil when there cannot be one.
     static func capacity(for byteCount: Int) -> Int? {
-        guard byteCount >= 0, byteCount <= Int.max - page - lead else { return nil }
-        let needed = byteCount < mapped ? byteCount : byteCount + lead
-        return max(page, (needed + page - 1) & ~(page - 1))
+        guard byteCount >= 0, byteCount <= Int.max - systemPage - lead else { return nil }
+        if byteCount < mapped { return max(page, (byteCount + page - 1) & ~(page - 1)) }
+        return (byteCount + lead + systemPage - 1) & ~(systemPage - 1)
     }
 
     /// Where the frame begins: `lead` bytes into a page, or at a page's start where that would cost a small frame a
