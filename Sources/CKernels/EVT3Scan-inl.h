@@ -8,17 +8,24 @@ namespace HWY_NAMESPACE {
 /// Counts the events of words of types 3 to 5; false when one of them is not wholly inside the row.
 HWY_INLINE bool count_parts(
     const uint16_t *words, size_t count, uint32_t width, uint32_t &base, uint32_t &polarity, int64_t &events) {
-    const uint32_t room = width >= 32 ? width - 32 : 0;
-    const bool is_wide = width >= 32;
+    // The last column where 32 more fit; negative where none do.
+    const int32_t room = static_cast<int32_t>(width) - 32;
     size_t k = 0;
     while (k < count) {
         if (k + 4 <= count) {
             const uint64_t w = load64(words + k);
-            if (HWY_LIKELY((w & 0xF000F000F000F000) == 0x5000400040003000 && (w & 0x7FF) <= room && is_wide)) {
+            const int32_t column = static_cast<int32_t>(w & 0x7FF);
+            if (HWY_LIKELY((w & 0xF000F000F000F000) == 0x5000400040003000 && column <= room)) {
                 events += __builtin_popcountll(w & 0x00FF0FFF0FFF0000);
-                base = static_cast<uint32_t>(w & 0x7FF) + 32;
+                base = static_cast<uint32_t>(column) + 32;
                 polarity = static_cast<uint32_t>(w >> 11 & 1);
                 k += 4;
+                continue;
+            }
+            if (is_triple(w) && static_cast<int32_t>(base) <= room) {
+                events += __builtin_popcountll(w & 0x000000FF0FFF0FFF);
+                base += 32;
+                k += 3;
                 continue;
             }
         }

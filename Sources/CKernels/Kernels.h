@@ -16,6 +16,9 @@ struct Kernels {
     using CountOf = size_t(
         const uint8_t *words, size_t size, const evh5_placement *placement, evh5_decoder *state, uint8_t *counters,
         size_t counter_count);
+    using ScanOf = size_t(
+        const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, evh5_decoder *state,
+        evh5_scan *scan);
 
     /// By evh5_words.
     CellsOf *cells[EVH5_WORDS_END];
@@ -30,9 +33,7 @@ struct Kernels {
     size_t (*evt3_latest)(
         const uint8_t *words, size_t size, const evh5_placement *placement, evh5_decoder *state,
         const evh5_latest *latest);
-    size_t (*evt3_scan)(
-        const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, evh5_decoder *state,
-        evh5_scan *scan);
+    ScanOf *scan[EVH5_WORDS_END];
 };
 
 /// Those of a variant of CKernels.h that Targets.cpp makes; null when this processor or this build does not have them.

@@ -38,6 +38,8 @@
 
 #include "Words32-inl.h"
 
+#include "Words32Scan-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace evh5 {
 namespace HWY_NAMESPACE {
@@ -50,7 +52,7 @@ const Kernels *table() {
         dat_cells,
         dat_count,
         evt3_latest,
-        evt3_scan,
+        {evt2_scan, evt21_scan, evt21_legacy_scan, evt3_scan, evt4_scan},
     };
     return &all;
 }

@@ -32,7 +32,7 @@ const Kernels *avx512_kernels() {
         all.dat_cells = evh5_avx512_dat_cells;
         all.dat_count = evh5_avx512_dat_count;
         all.evt3_latest = evh5_avx512_evt3_latest;
-        all.evt3_scan = evh5_avx512_evt3_scan;
+        all.scan[EVH5_WORDS_EVT3] = evh5_avx512_evt3_scan;
         return &all;
     }();
     return kernels;
@@ -141,9 +141,9 @@ size_t evh5_evt3_latest(
     return kernels ? kernels->evt3_latest(words, size, placement, state, latest) : 0;
 }
 
-size_t evh5_evt3_scan(
-    const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift, struct evh5_decoder *state,
-    struct evh5_scan *scan) {
+size_t evh5_scan_words(
+    enum evh5_words format, const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift,
+    struct evh5_decoder *state, struct evh5_scan *scan) {
     const auto *const kernels = current();
-    return kernels ? kernels->evt3_scan(words, size, width, height, time_shift, state, scan) : 0;
+    return kernels ? kernels->scan[format](words, size, width, height, time_shift, state, scan) : 0;
 }

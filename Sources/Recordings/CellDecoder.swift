@@ -172,7 +172,7 @@ import CKernels
 
 extension RecordingFormat {
     /// As C has it; nil for DAT.
-    fileprivate var words: evh5_words? {
+    var words: evh5_words? {
         switch self {
         case .evt2: EVH5_WORDS_EVT2
         case .evt21: EVH5_WORDS_EVT21

@@ -120,6 +120,16 @@ struct IndexSink: EventSink {
 
     @inline(__always)
     mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) { add(mask.nonzeroBitCount, at: t) }
+
+    /// There are events at `t`, which are counted apart.
+    @inline(__always)
+    mutating func touch(_ t: Int64) {
+        if !isTouched { first = t }
+        isTouched = true
+        last = t
+        lowest = min(lowest, t)
+        highest = max(highest, t)
+    }
 }
 
 /// One scan, from the start of a recording or from the end of a whole segment.
@@ -227,9 +237,10 @@ struct IndexScan {
         guard end > position else { return 0 }
         let bytes = UnsafeRawBufferPointer(rebasing: chunk[Int(position - start)..<Int(end - start)])
         let used =
-            recording.format == .evt3
-            ? EVT3Scan.scan(bytes, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
-            : recording.format.decode(bytes, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
+            KernelScan.scan(
+                bytes, recording.format, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
+            ?? recording.format.decode(
+                bytes, geometry: recording.geometry, state: &state, into: &sink, tally: &tally)
         position += Int64(used)
         return used
     }
