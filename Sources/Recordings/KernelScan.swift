@@ -6,8 +6,8 @@ enum KernelScan {
     /// Bytes of words for the exact decoder where a kernel has stopped.
     private static let oddBytes = 64
 
-    /// Counts the events of `bytes` for the time index, as the decoder of `format` with an `IndexSink` does, and returns
-    /// the bytes used; nil when there is no kernel for it.
+    /// Counts the events of `bytes` for the time index, as the decoder of `format` with an `IndexSink` does, and
+    /// returns the bytes used; nil when there is no kernel for it.
     static func scan(
         _ bytes: UnsafeRawBufferPointer, _ format: RecordingFormat, geometry: Geometry, state: inout DecoderState,
         into sink: inout IndexSink, tally: inout CountingTally

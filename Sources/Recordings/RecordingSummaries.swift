@@ -250,11 +250,14 @@ private final class SummaryFolder: Sendable {
         var written: FileStatus?
         do throws(FileError) {
             guard let file else { throw FileError(errno: ENOENT, message: "'\(path)' is gone") }
+            try makeDirectories(directory)
+            // Else what another process writes between our reading and writing would be lost, and scanned again.
+            let turn = FolderTurn(directory)
+            defer { withExtendedLifetime(turn) {} }
             if let status = try? FileStatus(path: file), status != work.status, let theirs = read(file) {
                 table = table.map { SummaryTable.merged($0, theirs) } ?? theirs
             }
             table = table.map { SummaryTable.merged($0, added, keeping: work.keeping) } ?? added
-            try makeDirectories(directory)
             if let table { try AtomicFile.write(table.bytes, to: file) }
             written = try? FileStatus(path: file)
         } catch {

@@ -110,20 +110,17 @@ func vectorStream(_ count: Int, _ seed: UInt64, width: Int, longest: Int, oddity
 }
 
 /// Streams of all kinds: as a sensor writes, more and more damaged, and noise.
-func streams(_ format: RecordingFormat) -> [[UInt8]] {
+func streams(_ format: RecordingFormat, share: Int = 1) -> [[UInt8]] {
     var random = SplitMix(seed: 71)
-    var noise = (0..<some(30_000)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    var noise = (0..<30_000).map { _ in UInt8.random(in: .min ... .max, using: &random) }
     // A first time high, else all of it comes before one.
     let high: UInt8 = format == .evt4 ? 0xE0 : 0x80
     noise.replaceSubrange(0..<4, with: format == .evt3 ? [0x07, 0x80, 0x07, 0x80] : [0x07, 0, 0, high])
     return [
-        sensorStream(format, some(60_000), 1, oddity: 0), sensorStream(format, some(30_000), 2, oddity: 500),
-        sensorStream(format, some(20_000), 3, oddity: 40), sensorStream(format, some(10_000), 4, oddity: 4), noise,
+        sensorStream(format, 60_000 / share, 1, oddity: 0), sensorStream(format, 30_000 / share, 2, oddity: 500),
+        sensorStream(format, 20_000 / share, 3, oddity: 40), sensorStream(format, 10_000 / share, 4, oddity: 4), noise,
     ]
 }
 
-/// So many, or fewer under sanitizers: debug builds with them take minutes for what takes a second.
-func some(_ count: Int) -> Int { isSanitized ? count / 10 : count }
-
 /// Whether ThreadSanitizer or AddressSanitizer is in this process.
-private let isSanitized = ["__tsan_init", "__asan_init"].contains { (name: String) in dlsym(nil, name) != nil }
+let isSanitized = ["__tsan_init", "__asan_init"].contains { (name: String) in dlsym(nil, name) != nil }

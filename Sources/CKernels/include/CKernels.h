@@ -128,8 +128,8 @@ struct evh5_scan {
 };
 
 /// Adds the events of words to `scan` and moves `state`, up to the end of `size` or to where something is odd: a word
-/// that is no event, address or time, an event outside, EVT3's time running backwards. Returns the bytes used; the exact
-/// decoder takes the words after them. The plain variant is in Swift. Sides are at most 16384.
+/// that is no event, address or time, an event outside, EVT3's time running backwards. Returns the bytes used; the
+/// exact decoder takes the words after them. The plain variant is in Swift. Sides are at most 16384.
 size_t evh5_scan_words(
     enum evh5_words format, const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift,
     struct evh5_decoder *state, struct evh5_scan *scan);
