@@ -85,7 +85,8 @@ test-sanitize: install-deps $(VENV)/test.installed
 	TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan-suppressions" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
 		swift test --skip-build --sanitize thread --scratch-path .build-tsan --skip FUSEAdapterTests
 	swift build --build-tests --sanitize address --scratch-path .build-asan
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" swift test --skip-build --sanitize address --scratch-path .build-asan
+	LSAN_OPTIONS="suppressions=$(CURDIR)/.ci/lsan-suppressions:print_suppressions=0" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
+		swift test --skip-build --sanitize address --scratch-path .build-asan
 
 ## test-aarch64: the kernels for 64 bit ARM against plain decoders, compiled by a cross compiler and run by qemu
 test-aarch64:

@@ -177,7 +177,8 @@ private let share = isSanitized ? 10 : 1
                                 let fast = try collect(variant)
                                 #expect(plain.cells == fast.cells, "\(variant)")
                                 #expect(plain.times == fast.times, "\(variant)")
-                                if number == 0 { #expect(fast.tookBatches, "\(variant)") }
+                                // Where few words are, all of them may be odd.
+                                if number == 0, share == 1 { #expect(fast.tookBatches, "\(variant)") }
                             }
                         }
                     }
