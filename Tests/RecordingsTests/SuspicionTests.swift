@@ -15,8 +15,9 @@ import Testing
         let index = try TimeIndex.build(recording)
         #expect((index.warning == nil) == index.suspicions.isEmpty)
         // Kept on disk, it says the same.
-        let store = IndexStore(directory: folder.path + "/cache")
-        #expect(try store.index(of: recording).suspicions == index.suspicions)
+        // The store writes what it knows of short recordings later, at its end at the latest.
+        #expect(
+            try IndexStore(directory: folder.path + "/cache").index(of: recording).suspicions == index.suspicions)
         #expect(
             IndexStore(directory: folder.path + "/cache").indexIfKnown(of: recording)?.suspicions == index.suspicions)
         return index.suspicions
