@@ -83,9 +83,11 @@ let package = Package(
             path: "Tests/FuzzTargets", swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RandomFixture"], swiftSettings: strict),
         .target(name: "RandomFixture", path: "Tests/RandomFixture", swiftSettings: strict),
+        .target(name: "SanitizerFixture", path: "Tests/SanitizerFixture", swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files", "CLinux"], swiftSettings: strict),
         .testTarget(
-            name: "RecordingsTests", dependencies: ["Recordings", "Files", "RandomFixture", "CZlib"],
+            name: "RecordingsTests",
+            dependencies: ["Recordings", "Files", "RandomFixture", "SanitizerFixture", "CZlib"],
             swiftSettings: strict),
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "Recordings", "RandomFixture"], swiftSettings: strict),
@@ -100,7 +102,8 @@ let package = Package(
             name: "ContentsFixture", dependencies: ["TensorFile", "RandomFixture"], path: "Tests/ContentsFixture",
             swiftSettings: strict),
         .executableTarget(
-            name: "contents-check", dependencies: ["ContentsFixture", "TensorFile"], path: "Tests/ContentsCheckTool",
+            name: "contents-check", dependencies: ["ContentsFixture", "SanitizerFixture", "TensorFile"],
+            path: "Tests/ContentsCheckTool",
             swiftSettings: strict),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], swiftSettings: strict),
         .testTarget(
@@ -110,7 +113,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "PreviewTests", dependencies: ["Preview", "CCairo"], swiftSettings: strict),
-        .testTarget(name: "FrameStoreTests", dependencies: ["FrameStore"], swiftSettings: strict),
+        .testTarget(
+            name: "FrameStoreTests", dependencies: ["FrameStore", "SanitizerFixture"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",
             dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files", "CXXHash"],

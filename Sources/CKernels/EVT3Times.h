@@ -2,7 +2,7 @@
 #ifndef EVH5_EVT3_TIMES_H
 #define EVH5_EVT3_TIMES_H
 
-#include "Words.h"
+#include "ScanTimes.h"
 
 /// Whether a word is an event, or a vector of some.
 EVH5_INLINE int evt3_has_events(uint32_t word) {
@@ -29,15 +29,7 @@ EVH5_INLINE void evt3_add_times(
             break;
         }
     }
-    if (!scan->touched) {
-        scan->first = time + first;
-        scan->lowest = time + first;
-        scan->highest = time + last;
-    }
-    scan->touched = 1;
-    scan->last = time + last;
-    if (time + first < scan->lowest) scan->lowest = time + first;
-    if (time + last > scan->highest) scan->highest = time + last;
+    scan_add_times(scan, time + first, time + last, time + first, time + last);
 }
 
 #endif

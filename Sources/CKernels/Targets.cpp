@@ -36,9 +36,11 @@
 
 #include "EVT3Scan-inl.h"
 
-#include "Words32-inl.h"
+#include "Words32Sinks-inl.h"
 
-#include "Words32Scan-inl.h"
+#include "ScanSink-inl.h"
+
+#include "Words32-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace evh5 {

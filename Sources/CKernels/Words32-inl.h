@@ -1,76 +1,8 @@
-// EVT2, EVT2.1, EVT4 and DAT to cells and counts. Included once for each target.
+// EVT2, EVT2.1, EVT4 and DAT to cells, counts and scans. Included once for each target.
 
 HWY_BEFORE_NAMESPACE();
 namespace evh5 {
 namespace HWY_NAMESPACE {
-
-/// As many words of 32 bits as fit into a register, up to eight.
-const hn::CappedTag<uint32_t, 8> kWords32;
-using Words32 = hn::Vec<decltype(kWords32)>;
-using Mask32 = hn::Mask<decltype(kWords32)>;
-
-/// Cells and times in order.
-struct CellSink {
-    static constexpr bool kTimed = true;
-    const Place &place;
-    CellWriter<true> writer;
-    size_t capacity;
-
-    /// Whether `events` more may come.
-    HWY_INLINE bool has_room(size_t events) const { return writer.count + events <= capacity; }
-    HWY_INLINE void begin(uint32_t now) { writer.now = now; }
-    HWY_INLINE void single(uint32_t cell) { writer.single(cell); }
-    HWY_INLINE void vector(uint32_t row, uint32_t x, uint32_t bits) { writer.vector(row, x, bits); }
-
-    HWY_INLINE void cells(Words32 cells, Words32 times, Mask32 mask, bool all) {
-        uint32_t *const to = writer.cells + writer.count, *const when = writer.times + writer.count;
-        if (HWY_LIKELY(all)) {
-            hn::StoreU(cells, kWords32, to);
-            hn::StoreU(times, kWords32, when);
-            writer.count += hn::Lanes(kWords32);
-        } else {
-            hn::CompressStore(times, mask, kWords32, when);
-            writer.count += hn::CompressStore(cells, mask, kWords32, to);
-        }
-    }
-
-    HWY_INLINE void finish() {}
-};
-
-/// Counters of cells.
-struct CountSink {
-    static constexpr bool kTimed = false;
-    static constexpr size_t kRoom = 1024;
-    Counters counters;
-    uint32_t waiting[kRoom + 64];
-    size_t written = 0, counted = 0;
-
-    explicit CountSink(const Counters &counters) : counters(counters) {}
-
-    HWY_INLINE bool has_room(size_t) const { return true; }
-    HWY_INLINE void begin(uint32_t) {}
-    HWY_INLINE void single(uint32_t cell) { counters.single(cell); }
-    HWY_INLINE void vector(uint32_t row, uint32_t x, uint32_t bits) { counters.vector(row, x, bits); }
-
-    HWY_INLINE void cells(Words32 cells, Words32, Mask32 mask, bool all) {
-        if (HWY_LIKELY(all)) {
-            hn::StoreU(cells, kWords32, waiting + written);
-            written += hn::Lanes(kWords32);
-        } else {
-            written += hn::CompressStore(cells, mask, kWords32, waiting + written);
-        }
-        counted = count_some(waiting, counted, written, counters.counters);
-        if (written > kRoom - 16) finish();
-    }
-
-    HWY_INLINE void finish() {
-        for (; counted < written; counted++) {
-            __builtin_prefetch(counters.counters + waiting[counted + EVH5_AHEAD], 1);
-            count_up(counters.counters + waiting[counted]);
-        }
-        written = counted = 0;
-    }
-};
 
 /// Cells of rows and columns, and which are inside.
 struct PixelMaker {
@@ -112,7 +44,8 @@ HWY_INLINE Words32 load_words(const uint8_t *p) {
     return hn::LoadU(kWords32, reinterpret_cast<const uint32_t *>(p));
 }
 
-/// EVT2 (`kOff` 0, time high 8) and EVT4 (`kOff` 10, time high 14, vectors 12 and 13, followed by a mask).
+/// EVT2 (`kOff` 0, time high 8) and EVT4 (`kOff` 10, time high 14, vectors 12 and 13, followed by a mask). For a strict
+/// sink it ends before a word that is neither an event inside nor a time high.
 template <bool kIsEvt4, class Sink>
 HWY_INLINE size_t evt2_like(
     const uint8_t *words, size_t size, const Place &place, evh5_decoder *decoder, Sink &sink) {
@@ -127,30 +60,35 @@ HWY_INLINE size_t evt2_like(
         const uint32_t word = word32(words + 4 * k), type = word >> 28, x = word >> 11 & 0x7FF, y = word & 0x7FF;
         sink.begin(static_cast<uint32_t>(high - first) + (word >> 22 & 0x3F));
         if (type >> 1 == kOff >> 1) {
-            if (x < place.width && y < place.height) sink.single(place.cell(x, y, type & 1));
-        } else if (type == kHigh) {
+            const bool is_inside = x < place.width && y < place.height;
+            if (is_inside) sink.single(place.cell(x, y, type & 1));
+            return is_inside || !Sink::kStrict;
+        }
+        if (type == kHigh) {
             high = evt2_time_high(high, word);
-        } else if (kIsEvt4 && type >> 1 == 6) {
+            return 1;
+        }
+        if (kIsEvt4 && type >> 1 == 6) {
             // A vector whose mask is not there yet waits for it.
             if (k + 1 >= length) return 0;
-            const uint32_t bits = place.inside(x, word32(words + 4 * k + 4));
-            if (bits && y < place.height) sink.vector(place.row(y, type & 1), x, bits);
+            const uint32_t all = word32(words + 4 * k + 4), bits = y < place.height ? place.inside(x, all) : 0;
+            if (Sink::kStrict && bits != all) return 0;
+            if (bits) sink.vector(place.row(y, type & 1), x, bits);
             return 2;
         }
-        return 1;
+        return !Sink::kStrict;
     };
-    bool waits = false;
-    while (i < length && !waits && sink.has_room(32 * lanes) && (!Sink::kTimed || is_near(first, high))) {
+    bool ends = false;
+    while (i < length && !ends && sink.has_room(32 * lanes) && (!Sink::kTimed || is_near(first, high))) {
         if (length - i >= lanes) {
             const auto w = load_words(words + 4 * i);
             const Pixels pixels(w);
             const auto events = hn::Eq(hn::ShiftRight<1>(pixels.type), hn::Set(d, kOff >> 1));
-            const auto same = hn::Set(
-                d, kHigh << 28 | static_cast<uint32_t>(high >> 6 & 0x0FFFFFFF));
-            auto odd = hn::AndNot(hn::Eq(w, same), hn::Eq(pixels.type, hn::Set(d, kHigh)));
+            const auto valid = hn::And(events, maker.inside(pixels.x, pixels.y));
+            const auto same = hn::Eq(w, hn::Set(d, kHigh << 28 | static_cast<uint32_t>(high >> 6 & 0x0FFFFFFF)));
+            auto odd = hn::AndNot(same, hn::Eq(pixels.type, hn::Set(d, kHigh)));
             if (kIsEvt4) odd = hn::Or(odd, hn::Eq(hn::ShiftRight<1>(pixels.type), hn::Set(d, 6)));
-            if (HWY_LIKELY(hn::AllFalse(d, odd))) {
-                const auto valid = hn::And(events, maker.inside(pixels.x, pixels.y));
+            if (HWY_LIKELY(Sink::kStrict ? hn::AllTrue(d, hn::Or(valid, same)) : hn::AllFalse(d, odd))) {
                 const auto is_on = hn::Ne(hn::And(pixels.type, hn::Set(d, 1)), hn::Zero(d));
                 const auto delta = hn::Set(d, static_cast<uint32_t>(high - first));
                 sink.cells(
@@ -163,8 +101,8 @@ HWY_INLINE size_t evt2_like(
         while (i < end && (!Sink::kTimed || is_near(first, high))) {
             const size_t step = one(i);
             i += step;
-            waits = step == 0;
-            if (waits) break;
+            ends = step == 0;
+            if (ends) break;
         }
     }
     sink.finish();
@@ -172,7 +110,8 @@ HWY_INLINE size_t evt2_like(
     return 4 * i;
 }
 
-/// EVT2.1: words of 64 bits, a word of EVT2 in one half and a mask of 32 columns in the other.
+/// EVT2.1: words of 64 bits, a word of EVT2 in one half and a mask of 32 columns in the other. For a strict sink it
+/// ends before a word that is neither a vector inside nor a time high.
 template <bool kIsLegacy, class Sink>
 HWY_INLINE size_t evt21_like(
     const uint8_t *words, size_t size, const Place &place, evh5_decoder *decoder, Sink &sink) {
@@ -185,11 +124,14 @@ HWY_INLINE size_t evt21_like(
         const uint32_t word = word32(at + (kIsLegacy ? 0 : 4)), type = word >> 28;
         if (HWY_LIKELY(type <= 1)) {
             const uint32_t x = word >> 11 & 0x7FF, y = word & 0x7FF;
-            const uint32_t bits = place.inside(x, word32(at + (kIsLegacy ? 4 : 0)));
+            const uint32_t all = word32(at + (kIsLegacy ? 4 : 0)), bits = y < place.height ? place.inside(x, all) : 0;
+            if (Sink::kStrict && HWY_UNLIKELY(bits != all)) break;
             sink.begin(static_cast<uint32_t>(high - first) + (word >> 22 & 0x3F));
-            if (bits && y < place.height) sink.vector(place.row(y, type), x, bits);
+            if (bits) sink.vector(place.row(y, type), x, bits);
         } else if (type == 8) {
             high = evt2_time_high(high, word);
+        } else if (Sink::kStrict) {
+            break;
         }
     }
     sink.finish();
@@ -252,7 +194,7 @@ HWY_INLINE size_t dat_like(
     return 8 * i;
 }
 
-#define EVH5_CELLS_OF(name, call)                                                                                  \
+#define EVH5_KERNELS_OF(name, call)                                                                                  \
     size_t name##_cells(                                                                                           \
         const uint8_t *words, size_t size, const evh5_placement *placement, evh5_decoder *decoder, uint32_t *cells, \
         uint32_t *times, size_t capacity, size_t *count) {                                                         \
@@ -268,13 +210,24 @@ HWY_INLINE size_t dat_like(
         const Place place(*placement);                                                                             \
         CountSink sink(Counters{place, counters, counter_count});                                                  \
         return call;                                                                                               \
+    }                                                                                                              \
+    size_t name##_scan(                                                                                            \
+        const uint8_t *words, size_t size, uint32_t width, uint32_t height, int64_t time_shift,                     \
+        evh5_decoder *decoder, evh5_scan *scan) {                                                                  \
+        const evh5_placement whole = {width, height, 0, 1, 0};                                                     \
+        const Place place(whole);                                                                                  \
+        const int64_t start = decoder->time_high - time_shift;                                                     \
+        ScanSink sink;                                                                                             \
+        const size_t used = call;                                                                                  \
+        sink.store(start, scan);                                                                                   \
+        return used;                                                                                               \
     }
 
-EVH5_CELLS_OF(evt2, evt2_like<false>(words, size, place, decoder, sink))
-EVH5_CELLS_OF(evt4, evt2_like<true>(words, size, place, decoder, sink))
-EVH5_CELLS_OF(evt21, evt21_like<false>(words, size, place, decoder, sink))
-EVH5_CELLS_OF(evt21_legacy, evt21_like<true>(words, size, place, decoder, sink))
-#undef EVH5_CELLS_OF
+EVH5_KERNELS_OF(evt2, evt2_like<false>(words, size, place, decoder, sink))
+EVH5_KERNELS_OF(evt4, evt2_like<true>(words, size, place, decoder, sink))
+EVH5_KERNELS_OF(evt21, evt21_like<false>(words, size, place, decoder, sink))
+EVH5_KERNELS_OF(evt21_legacy, evt21_like<true>(words, size, place, decoder, sink))
+#undef EVH5_KERNELS_OF
 
 size_t dat_cells(
     const uint8_t *records, size_t size, const evh5_placement *placement, uint32_t geometry_width,

@@ -2,8 +2,7 @@
 
 import Glibc
 
-/// Memory of whole pages. A plain value: whoever holds it last must free it or give it to the
-/// pool.
+/// Memory of whole pages. A plain value: whoever holds it last must free it or give it to the pool.
 struct Buffer: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     /// Bytes, a multiple of `page`.

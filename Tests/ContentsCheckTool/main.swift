@@ -3,6 +3,7 @@
 
 import ContentsFixture
 import Foundation
+import SanitizerFixture
 import TensorFile
 
 /// Out at once: the next trial may be the last.
@@ -17,7 +18,6 @@ let originals = try arguments[5...].map { try PagedFile(path: $0, computed: expe
 
 // A file that claims to be huge must not take the machine's memory, and one that never ends is ended.
 // Sanitizers ask for terabytes of addresses that they never use.
-let isSanitized = ["__tsan_init", "__asan_init"].contains { (name: String) in dlsym(nil, name) != nil }
 if !isSanitized {
     var memory = rlimit(rlim_cur: 4 << 30, rlim_max: 4 << 30)
     setrlimit(__rlimit_resource_t(9), &memory)

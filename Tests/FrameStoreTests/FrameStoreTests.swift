@@ -2,6 +2,7 @@
 
 import Foundation
 import FrameStore
+import SanitizerFixture
 import Testing
 
 @Suite(.serialized) struct FrameStoreTests {
@@ -277,6 +278,3 @@ import Testing
         #expect(large.statistics.bytes == 0 && large.statistics.framesHeld == 0)
     }
 }
-
-/// Whether ThreadSanitizer or AddressSanitizer is in this process.
-private let isSanitized = ["__tsan_init", "__asan_init"].contains { (name: String) in dlsym(nil, name) != nil }

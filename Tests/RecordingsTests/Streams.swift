@@ -1,6 +1,5 @@
 // Made-up recordings without headers: as sensors write them, damaged, of vectors, and noise.
 
-import Foundation
 import RandomFixture
 import Recordings
 
@@ -121,6 +120,3 @@ func streams(_ format: RecordingFormat, share: Int = 1) -> [[UInt8]] {
         sensorStream(format, 20_000 / share, 3, oddity: 40), sensorStream(format, 10_000 / share, 4, oddity: 4), noise,
     ]
 }
-
-/// Whether ThreadSanitizer or AddressSanitizer is in this process.
-let isSanitized = ["__tsan_init", "__asan_init"].contains { (name: String) in dlsym(nil, name) != nil }

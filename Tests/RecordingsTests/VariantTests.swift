@@ -2,6 +2,7 @@
 // indexes of good, damaged and random streams.
 
 import Recordings
+import SanitizerFixture
 import Testing
 
 /// Keeps what it is given as (cell, t), whichever way it comes.
