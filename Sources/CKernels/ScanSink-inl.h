@@ -1,5 +1,5 @@
-// The index scan as a sink of the decoders of Words32-inl.h: events are counted, and their times looked at. Included once
-// for each target.
+// The index scan as a sink of the decoders of Words32-inl.h: events are counted, and their times looked at. Included
+// once for each target.
 
 HWY_BEFORE_NAMESPACE();
 namespace evh5 {

@@ -47,6 +47,8 @@ struct Run {
             "EVH5_PROGRESS_SECONDS": "100000",
         ]
         .merging(environment) { $1 }
+        // What sanitizers are told to leave out.
+        .merging(ProcessInfo.processInfo.environment.filter { $0.key.hasSuffix("SAN_OPTIONS") }) { $1 }
         process.standardInput = FileHandle.nullDevice
         // Files, not pipes: nothing can fill up or stay open.
         let (output, problems) = (folder.path + "/.stdout", folder.path + "/.stderr")
