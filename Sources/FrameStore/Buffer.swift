@@ -7,6 +7,8 @@ struct Buffer: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     /// Bytes, a multiple of `page`.
     let capacity: Int
+    /// Whether it was moved into large pages, as far as they fit.
+    var isInLargePages = false
 
     static let page = 4096
     /// Of the system: what a mapping is made of. 4 KiB on x86; ARM has 16 and 64 KiB too.
@@ -35,14 +37,7 @@ struct Buffer: @unchecked Sendable {
 
     /// Memory of `capacity` bytes; nil when the system has none.
     static func allocate(capacity: Int) -> Buffer? {
-        if capacity >= mapped {
-            // All pages at once: new memory costs 2.4 ms for 7 MB so, 3.5 ms page by page, and 0.3 ms when it is
-            // reused. Large pages cost less here, but made frames from the disk cache twice as slow in all.
-            let flags = MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_POPULATE)
-            let base = mmap(nil, capacity, PROT_READ | PROT_WRITE, flags, -1, 0)
-            guard let base, base != MAP_FAILED else { return nil }
-            return Buffer(base: base, capacity: capacity)
-        }
+        if capacity >= mapped { return map(capacity) }
         var base: UnsafeMutableRawPointer?
         // A single page that begins at a page's start costs two: the next one cannot begin right behind it, where
         // malloc keeps its own words. As so small a frame is copied in one go wherever it lies, it lies where malloc
@@ -50,6 +45,39 @@ struct Buffer: @unchecked Sendable {
         if capacity == page { return malloc(capacity).map { Buffer(base: $0, capacity: capacity) } }
         guard posix_memalign(&base, page, capacity) == 0, let base else { return nil }
         return Buffer(base: base, capacity: capacity)
+    }
+
+    private static func map(_ capacity: Int) -> Buffer? {
+        // All pages at once: new memory costs 2.4 ms for 7 MB so, 3.5 ms page by page, and 0.3 ms when it is reused.
+        // Small ones: large pages are dear when they are made, so `LargePages` makes them when nobody waits.
+        func pages(_ length: Int, _ address: UnsafeMutableRawPointer?, _ more: Int32) -> UnsafeMutableRawPointer? {
+            let flags = MAP_PRIVATE | MAP_ANONYMOUS | more
+            let base = mmap(address, length, PROT_READ | PROT_WRITE, flags, -1, 0)
+            return base == MAP_FAILED ? nil : base
+        }
+        let populated = Int32(MAP_POPULATE)
+        guard let large = LargePages.size, capacity >= large, capacity <= Int.max - large else {
+            return pages(capacity, nil, populated).map { Buffer(base: $0, capacity: capacity) }
+        }
+        // Where a large page may begin: only the addresses are taken, and the rest of them given back.
+        guard let free = pages(capacity + large, nil, Int32(MAP_NORESERVE)) else { return nil }
+        let before = (large - Int(bitPattern: free) % large) % large
+        if before > 0 { munmap(free, before) }
+        if large > before { munmap(free + before + capacity, large - before) }
+        guard let base = pages(capacity, free + before, populated | MAP_FIXED) else {
+            munmap(free + before, capacity)
+            return nil
+        }
+        return Buffer(base: base, capacity: capacity)
+    }
+
+    /// Whether large pages would fit, and it is not in them.
+    var canMove: Bool { !isInLargePages && LargePages.size.map { capacity >= $0 } ?? false }
+
+    /// Moves its pages into large ones; what they hold stays as it is, also for those who read it meanwhile.
+    func moveToLargePages() -> LargePages.Outcome {
+        guard let large = LargePages.size else { return .never }
+        return LargePages.move(base, capacity / large * large)
     }
 
     func free() {

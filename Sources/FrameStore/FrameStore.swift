@@ -22,6 +22,7 @@ public final class FrameStore: Sendable {
     private let prefetcher: Prefetcher
     /// Those that other processes compute: one that hangs must not stop reading ahead elsewhere.
     private let prefetcherElsewhere: Prefetcher
+    private let largePages = LargePages()
 
     /// A store of `memoryTarget` bytes in which at most `computeLimit` computations run at once (default: one for each
     /// core). `patience`, in milliseconds, is how long a request waits for memory while none comes back.
@@ -211,8 +212,9 @@ public final class FrameStore: Sendable {
                     if isElsewhere { try LongWait.during { try fill(buffer) } } else { try fill(buffer) }
                 }
             }
-            table.withLock { $0.succeed(slot, buffer) }
+            let canMove = table.withLock { $0.succeed(slot, buffer) }
             flight.finish(.success(buffer))
+            if canMove { moveToLargePages() }
             if !isLoaded { keep() }
         } catch {
             collect { $0.fail(slot, buffer, garbage: &$1) }
@@ -220,6 +222,24 @@ public final class FrameStore: Sendable {
             throw error
         }
     }
+
+    /// Has frames moved into large pages as long as this object lives.
+    private func moveToLargePages() {
+        largePages.begin { [weak self] in
+            guard let self, let (isBusy, slot, buffer) = table.withLock({ $0.nextToMove() }) else {
+                return (false, nil)
+            }
+            return (
+                isBusy,
+                LargePages.Move(buffer: buffer) { outcome in
+                    self.collect { $0.moved(slot, outcome, garbage: &$1) }
+                }
+            )
+        }
+    }
+
+    /// Frames that were moved into large pages.
+    package var framesInLargePages: Int { table.withLock { $0.framesInLargePages } }
 
     /// Reads a frame from the disk cache; false when it is not there.
     private func load(_ key: FrameKey, _ cached: CacheKey?, _ bytes: UnsafeMutableRawBufferPointer) -> Bool {

@@ -39,6 +39,8 @@ private struct Slot {
     var isKept: Bool
     /// Computed ahead, and nobody has asked for it yet.
     var isAhead = false
+    /// How often it could not be moved into large pages.
+    var failedMoves = 0
     var newer = -1
     var older = -1
 }
@@ -59,6 +61,10 @@ struct FrameTable: Sendable {
     /// Frames computed ahead, in order, with the time; those asked for since are still in it.
     private var ahead: [(slot: Int, key: FrameKey, time: ContinuousClock.Instant)] = []
     private var bytesAhead = 0
+    /// Slots of frames that could be moved into large pages; some are gone, or others by now. Nil where none can be.
+    private var movable: Set<Int>? = []
+    /// When the last frame was loaded or computed, in seconds of `DiskCache.now`.
+    private var lastFrame = 0.0
     private var flights = 0
     private let computeLimit: Int
     private var figures = FrameStatistics()
@@ -196,12 +202,42 @@ struct FrameTable: Sendable {
         }
     }
 
-    /// The frame is computed: from now on it is found.
-    mutating func succeed(_ slot: Int, _ buffer: Buffer) {
+    /// The frame is computed: from now on it is found. Returns whether it could be moved into large pages.
+    mutating func succeed(_ slot: Int, _ buffer: Buffer) -> Bool {
         slots[slot].buffer = buffer
         slots[slot].flight = nil
         flights -= 1
+        lastFrame = DiskCache.now()
+        guard buffer.canMove else { return false }
+        return movable?.insert(slot) != nil
     }
+
+    /// A frame to move into large pages, pinned, when there is one; and whether frames are being loaded or computed: a
+    /// reader of one after the other leaves gaps.
+    mutating func nextToMove() -> (isBusy: Bool, slot: Int, Buffer)? {
+        while let slot = movable?.popFirst() {
+            guard slot < slots.count, slots[slot].isKept, slots[slot].flight == nil, let buffer = slots[slot].buffer,
+                buffer.canMove
+            else { continue }
+            pin(slot)
+            return (flights > 0 || DiskCache.now() - lastFrame < 0.1, slot, buffer)
+        }
+        return nil
+    }
+
+    /// A frame was moved into large pages, or could not be: then it is tried twice more.
+    mutating func moved(_ slot: Int, _ outcome: LargePages.Outcome, garbage: inout [Buffer]) {
+        switch outcome {
+        case .moved: slots[slot].buffer?.isInLargePages = true
+        case .failed:
+            slots[slot].failedMoves += 1
+            if slots[slot].failedMoves < 3 { movable?.insert(slot) }
+        case .never: movable = nil
+        }
+        release(slot, garbage: &garbage)
+    }
+
+    var framesInLargePages: Int { slots.count { $0.buffer?.isInLargePages == true } }
 
     /// The frame could not be computed: it is forgotten, with the pins of all who waited for it.
     mutating func fail(_ slot: Int, _ buffer: Buffer?, garbage: inout [Buffer]) {

@@ -1,0 +1,83 @@
+// Frames that stay in memory are moved into large pages, of 2 MiB on x86, behind the readers' backs: the kernel copies
+// them to readers in much less time, as it need not look up each page of 4 KiB, and the processor finds their
+// addresses.
+
+import Foundation
+
+/// Moves frames of a store, one after the other, on a thread that ends when there is none left.
+///
+/// Large pages are dear to make: the kernel clears or copies 2 MiB at once, perhaps after moving others' pages out of
+/// the way, and the address space is locked meanwhile. So nobody waits for it, and frames are moved where they are
+/// instead of made in large pages. Memory that was moved stays so: other frames use it later.
+final class LargePages: Sendable {
+    enum Outcome: Sendable {
+        case moved
+        /// Not now: the pages were in use, or there are no free large ones.
+        case failed
+        /// The kernel cannot (before Linux 6.1).
+        case never
+    }
+
+    /// Bytes of a large page; nil when the system has none.
+    static let size: Int? = {
+        let path = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
+        let text = try? String(contentsOfFile: path, encoding: .utf8)
+        return text.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }.flatMap { $0 > 0 ? $0 : nil }
+    }()
+
+    /// madvise(2)'s MADV_COLLAPSE, which older headers do not have.
+    private static let collapse: Int32 = 25
+
+    /// Moves `length` bytes from `base` on, both multiples of a large page.
+    static func move(_ base: UnsafeMutableRawPointer, _ length: Int) -> Outcome {
+        if madvise(base, length, collapse) == 0 { return .moved }
+        return errno == EINVAL ? .never : .failed
+    }
+
+    /// The next frame to move, and whether frames are being loaded or computed.
+    typealias Take = @Sendable () -> (isBusy: Bool, Move?)
+    struct Move: Sendable {
+        let buffer: Buffer
+        /// Takes what came of it.
+        let finish: @Sendable (Outcome) -> Void
+    }
+
+    private let state = Guarded((isRunning: false, isOver: size == nil))
+    private let wake = Signal()
+    /// The thread sleeps so many times as long as it took to move a frame, so that it takes a fifth of a core at most,
+    /// and one part of 50 while frames are computed.
+    private static let rest = (calm: 4.0, busy: 50.0)
+    /// Milliseconds without work after which the thread ends.
+    private static let idle = 5000
+
+    /// There is a frame to move.
+    func begin(_ take: @escaping Take) {
+        let (starts, wakes) = state.withLock { state in
+            if state.isOver { return (false, false) }
+            defer { state.isRunning = true }
+            return (!state.isRunning, state.isRunning)
+        }
+        if wakes { wake.give() }
+        if starts { Thread.detachNewThread { [self] in run(take) } }
+    }
+
+    private func run(_ take: Take) {
+        while true {
+            let (isBusy, move) = take()
+            guard let move else {
+                if wake.wait(milliseconds: LargePages.idle) { continue }
+                state.withLock { $0.isRunning = false }
+                return
+            }
+            let start = DiskCache.now()
+            let outcome = move.buffer.moveToLargePages()
+            move.finish(outcome)
+            if case .never = outcome {
+                state.withLock { $0.isOver = true }
+                return
+            }
+            let seconds = (DiskCache.now() - start) * (isBusy ? LargePages.rest.busy : LargePages.rest.calm)
+            usleep(UInt32(min(seconds, 1) * 1e6))
+        }
+    }
+}
