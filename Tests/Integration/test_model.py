@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from toolbox.model import Walk
+from toolbox.walk import Walk
 
 OPERATIONS = int(os.environ.get("EVH5_MODEL_OPERATIONS", "2000"))
 SEED = int(os.environ.get("EVH5_MODEL_SEED", "1"))
