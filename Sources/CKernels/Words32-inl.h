@@ -78,8 +78,7 @@ HWY_INLINE size_t evt2_like(
         }
         return !Sink::kStrict;
     };
-    bool ends = false;
-    while (i < length && !ends && sink.has_room(32 * lanes) && (!Sink::kTimed || is_near(first, high))) {
+    while (i < length && sink.has_room(32 * lanes) && (!Sink::kTimed || is_near(first, high))) {
         if (length - i >= lanes) {
             const auto w = load_words(words + 4 * i);
             const Pixels pixels(w);
@@ -88,22 +87,22 @@ HWY_INLINE size_t evt2_like(
             const auto same = hn::Eq(w, hn::Set(d, kHigh << 28 | static_cast<uint32_t>(high >> 6 & 0x0FFFFFFF)));
             auto odd = hn::AndNot(same, hn::Eq(pixels.type, hn::Set(d, kHigh)));
             if (kIsEvt4) odd = hn::Or(odd, hn::Eq(hn::ShiftRight<1>(pixels.type), hn::Set(d, 6)));
-            if (HWY_LIKELY(Sink::kStrict ? hn::AllTrue(d, hn::Or(valid, same)) : hn::AllFalse(d, odd))) {
-                const auto is_on = hn::Ne(hn::And(pixels.type, hn::Set(d, 1)), hn::Zero(d));
-                const auto delta = hn::Set(d, static_cast<uint32_t>(high - first));
-                sink.cells(
-                    maker.cells(pixels.x, pixels.y, is_on), hn::Add(pixels.low, delta), valid, hn::AllTrue(d, valid));
-                i += lanes;
-                continue;
-            }
+            if (Sink::kStrict) odd = hn::Not(hn::Or(valid, same));
+            // Those before the first odd word, which is taken by itself.
+            uint8_t bits[8] = {};
+            hn::StoreMaskBits(d, odd, bits);
+            const bool are_all = bits[0] == 0;
+            const size_t taken = are_all ? lanes : static_cast<size_t>(__builtin_ctz(bits[0]));
+            const auto is_on = hn::Ne(hn::And(pixels.type, hn::Set(d, 1)), hn::Zero(d));
+            const auto delta = hn::Set(d, static_cast<uint32_t>(high - first));
+            const auto mask = are_all ? valid : hn::And(valid, hn::FirstN(d, taken));
+            sink.cells(maker.cells(pixels.x, pixels.y, is_on), hn::Add(pixels.low, delta), mask, hn::AllTrue(d, mask));
+            i += taken;
+            if (HWY_LIKELY(are_all)) continue;
         }
-        const size_t end = length - i < lanes ? length : i + lanes;
-        while (i < end && (!Sink::kTimed || is_near(first, high))) {
-            const size_t step = one(i);
-            i += step;
-            ends = step == 0;
-            if (ends) break;
-        }
+        const size_t step = one(i);
+        if (step == 0) break;
+        i += step;
     }
     sink.finish();
     decoder->time_high = high;

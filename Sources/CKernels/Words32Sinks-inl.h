@@ -50,7 +50,14 @@ struct CountSink {
     HWY_INLINE bool has_room(size_t) const { return true; }
     HWY_INLINE void begin(uint32_t) {}
     HWY_INLINE void single(uint32_t cell) { counters.single(cell); }
-    HWY_INLINE void vector(uint32_t row, uint32_t x, uint32_t bits) { counters.vector(row, x, bits); }
+
+    /// Is counted some vectors later, when its counters are near.
+    HWY_INLINE void vector(uint32_t row, uint32_t x, uint32_t bits) {
+        Vector &slot = vectors[vector_count++ % kVectors];
+        if (HWY_LIKELY(slot.bits)) counters.vector(slot.row, slot.x, slot.bits);
+        slot = {row, x, bits};
+        __builtin_prefetch(counters.counters + row + (x >> counters.place.shift), 1);
+    }
 
     HWY_INLINE void cells(Words32 cells, Words32, Mask32 mask, bool all) {
         if (HWY_LIKELY(all)) {
@@ -60,10 +67,26 @@ struct CountSink {
             written += hn::CompressStore(cells, mask, kWords32, waiting + written);
         }
         counted = count_some(waiting, counted, written, counters.counters);
-        if (written > kRoom - 16) finish();
+        if (written > kRoom - 16) count_cells();
     }
 
     HWY_INLINE void finish() {
+        count_cells();
+        for (Vector &vector : vectors) {
+            if (vector.bits) counters.vector(vector.row, vector.x, vector.bits);
+            vector.bits = 0;
+        }
+    }
+
+private:
+    struct Vector {
+        uint32_t row, x, bits;
+    };
+    static constexpr size_t kVectors = 16;
+    Vector vectors[kVectors] = {};
+    size_t vector_count = 0;
+
+    HWY_INLINE void count_cells() {
         for (; counted < written; counted++) {
             __builtin_prefetch(counters.counters + waiting[counted + EVH5_AHEAD], 1);
             count_up(counters.counters + waiting[counted]);
