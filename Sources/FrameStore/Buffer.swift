@@ -74,9 +74,10 @@ struct Buffer: @unchecked Sendable {
     /// Whether large pages would fit, and it is not in them.
     var canMove: Bool { !isInLargePages && LargePages.size.map { capacity >= $0 } ?? false }
 
-    /// Moves its pages into large ones; what they hold stays as it is, also for those who read it meanwhile.
-    func moveToLargePages() -> LargePages.Outcome {
-        guard let large = LargePages.size else { return .never }
+    /// Moves its pages into large ones; what they hold stays as it is, also for those who read it meanwhile. False when
+    /// that could not be.
+    func moveToLargePages() -> Bool {
+        guard let large = LargePages.size else { return false }
         return LargePages.move(base, capacity / large * large)
     }
 

@@ -231,8 +231,8 @@ public final class FrameStore: Sendable {
             }
             return (
                 isBusy,
-                LargePages.Move(buffer: buffer) { outcome in
-                    self.collect { $0.moved(slot, outcome, garbage: &$1) }
+                LargePages.Move(buffer: buffer) { isMoved in
+                    self.collect { $0.finishMove(of: slot, isMoved, garbage: &$1) }
                 }
             )
         }

@@ -61,8 +61,8 @@ struct FrameTable: Sendable {
     /// Frames computed ahead, in order, with the time; those asked for since are still in it.
     private var ahead: [(slot: Int, key: FrameKey, time: ContinuousClock.Instant)] = []
     private var bytesAhead = 0
-    /// Slots of frames that could be moved into large pages; some are gone, or others by now. Nil where none can be.
-    private var movable: Set<Int>? = []
+    /// Slots of frames that could be moved into large pages; some are gone, or others by now.
+    private var movable: Set<Int> = []
     /// When the last frame was loaded or computed, in seconds of `DiskCache.now`.
     private var lastFrame = 0.0
     private var flights = 0
@@ -208,14 +208,14 @@ struct FrameTable: Sendable {
         slots[slot].flight = nil
         flights -= 1
         lastFrame = DiskCache.now()
-        guard buffer.canMove else { return false }
-        return movable?.insert(slot) != nil
+        if buffer.canMove { movable.insert(slot) }
+        return buffer.canMove
     }
 
     /// A frame to move into large pages, pinned, when there is one; and whether frames are being loaded or computed: a
     /// reader of one after the other leaves gaps.
     mutating func nextToMove() -> (isBusy: Bool, slot: Int, Buffer)? {
-        while let slot = movable?.popFirst() {
+        while let slot = movable.popFirst() {
             guard slot < slots.count, slots[slot].isKept, slots[slot].flight == nil, let buffer = slots[slot].buffer,
                 buffer.canMove
             else { continue }
@@ -226,13 +226,12 @@ struct FrameTable: Sendable {
     }
 
     /// A frame was moved into large pages, or could not be: then it is tried twice more.
-    mutating func moved(_ slot: Int, _ outcome: LargePages.Outcome, garbage: inout [Buffer]) {
-        switch outcome {
-        case .moved: slots[slot].buffer?.isInLargePages = true
-        case .failed:
+    mutating func finishMove(of slot: Int, _ isMoved: Bool, garbage: inout [Buffer]) {
+        if isMoved {
+            slots[slot].buffer?.isInLargePages = true
+        } else {
             slots[slot].failedMoves += 1
-            if slots[slot].failedMoves < 3 { movable?.insert(slot) }
-        case .never: movable = nil
+            if slots[slot].failedMoves < 3 { movable.insert(slot) }
         }
         release(slot, garbage: &garbage)
     }

@@ -10,14 +10,6 @@ import Foundation
 /// the way, and the address space is locked meanwhile. So nobody waits for it, and frames are moved where they are
 /// instead of made in large pages. Memory that was moved stays so: other frames use it later.
 final class LargePages: Sendable {
-    enum Outcome: Sendable {
-        case moved
-        /// Not now: the pages were in use, or there are no free large ones.
-        case failed
-        /// The kernel cannot (before Linux 6.1).
-        case never
-    }
-
     /// Bytes of a large page; nil when the system has none.
     static let size: Int? = {
         let path = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
@@ -28,21 +20,19 @@ final class LargePages: Sendable {
     /// madvise(2)'s MADV_COLLAPSE, which older headers do not have.
     private static let collapse: Int32 = 25
 
-    /// Moves `length` bytes from `base` on, both multiples of a large page.
-    static func move(_ base: UnsafeMutableRawPointer, _ length: Int) -> Outcome {
-        if madvise(base, length, collapse) == 0 { return .moved }
-        return errno == EINVAL ? .never : .failed
-    }
+    /// Moves `length` bytes from `base` on, both multiples of a large page. False when that cannot be: the pages were
+    /// in use or swapped out, there are no free large ones, or the kernel is older than Linux 6.1.
+    static func move(_ base: UnsafeMutableRawPointer, _ length: Int) -> Bool { madvise(base, length, collapse) == 0 }
 
     /// The next frame to move, and whether frames are being loaded or computed.
     typealias Take = @Sendable () -> (isBusy: Bool, Move?)
     struct Move: Sendable {
         let buffer: Buffer
-        /// Takes what came of it.
-        let finish: @Sendable (Outcome) -> Void
+        /// Is told whether it was moved.
+        let finish: @Sendable (Bool) -> Void
     }
 
-    private let state = Guarded((isRunning: false, isOver: size == nil))
+    private let isRunning = Guarded(false)
     private let wake = Signal()
     /// The thread sleeps so many times as long as it took to move a frame, so that it takes a fifth of a core at most,
     /// and one part of 50 while frames are computed.
@@ -52,30 +42,25 @@ final class LargePages: Sendable {
 
     /// There is a frame to move.
     func begin(_ take: @escaping Take) {
-        let (starts, wakes) = state.withLock { state in
-            if state.isOver { return (false, false) }
-            defer { state.isRunning = true }
-            return (!state.isRunning, state.isRunning)
+        let starts = isRunning.withLock { isRunning in
+            defer { isRunning = true }
+            return !isRunning
         }
-        if wakes { wake.give() }
-        if starts { Thread.detachNewThread { [self] in run(take) } }
+        if starts { Thread.detachNewThread { [self] in run(take) } } else { wake.give() }
     }
 
-    private func run(_ take: Take) {
+    private func run(_ take: @escaping Take) {
         while true {
             let (isBusy, move) = take()
             guard let move else {
                 if wake.wait(milliseconds: LargePages.idle) { continue }
-                state.withLock { $0.isRunning = false }
+                isRunning.withLock { $0 = false }
+                // Whoever came in between took this thread for running.
+                if wake.wait(milliseconds: 0) { begin(take) }
                 return
             }
             let start = DiskCache.now()
-            let outcome = move.buffer.moveToLargePages()
-            move.finish(outcome)
-            if case .never = outcome {
-                state.withLock { $0.isOver = true }
-                return
-            }
+            move.finish(move.buffer.moveToLargePages())
             let seconds = (DiskCache.now() - start) * (isBusy ? LargePages.rest.busy : LargePages.rest.calm)
             usleep(UInt32(min(seconds, 1) * 1e6))
         }
