@@ -83,20 +83,22 @@ let package = Package(
             path: "Tests/FuzzTargets", swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RandomFixture"], swiftSettings: strict),
         .target(name: "RandomFixture", path: "Tests/RandomFixture", swiftSettings: strict),
+        .target(name: "ChildFixture", dependencies: ["CFUSE"], path: "Tests/ChildFixture", swiftSettings: strict),
         .target(name: "SanitizerFixture", path: "Tests/SanitizerFixture", swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files", "CLinux"], swiftSettings: strict),
         .testTarget(
             name: "RecordingsTests",
-            dependencies: ["Recordings", "Files", "RandomFixture", "SanitizerFixture", "CZlib"],
+            dependencies: ["Recordings", "Files", "ChildFixture", "RandomFixture", "SanitizerFixture", "CZlib"],
             swiftSettings: strict),
         .testTarget(
-            name: "TensorsTests", dependencies: ["Tensors", "Recordings", "RandomFixture"], swiftSettings: strict),
+            name: "TensorsTests", dependencies: ["Tensors", "Recordings", "ChildFixture", "RandomFixture"],
+            swiftSettings: strict),
         .testTarget(
             name: "UserPreprocessingsTests", dependencies: ["UserPreprocessings", "Tensors", "Recordings", log],
             swiftSettings: strict),
         .testTarget(
             name: "TensorFileTests",
-            dependencies: ["TensorFile", "ContentsFixture", "RandomFixture", "contents-check"],
+            dependencies: ["TensorFile", "ChildFixture", "ContentsFixture", "RandomFixture", "contents-check"],
             swiftSettings: strict),
         .target(
             name: "ContentsFixture", dependencies: ["TensorFile", "RandomFixture"], path: "Tests/ContentsFixture",
@@ -117,7 +119,9 @@ let package = Package(
             name: "FrameStoreTests", dependencies: ["FrameStore", "SanitizerFixture"], swiftSettings: strict),
         .testTarget(
             name: "SidecarStoreTests",
-            dependencies: ["SidecarStore", "SidecarFixture", "sidecar-fixture", "TensorFile", "Files", "CXXHash"],
+            dependencies: [
+                "SidecarStore", "SidecarFixture", "sidecar-fixture", "ChildFixture", "TensorFile", "Files", "CXXHash",
+            ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .target(
             name: "SidecarFixture", dependencies: ["SidecarStore", "TensorFile", "Files"], path: "Tests/SidecarFixture",
@@ -132,7 +136,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "FUSEAdapterTests", dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "VirtualTree", log],
+            name: "FUSEAdapterTests",
+            dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "ChildFixture", "VirtualTree", log],
             swiftSettings: strict),
         .target(
             name: "FUSEFixture", dependencies: ["FUSEAdapter", "VirtualTree"], path: "Tests/FUSEFixture",
@@ -141,7 +146,8 @@ let package = Package(
             name: "fuse-fixture", dependencies: ["FUSEFixture", "FUSEAdapter", log], path: "Tests/FUSEFixtureTool",
             swiftSettings: strict),
         .testTarget(
-            name: "CommandsTests", dependencies: ["Commands", "SidecarStore", "TensorFile", "Tensors", log],
+            name: "CommandsTests",
+            dependencies: ["Commands", "ChildFixture", "SidecarStore", "TensorFile", "Tensors", log],
             swiftSettings: strict),
         .executableTarget(
             name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",

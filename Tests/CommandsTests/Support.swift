@@ -1,5 +1,6 @@
 // What the tests of commands share: the built binary, run as users run it.
 
+import ChildFixture
 import Foundation
 import Testing
 
@@ -37,11 +38,7 @@ struct Run {
     private static func run(
         _ program: URL, _ arguments: [String], in folder: TemporaryFolder, environment: [String: String]
     ) throws -> Run {
-        let process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(filePath: folder.path)
-        process.environment = [
+        let variables = [
             "HOME": folder.path, "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin",
             // What is said must not depend on how long it takes.
             "EVH5_PROGRESS_SECONDS": "100000",
@@ -49,17 +46,13 @@ struct Run {
         .merging(environment) { $1 }
         // What sanitizers are told to leave out.
         .merging(ProcessInfo.processInfo.environment.filter { $0.key.hasSuffix("SAN_OPTIONS") }) { $1 }
-        process.standardInput = FileHandle.nullDevice
         // Files, not pipes: nothing can fill up or stay open.
         let (output, problems) = (folder.path + "/.stdout", folder.path + "/.stderr")
-        for path in [output, problems] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-        process.standardOutput = FileHandle(forWritingAtPath: output)
-        process.standardError = FileHandle(forWritingAtPath: problems)
-        try process.run()
-        process.waitUntilExit()
+        let finished = try Child.run(
+            [program.path] + arguments, directory: folder.path, environment: variables, output: .file(output),
+            errors: .file(problems))
         return Run(
-            code: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-            output: try String(contentsOfFile: output, encoding: .utf8),
+            code: finished.status, output: try String(contentsOfFile: output, encoding: .utf8),
             problems: try String(contentsOfFile: problems, encoding: .utf8))
     }
 }

@@ -1,5 +1,6 @@
 // How mounts begin and end, in this process and in others.
 
+import ChildFixture
 import FUSEAdapter
 import FUSEFixture
 import Foundation
@@ -80,18 +81,14 @@ struct MountTests {
 
     @Test func busyMounts() throws {
         let mount = try MountedTree()
-        let user = Process()
-        user.executableURL = URL(fileURLWithPath: "/bin/sh")
-        user.arguments = ["-c", "exec sleep 60 < small.txt"]
-        user.currentDirectoryURL = URL(fileURLWithPath: mount.path)
-        try user.run()
+        let user = try Child(["sh", "-c", "exec sleep 60 < small.txt"], directory: mount.path, output: .nowhere)
         #expect(waitUntil { mount.tree.openCount == 1 })
         #expect(code { try Mounts.unmount(mount.path) } == .busy)
         #expect(mounted(mount.path))
         try Mounts.unmount(mount.path, lazy: true)
         #expect(!mounted(mount.path))
-        kill(user.processIdentifier, SIGKILL)
-        user.waitUntilExit()
+        user.kill(SIGKILL)
+        user.wait()
         // The last user is gone, and so the mount.
         #expect(try mount.waitForEnd())
         #expect(rmdir(mount.path) == 0)
@@ -99,16 +96,12 @@ struct MountTests {
 
     @Test func stopWhileInUse() throws {
         let mount = try MountedTree()
-        let user = Process()
-        user.executableURL = URL(fileURLWithPath: "/bin/cat")
-        user.arguments = ["\(mount.path)/slow.txt", "\(mount.path)/big.bin"]
-        user.standardOutput = FileHandle.nullDevice
-        user.standardError = FileHandle.nullDevice
-        try user.run()
+        let user = try Child(
+            ["cat", "\(mount.path)/slow.txt", "\(mount.path)/big.bin"], output: .nowhere, errors: .nowhere)
         #expect(waitUntil { mount.tree.openCount == 1 })
         try mount.end(idle: false)
-        kill(user.processIdentifier, SIGKILL)
-        user.waitUntilExit()
+        user.kill(SIGKILL)
+        user.wait()
     }
 
     @Test func badMountPoints() throws {
@@ -164,18 +157,12 @@ struct MountTests {
     @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
     func signals(number: Int32) throws {
         let directory = try temporaryDirectory()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.fixture)
-        process.arguments = [directory]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
+        let process = try Child([Self.fixture, directory])
         #expect(waitUntil { run(["cat", "\(directory)/small.txt"]).output == "hello\n" })
-        kill(process.processIdentifier, number)
-        let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationReason == .exit && process.terminationStatus == 0)
-        #expect(said.hasPrefix("ready ") && said.hasSuffix("\nended\n"))
+        process.kill(number)
+        let ended = process.finish()
+        #expect(ended.status == 0)
+        #expect(ended.output.hasPrefix("ready ") && ended.output.hasSuffix("\nended\n"))
         #expect(!mounted(directory))
         #expect(rmdir(directory) == 0)
     }

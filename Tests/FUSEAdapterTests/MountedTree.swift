@@ -1,5 +1,6 @@
 // A mount of the tree in memory for one test, and child processes that look at it.
 
+import ChildFixture
 import FUSEAdapter
 import FUSEFixture
 import Foundation
@@ -22,39 +23,12 @@ func temporaryDirectory() throws -> String {
     return path
 }
 
-/// What a child process did.
-struct Outcome {
-    let status: Int32
-    let output: String
-    let errors: String
-}
-
 /// Runs a program from PATH to its end.
 @discardableResult
-func run(_ words: [String], directory: String = "/") -> Outcome {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.currentDirectoryURL = URL(fileURLWithPath: directory)
-    let (output, errors) = (Pipe(), Pipe())
-    process.standardOutput = output
-    process.standardError = errors
-    process.standardInput = FileHandle.nullDevice
-    do { try process.run() } catch { return Outcome(status: -1, output: "", errors: "\(error)") }
-    let box = Mutex(Data())
-    let done = DispatchSemaphore(value: 0)
-    Thread.detachNewThread {
-        let bytes = errors.fileHandleForReading.readDataToEndOfFile()
-        box.withLock { $0 = bytes }
-        done.signal()
+func run(_ words: [String], directory: String = "/") -> Finished {
+    do { return try Child.run(words, directory: directory) } catch {
+        return Finished(status: -1, output: "", errors: "\(error)")
     }
-    let bytes = output.fileHandleForReading.readDataToEndOfFile()
-    done.wait()
-    process.waitUntilExit()
-    let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
-    return Outcome(
-        status: status, output: String(decoding: bytes, as: UTF8.self),
-        errors: String(decoding: box.withLock { $0 }, as: UTF8.self))
 }
 
 /// Log lines in memory.

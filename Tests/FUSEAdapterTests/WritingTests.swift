@@ -1,5 +1,6 @@
 // Changes as child processes make them through a real mount, and how the tree hears of them.
 
+import ChildFixture
 import FUSEAdapter
 import FUSEFixture
 import Foundation
@@ -8,7 +9,7 @@ import Testing
 @Suite(.serialized, .enabled(if: Machine.canMount && Machine.hasPython, "needs a machine that can mount, and python3"))
 struct WritingTests {
     /// Runs a program in the folder of a mount; returns what it printed and what the tree was asked.
-    private func attempt(_ program: String, idle: Bool = true) throws -> (Outcome, [String], LogBook) {
+    private func attempt(_ program: String, idle: Bool = true) throws -> (Finished, [String], LogBook) {
         let mount = try MountedTree()
         let outcome = run(["python3", "-c", "import os, sys, mmap, errno\n" + program], directory: mount.path)
         try mount.end(idle: idle)

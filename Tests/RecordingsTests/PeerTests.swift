@@ -1,5 +1,6 @@
 // Against others: events as OpenEB decodes them, and files of a generator that shares no code with this project.
 
+import ChildFixture
 import Foundation
 import Recordings
 import Testing
@@ -37,16 +38,9 @@ import Testing
     }
 
     private func run(_ command: String, _ arguments: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [command] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
-        return text
+        let finished = try Child.run([command] + arguments)
+        try #require(finished.status == 0, "\(finished.errors)")
+        return finished.output
     }
 
     /// The words of an EVT2.1 file with their halves swapped, behind a header that does not say so.

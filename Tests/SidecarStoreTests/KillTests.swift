@@ -1,6 +1,7 @@
 // A process that writes is killed at random moments: the store shows exactly the state before or after the session it
 // was in.
 
+import ChildFixture
 import Foundation
 import SidecarFixture
 import SidecarStore
@@ -18,24 +19,18 @@ import Testing
         var torn = 0
         var outcomes = (before: 0, after: 0)
         for round in 0..<60 {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: KillTests.program)
-            process.arguments = ["run", place.directory, place.recording, "\(committed)"]
-            let output = Pipe()
-            process.standardOutput = output
-            process.standardError = FileHandle.nullDevice
-            try process.run()
+            let child = try Child(
+                [KillTests.program, "run", place.directory, place.recording, "\(committed)"], errors: .nowhere)
             // However slow the machine is: from the first line on, and from none, one or two commits.
             var text = Data()
             repeat {
-                let more = output.fileHandleForReading.availableData
+                let more = child.readOutput()
                 if more.isEmpty { break }
                 text += more
             } while String(decoding: text, as: UTF8.self).components(separatedBy: "committed ").count - 1 < round % 3
             usleep(UInt32((round * 7919) % 25_000))
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-            text += output.fileHandleForReading.readDataToEndOfFile()
+            child.kill(SIGKILL)
+            text += Data(child.finish().output.utf8)
             let lines = String(decoding: text, as: UTF8.self).split(separator: "\n").map { $0.split(separator: " ") }
             let last = lines.last { $0.first == "committed" }.flatMap { Int($0[1]) }.map { $0 + 1 } ?? committed
             let attempted = lines.last { $0.first == "committing" }.flatMap { Int($0[1]) }.map { $0 + 1 } ?? last

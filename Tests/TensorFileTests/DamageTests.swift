@@ -1,6 +1,7 @@
 // Damaged files, many of each kind, checked in child processes: each is accepted or refused, or ends its process, which
 // counts as refused; none is waited for without end, and none makes the check ask for the tensor.
 
+import ChildFixture
 import ContentsFixture
 import Foundation
 import TensorFile
@@ -78,30 +79,24 @@ private struct Outcome: CustomStringConvertible {
         var outcome = Outcome()
         var next = 0
         while next < trials {
-            let child = Process()
-            child.executableURL = products.appending(path: "contents-check")
-            child.arguments = [damage.rawValue, json, "\(next)", "\(trials - next)"] + paths.filter(exists)
             var environment = ProcessInfo.processInfo.environment
             environment["SWIFT_BACKTRACE"] = "enable=no"
             // What libhdf5 leaks of a damaged file ends with the process.
             environment["ASAN_OPTIONS"] = "detect_leaks=0"
-            child.environment = environment
-            let pipe = Pipe()
-            child.standardOutput = pipe
-            child.standardError = FileHandle.nullDevice
-            try child.run()
-            let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            child.waitUntilExit()
-            var lines = output.split(separator: "\n").map(String.init)
-            let died = child.terminationReason == .uncaughtSignal || child.terminationStatus != 0
+            let check = products.appending(path: "contents-check").path
+            let child = try Child.run(
+                [check, damage.rawValue, json, "\(next)", "\(trials - next)"] + paths.filter(exists),
+                environment: environment, errors: .nowhere)
+            var lines = child.output.split(separator: "\n").map(String.init)
+            let died = child.status != 0
             // The last line has no verdict then.
-            if died, !output.hasSuffix("\n") { _ = lines.popLast() }
+            if died, !child.output.hasSuffix("\n") { _ = lines.popLast() }
             for line in lines {
                 outcome.verdicts[String(line.drop { $0 != " " }.dropFirst()), default: 0] += 1
                 next += 1
             }
             guard died else { break }
-            outcome.verdicts["ended by \(child.terminationStatus)", default: 0] += 1
+            outcome.verdicts["ended by \(child.signal ?? child.status)", default: 0] += 1
             next += 1
         }
         return outcome

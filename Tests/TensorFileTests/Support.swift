@@ -1,5 +1,6 @@
 // Helpers of these tests: descriptions, files made of layouts, and the programs that read them.
 
+import ChildFixture
 import Foundation
 import TensorFile
 import Testing
@@ -78,16 +79,8 @@ func run(_ program: String, _ arguments: String...) throws -> (code: Int32, outp
 }
 
 func run(_ program: String, _ arguments: [String]) throws -> (code: Int32, output: String)? {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [program] + arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return process.terminationStatus == 127 ? nil : (process.terminationStatus, output)
+    let finished = try Child.run([program] + arguments, errors: .output)
+    return finished.status == 127 ? nil : (finished.status, finished.output)
 }
 
 /// A python that has h5py: $EVH5_PYTHON or python3; nil when there is none.

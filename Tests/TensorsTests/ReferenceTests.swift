@@ -1,5 +1,6 @@
 // Kernels against shared/reference/reference_tensors.py, run by python3 with numpy, on random events; to the bit.
 
+import ChildFixture
 import Foundation
 import Recordings
 import Tensors
@@ -15,15 +16,8 @@ let sharedFolder: String? = {
 
 /// Runs python3 with a program and arguments; nil when it cannot be run or fails.
 private func python(_ program: String, _ arguments: [String] = []) throws -> String? {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", program] + arguments
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return process.terminationStatus == 0 ? String(decoding: text, as: UTF8.self) : nil
+    let finished = try Child.run(["python3", "-c", program] + arguments)
+    return finished.status == 0 ? finished.output : nil
 }
 
 let hasReference: Bool = {
