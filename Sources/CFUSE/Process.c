@@ -3,7 +3,16 @@
 #include "CFUSE.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+int evh5_fuse_is_device(int fd)
+{
+    struct stat status;
+    // 10 is "misc", 229 FUSE (Documentation/admin-guide/devices.txt).
+    return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && major(status.st_rdev) == 10 && minor(status.st_rdev) == 229;
+}
 
 int evh5_pipe(int ends[2], int non_blocking) { return pipe2(ends, O_CLOEXEC | (non_blocking ? O_NONBLOCK : 0)); }
 

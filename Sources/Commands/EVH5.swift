@@ -19,7 +19,8 @@ public struct EVH5: ParsableCommand {
         version: "evh5 \(programVersion)",
         subcommands: [
             MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Generate.self, Warm.self, Cache.self,
-            Sidecar.self, PreviewCommand.self, Synth.self, SidecarHelperCommand.self, PreprocessingWorkerCommand.self,
+            Sidecar.self, PreviewCommand.self, Synth.self, Doctor.self, SidecarHelperCommand.self,
+            PreprocessingWorkerCommand.self,
         ])
 
     public init() {}

@@ -40,7 +40,10 @@ struct MountCommand: ParsableCommand {
     /// Starts the same command in the background and waits for its word.
     private static func start(_ settings: MountSettings) throws(CommandError) {
         let result: Daemon.StartResult
-        do { result = try Daemon.startInBackground(arguments: Array(CommandLine.arguments.dropFirst())) } catch {
+        do {
+            result = try Daemon.startInBackground(
+                arguments: Array(CommandLine.arguments.dropFirst()), passing: settings.mount.passedDescriptor)
+        } catch {
             throw CommandError(error)
         }
         guard result.exitCode != 0 else {
@@ -60,10 +63,15 @@ struct MountCommand: ParsableCommand {
     private static func serve(_ settings: MountSettings, background pipe: ReadinessPipe?) throws(CommandError) {
         let (log, note) = try log(settings, background: pipe != nil)
         let logger = log.logger
+        let inBackground = pipe != nil
+        let lastWords = inBackground ? log.takeLastWords() : nil
+        Daemon.ignoreOtherSignals(quit: inBackground)
         Daemon.keepMemorySmall()
         Daemon.allowManyFiles()
         // What a killed daemon left behind would hide the mount point.
-        do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
+        if settings.mount.passedDescriptor == nil {
+            do { try Mounts.recoverDeadMount(settings.mount.mountPoint) } catch { throw CommandError(error) }
+        }
         try settings.checkPlaces()
         if let problem = settings.cacheProblem() {
             logger.warning("\(problem)")
@@ -81,6 +89,9 @@ struct MountCommand: ParsableCommand {
         } catch {
             throw CommandError(.sourceUnusable, error.message, cause: error)
         }
+        // In the foreground, with no log file, it says that the terminal is gone.
+        var onHangup: (@Sendable () -> Void)?
+        if inBackground || settings.logDirectory != nil { onHangup = { log.reopen(inBackground: inBackground) } }
         do {
             let session = try MountSession(fileSystem: fileSystem, options: settings.mount, logger: logger)
             try session.run(
@@ -89,10 +100,11 @@ struct MountCommand: ParsableCommand {
                         "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', evh5 \(programVersion)")
                     if let note { Output.problem("evh5: " + escaped(note)) }
                     if let problem = fileSystem.sidecarProblem { logger.warning("sidecars: \(problem)") }
-                    if let pipe, !pipe.ready() { session.stop() }
+                    if let pipe, !pipe.ready(standardError: lastWords) { session.stop() }
                 },
                 // A frame that hangs must not hold up the end.
-                onStopping: { preprocessings.stop() })
+                onStopping: { preprocessings.stop() },
+                onHangup: onHangup)
         } catch {
             throw CommandError(error)
         }
@@ -104,18 +116,18 @@ struct MountCommand: ParsableCommand {
     private static func log(
         _ settings: MountSettings, background: Bool
     ) throws(CommandError) -> (MountLog, note: String?) {
-        let level = settings.logLevel
-        if let directory = settings.logDirectory { return (try LogDestination.file(in: directory, level: level), nil) }
-        guard background else { return (LogDestination.standardErrorLog(level: level), nil) }
-        guard !LogDestination.hasSystemLog else { return (LogDestination.system(level: level), nil) }
+        let (level, format) = (settings.logLevel, settings.logFormat)
+        if let directory = settings.logDirectory { return (try MountLog.file(in: directory, level, format), nil) }
+        guard background else { return (MountLog.standardError(level, format), nil) }
+        guard !MountLog.hasSystemLog else { return (MountLog.system(level, format), nil) }
         // Without this the log would be lost, and with it every reason for an error.
-        let folder = LogDestination.folderWithoutSystemLog(ProcessInfo.processInfo.environment)
+        let folder = MountLog.folderWithoutSystemLog(ProcessInfo.processInfo.environment)
         do throws(CommandError) {
-            let log = try LogDestination.file(in: folder, level: level)
+            let log = try MountLog.file(in: folder, level, format)
             return (log, "there is no syslog here, so log lines go to \(log.recent.status.destination)")
         } catch {
             return (
-                LogDestination.system(level: level),
+                MountLog.system(level, format),
                 "there is no syslog here, and \(error.message): log lines are lost but for the last warnings in `evh5 status`"
             )
         }

@@ -1,23 +1,22 @@
 // What Linux tells of the thread that a request came from, while it waits for the reply.
 
 import Foundation
+import VirtualTree
 
 package enum CallingThread {
-    /// Whether the thread closes its files because a signal killed its process. False when that cannot be seen: a
-    /// process of another pid namespace is 0 here.
+    /// How the thread closes a file: by itself, or because a signal killed its process. A process of another pid
+    /// namespace is 0 here, and hidepid may hide those that have a number.
     ///
     /// /proc/<tid>/stat, field 9, has the kernel's flags of the thread: PF_SIGNALED (include/linux/sched.h) is set
     /// before a killed process closes its files. See proc_pid_stat(5).
-    package static func isKilled(_ thread: pid_t) -> Bool {
-        guard thread > 0, let text = try? String(contentsOfFile: "/proc/\(thread)/stat", encoding: .utf8) else {
-            return false
-        }
-        return flags(text).map { $0 & signaled != 0 } ?? false
+    package static func closing(_ thread: pid_t) -> Closing {
+        guard let text = read("stat", of: thread), let flags = flags(text) else { return .unseen }
+        return flags & signaled != 0 ? .killed : .regular
     }
 
     /// The process that the thread is of; 0 when that cannot be seen.
     package static func process(of thread: pid_t) -> pid_t {
-        guard thread > 0, let text = try? String(contentsOfFile: "/proc/\(thread)/status", encoding: .utf8),
+        guard let text = read("status", of: thread),
             let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Tgid:") }),
             let number = line.split(whereSeparator: \.isWhitespace).last
         else { return 0 }
@@ -25,6 +24,17 @@ package enum CallingThread {
     }
 
     private static let signaled: UInt64 = 0x400
+
+    /// A file of a thread; nil when it cannot be seen.
+    private static func read(_ name: String, of thread: pid_t) -> String? {
+        guard thread > 0, showsOurs else { return nil }
+        return try? String(contentsOfFile: "/proc/\(thread)/\(name)", encoding: .utf8)
+    }
+
+    /// Whether /proc is of this process's pid namespace: that of another (`unshare --pid` without `--mount-proc`) has
+    /// other processes under the same numbers.
+    private static let showsOurs =
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self")) == "\(getpid())"
 
     /// The flags in the text of a stat file. The program's name, in parentheses, may hold anything, parentheses as
     /// well.

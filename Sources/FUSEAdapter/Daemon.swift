@@ -19,9 +19,25 @@ public enum Daemon {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
     }
 
+    /// Has signals that nobody means as an end (SIGUSR1, SIGUSR2, SIGALRM, real-time ones) do nothing, with `quit`
+    /// SIGQUIT as well.
+    public static func ignoreOtherSignals(quit: Bool) { evh5_fuse_ignore_other_signals(quit ? 1 : 0) }
+
+    /// Has this process say on stderr that it crashes, and where, unless something does already.
+    public static func reportCrashesToStandardError() { evh5_fuse_report_crashes(0, -1) }
+
+    /// Has syslog told when this process crashes, and where.
+    /// - Returns: what must become stderr, so that syslog gets as well what was said there; nil when there is no pipe.
+    public static func reportCrashesToSystemLog() -> Int32? {
+        // Nobody reads it but the handler of a crash.
+        var ends: [Int32] = [-1, -1]
+        guard evh5_pipe(&ends, 1) == 0 else { return nil }
+        evh5_fuse_report_crashes(1, ends[0])
+        return ends[1]
+    }
+
     /// The variable that tells the copy which descriptor its parent listens to.
     public static let variable = "EVH5_READY_FD"
-    private static let descriptor: Int32 = 3
 
     /// How the copy's start ended.
     public struct StartResult: Sendable, Hashable {
@@ -33,12 +49,15 @@ public enum Daemon {
 
     /// Starts this program with `arguments` (without the program's name) in a session of its own and waits until it
     /// says `ready` or `fail` through `ReadinessPipe`, or ends. Relative paths still mean what they mean here; the copy
-    /// moves to / when it is ready. Its stderr is this one's until then.
-    public static func startInBackground(arguments: [String]) throws(MountError) -> StartResult {
+    /// moves to / when it is ready. Its stderr is this one's until then. Of our descriptors it gets `passed`, under the
+    /// same number.
+    public static func startInBackground(
+        arguments: [String], passing passed: Int32? = nil
+    ) throws(MountError) -> StartResult {
         var ends: [Int32] = [-1, -1]
         guard evh5_pipe(&ends, 0) == 0 else { throw Subprocess.failure("make a pipe", errno) }
         defer { close(ends[0]) }
-        let process = try spawn(arguments, closing: ends[1])
+        let process = try spawn(arguments, passing: passed, closing: ends[1])
         let text = String(decoding: firstLine(ends[0]), as: UTF8.self)
         if text == "ready" { return StartResult(exitCode: 0, reason: nil) }
         let words = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
@@ -52,8 +71,11 @@ public enum Daemon {
     }
 
     /// Starts the copy, which writes to `readiness`; closes that here.
-    private static func spawn(_ arguments: [String], closing readiness: Int32) throws(MountError) -> pid_t {
+    private static func spawn(
+        _ arguments: [String], passing passed: Int32?, closing readiness: Int32
+    ) throws(MountError) -> pid_t {
         defer { close(readiness) }
+        let descriptor: Int32 = passed == 3 ? 4 : 3
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -62,7 +84,12 @@ public enum Daemon {
         posix_spawn_file_actions_adddup2(&actions, 0, 1)
         // A descriptor put onto itself loses close-on-exec as well.
         posix_spawn_file_actions_adddup2(&actions, readiness, descriptor)
-        evh5_spawn_close_from(&actions, descriptor + 1)
+        if let passed { posix_spawn_file_actions_adddup2(&actions, passed, passed) }
+        let last = max(descriptor, passed ?? 0)
+        for other in 3...last where other != descriptor && other != passed {
+            posix_spawn_file_actions_addclose(&actions, other)
+        }
+        evh5_spawn_close_from(&actions, last + 1)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -120,13 +147,18 @@ public final class ReadinessPipe: Sendable {
 
     deinit { close() }
 
-    /// Lets the starting process return 0; from here on this one has no terminal and stands in /.
+    /// Lets the starting process return 0; from here on this one has no terminal, stands in /, and `standardError` is
+    /// its stderr, /dev/null when there is none.
     /// False when nobody listens any more: the start was interrupted, and the mount should be ended.
-    public func ready() -> Bool {
-        let null = Foundation.open("/dev/null", O_RDWR)
-        if null >= 0 {
-            dup2(null, 2)
-            if null != 2 { Foundation.close(null) }
+    public func ready(standardError: Int32? = nil) -> Bool {
+        if let standardError {
+            dup2(standardError, 2)
+        } else {
+            let null = Foundation.open("/dev/null", O_RDWR)
+            if null >= 0 {
+                dup2(null, 2)
+                if null != 2 { Foundation.close(null) }
+            }
         }
         _ = chdir("/")
         return say("ready\n")

@@ -28,6 +28,17 @@ public struct MountOptions: Sendable {
     /// The filesystem type that /proc/mounts shows.
     public static let fileSystemType = "fuse.evh5"
 
+    /// The number of an open /dev/fuse whose mount somebody else made, as Apptainer and CSI drivers do, when the mount
+    /// point is `/dev/fd/N`; libfuse takes it so.
+    public var passedDescriptor: Int32? {
+        let prefix = "/dev/fd/"
+        let digits = mountPoint.dropFirst(prefix.count)
+        guard mountPoint.hasPrefix(prefix), !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) }) else {
+            return nil
+        }
+        return Int32(digits)
+    }
+
     var allowsNonEmpty: Bool { extra.contains("nonempty") }
 
     /// The argument vector of libfuse, the program's name first.

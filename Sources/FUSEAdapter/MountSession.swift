@@ -28,9 +28,13 @@ public final class MountSession: Sendable {
 
     /// Mounts. Fails with one line of reason; nothing is left mounted then.
     public init(fileSystem: any FileSystem, options: MountOptions, logger: Logger) throws(MountError) {
-        try Mounts.checkDevice()
-        if options.allowOther || options.extra.contains("allow_other") { try Mounts.checkAllowOther() }
-        try Mounts.checkMountPoint(options.mountPoint, allowNonEmpty: options.allowsNonEmpty)
+        if let descriptor = options.passedDescriptor {
+            try Mounts.checkPassed(descriptor)
+        } else {
+            try Mounts.checkDevice()
+            if options.allowOther || options.extra.contains("allow_other") { try Mounts.checkAllowOther() }
+            try Mounts.checkMountPoint(options.mountPoint, allowNonEmpty: options.allowsNonEmpty)
+        }
         signal(SIGPIPE, SIG_IGN)
         LibraryLog.begin(logger)
         let handler = RequestHandler(fileSystem: fileSystem, logger: logger, options: options)
@@ -87,10 +91,12 @@ public final class MountSession: Sendable {
 
     /// Answers requests until the mount is unmounted, `stop` is called or SIGTERM, SIGINT or SIGHUP arrives; then
     /// unmounts and returns, after requests under way have been answered. To be called once. `onReady` is called on
-    /// another thread, when the mount has answered a first request; `onStopping` on yet another, when `stop` was called
-    /// or a signal arrived: it may hurry those requests.
+    /// another thread, when the mount has answered a first request (a mount made by others, when it can); `onStopping`
+    /// on yet another, when `stop` was called or a signal arrived: it may hurry those requests. With `onHangup` SIGHUP
+    /// ends nothing, and that is called instead.
     public func run(
-        onReady: @escaping @Sendable () -> Void, onStopping: @escaping @Sendable () -> Void = {}
+        onReady: @escaping @Sendable () -> Void, onStopping: @escaping @Sendable () -> Void = {},
+        onHangup: (@Sendable () -> Void)? = nil
     ) throws(MountError) {
         var ends: [Int32] = [-1, -1]
         guard evh5_pipe(&ends, 1) == 0 else {
@@ -104,9 +110,11 @@ public final class MountSession: Sendable {
             return true
         }
         if early { tell(write, .stop) }
-        evh5_fuse_signals_add(write)
-        let watcher = Watcher(session: session, commands: ends[0], onStopping: onStopping)
-        let prober = Prober(mountPoint: options.mountPoint, watcher: watcher, onReady: onReady) { [self] in stop() }
+        evh5_fuse_signals_add(write, onHangup == nil ? 0 : 1)
+        let watcher = Watcher(session: session, commands: ends[0], onStopping: onStopping, onHangup: onHangup)
+        // Where others mounted it cannot be known from here.
+        let question = options.passedDescriptor == nil ? options.mountPoint : "/"
+        let prober = Prober(mountPoint: question, watcher: watcher, onReady: onReady) { [self] in stop() }
 
         let result = loop()
 
@@ -151,7 +159,7 @@ public final class MountSession: Sendable {
     }
 }
 
-/// What is said to the watcher; a signal's number means `stop` as well.
+/// What is said to the watcher; a signal's number means `stop` as well, but for SIGHUP where that is a word.
 private enum Command: UInt8 {
     case stop = 200
     case finish = 201
@@ -187,7 +195,10 @@ private final class Watcher: Sendable {
     /// Somebody asked for the end.
     var isStopping: Bool { stop.isSet.load(ordering: .acquiring) }
 
-    init(session: OpaquePointer, commands: Int32, onStopping: @escaping @Sendable () -> Void) {
+    init(
+        session: OpaquePointer, commands: Int32, onStopping: @escaping @Sendable () -> Void,
+        onHangup: (@Sendable () -> Void)?
+    ) {
         let session = Handed(value: session)
         let loopThread = pthread_self()
         let stop = stop
@@ -203,6 +214,10 @@ private final class Watcher: Sendable {
                 var byte: UInt8 = 0
                 while read(commands, &byte, 1) == 1 {
                     if byte == Command.finish.rawValue { return }
+                    if byte == UInt8(SIGHUP), let onHangup {
+                        onHangup()
+                        continue
+                    }
                     if !stopping { onStopping() }
                     stopping = true
                     stop.isSet.store(true, ordering: .releasing)

@@ -210,6 +210,17 @@ public enum Mounts {
         }
     }
 
+    /// Throws when `descriptor` is no open /dev/fuse; programs that are started do not get it.
+    static func checkPassed(_ descriptor: Int32) throws(MountError) {
+        guard evh5_fuse_is_device(descriptor) != 0 else {
+            throw MountError(
+                .mountPointUnusable,
+                "'/dev/fd/\(descriptor)' is no open /dev/fuse: whoever starts evh5 so must open it, mount it and pass it on"
+            )
+        }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+
     /// Throws when nothing should be mounted at `path`.
     public static func checkMountPoint(_ path: String, allowNonEmpty: Bool) throws(MountError) {
         if let mounted = mountPoint(at: path) {

@@ -69,7 +69,7 @@ extension RequestHandler {
     func closing(_ request: consuming Request, _ handle: Handle, by thread: pid_t) {
         do throws(FileSystemError) {
             try fileSystem.closing(
-                handle, CallingThread.isKilled(thread) ? .killed : .regular, by: CallingThread.process(of: thread))
+                handle, CallingThread.closing(thread), by: CallingThread.process(of: thread))
             request.replySuccess()
         } catch {
             fail(request, "close", error)

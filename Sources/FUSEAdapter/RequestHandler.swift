@@ -118,8 +118,10 @@ final class RequestHandler: Sendable {
     /// `thread` is the one that opens the file.
     func open(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info, by thread: pid_t) {
         do throws(FileSystemError) {
-            let writer = information.flags & O_ACCMODE == O_RDONLY ? 0 : CallingThread.process(of: thread)
             let flags = information.flags
+            let writes = flags & O_ACCMODE != O_RDONLY
+            let writer = writes ? CallingThread.process(of: thread) : 0
+            if writes && writer == 0 { throw RequestHandler.unseenWriter }
             let opened = try request.answering(by: turns) { () throws(FileSystemError) in
                 try fileSystem.open(inode, flags: flags, by: writer)
             }
@@ -159,6 +161,13 @@ final class RequestHandler: Sendable {
             fail(request, "read", error)
         }
     }
+
+    /// A session is committed when its writer closes the file, and never when it is killed. Who cannot be seen cannot
+    /// be told apart, so it may not write.
+    private static let unseenWriter = FileSystemError(
+        EROFS,
+        "refused to a writer that this daemon cannot see, so that it could not tell closing from being killed: let both share a pid namespace and /proc (see docs/CONTAINERS.md)",
+        level: .warning)
 
     func release(_ request: consuming Request, _ handle: Handle) {
         fileSystem.release(handle)

@@ -14,6 +14,12 @@ package enum Subprocess {
             .first { access($0, X_OK) == 0 }
     }
 
+    /// What a program of PATH says of its version; nil when it is missing.
+    package static func version(of name: String) -> String? {
+        guard find(name) != nil, let said = try? run([name, "--version"]) else { return nil }
+        return said.complaint.isEmpty ? "there" : said.complaint
+    }
+
     /// Runs a program to its end; returns its exit code (128 + n after signal n) and what it said, in one line.
     static func run(_ arguments: [String]) throws(MountError) -> (status: Int32, complaint: String) {
         guard let program = arguments.first.flatMap(find) else {

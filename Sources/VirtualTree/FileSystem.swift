@@ -100,21 +100,8 @@ public enum Closing: Sendable, Hashable {
     case regular
     /// With a process that a signal killed: what it was writing is not finished.
     case killed
-}
-
-/// Room on the disk that holds what users add.
-public struct Volume: Sendable, Hashable {
-    /// Bytes.
-    public let size: Int64
-    public let free: Int64
-    /// Bytes that are free for ordinary users.
-    public let available: Int64
-
-    public init(size: Int64, free: Int64, available: Int64) {
-        self.size = size
-        self.free = free
-        self.available = available
-    }
+    /// By a process that cannot be seen: it may have been killed.
+    case unseen
 }
 
 /// Bytes that were read: memory of others that stays valid as long as this value lives.

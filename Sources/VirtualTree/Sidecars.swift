@@ -110,22 +110,8 @@ final class Sidecars: Sendable {
             level: .notice)
     }
 
-    /// The room that the store has.
-    func volume() -> Volume? {
-        guard let store, !readOnly else { return nil }
-        var figures = statvfs()
-        // The store is made when something is first added; until then its disk is that of a folder above it.
-        var path = store.directory
-        while statvfs(path, &figures) != 0 {
-            guard errno == ENOENT, path != "/", !path.isEmpty else { return nil }
-            path = (path as NSString).deletingLastPathComponent
-        }
-        func bytes(_ blocks: fsblkcnt_t) -> Int64 {
-            Int64(clamping: blocks).saturating(multipliedBy: Int64(clamping: figures.f_frsize))
-        }
-        return Volume(
-            size: bytes(figures.f_blocks), free: bytes(figures.f_bfree), available: bytes(figures.f_bavail))
-    }
+    /// The room of the disk that what users add goes to; nil where nothing can be added.
+    func volume() -> Volume? { readOnly ? nil : store.flatMap { Volume(of: $0.directory) } }
 
     private func base(_ tensor: OpenTensor) -> SidecarBase {
         SidecarBase(

@@ -11,8 +11,8 @@ final class TensorWriter: Sendable {
         var handles = 1
         /// Why what is written now cannot be committed; nil when that is not known, as after each write.
         var failure: SidecarError?
-        /// The process that wrote last was killed and has written nothing since.
-        var isTorn = false
+        /// The process that wrote last was killed, or may have been, and has written nothing since.
+        var torn: Closing?
         /// A write into the tensor was refused.
         var wasRefused = false
         /// A descriptor was closed since the last write: the file may be about to be released.
@@ -106,7 +106,7 @@ final class TensorWriter: Sendable {
     private func changed() {
         state.withLock { state in
             state.failure = nil
-            state.isTorn = false
+            state.torn = nil
             state.isClosing = false
         }
     }
@@ -122,7 +122,7 @@ final class TensorWriter: Sendable {
     func closing(_ how: Closing, by process: Int32) throws(FileSystemError) -> Bool {
         let isLast = state.withLock { state in
             state.isClosing = true
-            if process == self.process { state.isTorn = how == .killed }
+            if process == self.process || how == .unseen { state.torn = how == .regular ? nil : how }
             // HDF5 that finds that it has the file open already closes the second opening at once.
             return state.handles == 1
         }
@@ -149,19 +149,21 @@ final class TensorWriter: Sendable {
     /// aside.
     /// - Returns: whether it was the last one.
     func release() -> Bool {
-        let (isLast, isTorn, wasRefused, failure) = state.withLock { state in
+        let (isLast, torn, wasRefused, failure) = state.withLock { state in
             state.handles -= 1
-            return (state.handles == 0, state.isTorn, state.wasRefused, state.failure)
+            return (state.handles == 0, state.torn, state.wasRefused, state.failure)
         }
         guard isLast else { return false }
         if sidecar.hasUncommitted {
-            if isTorn && wasRefused {
+            if torn == .killed && wasRefused {
                 // HDF5 2.0 crashes when it cannot write what it kept: the end is not the cause.
                 sidecar.rollBack(
                     "it wrote into the tensor (/data), which is computed and cannot be changed, and ended without closing the file"
                 )
-            } else if isTorn {
+            } else if torn == .killed {
                 sidecar.rollBack("the writing process was killed before it closed the file")
+            } else if torn == .unseen {
+                sidecar.rollBack("it was closed last by a process that cannot be seen, which may have been killed")
             } else if let failure {
                 sidecar.rollBack(failure.message)
             } else {

@@ -124,7 +124,9 @@ extension VirtualFileSystem {
 
     public func refusal(_ operation: String) -> FileSystemError { sidecars.refusal(operation) }
 
-    public func volume() -> Volume? { sidecars.volume() }
+    /// The disk whose filling would hurt: a full one refuses what users add; where they cannot, a full one leaves
+    /// frames to be computed each time.
+    public func volume() -> Volume? { sidecars.volume() ?? options.cacheDirectory.flatMap { Volume(of: $0) } }
 
     public func observe(_ contentChanged: @escaping @Sendable (Inode) -> Void) {
         observer.withLock { $0 = contentChanged }

@@ -1,5 +1,5 @@
-// Other programs as tests run them. Not by Foundation's Process: its waitUntilExit hangs now and then on Linux when many
-// children of many threads end (the exit is told through a run loop), and with it all tests.
+// Other programs as tests run them. Not by Foundation's Process: its waitUntilExit hangs now and then on Linux when
+// many children of many threads end (the exit is told through a run loop), and with it all tests.
 
 import CFUSE
 import Foundation

@@ -93,7 +93,8 @@ struct WritingTests {
         #expect(CallingThread.flags("7 (a) b) c) R 1 2 3 4 5 1028 0") == 1028)
         #expect(CallingThread.flags("7 (cut") == nil)
         #expect(CallingThread.flags("7 (a) R 1") == nil)
-        #expect(!CallingThread.isKilled(getpid()) && !CallingThread.isKilled(0) && !CallingThread.isKilled(-1))
+        #expect(CallingThread.closing(getpid()) == .regular)
+        #expect(CallingThread.closing(0) == .unseen && CallingThread.closing(-1) == .unseen)
         #expect(CallingThread.process(of: getpid()) == getpid() && CallingThread.process(of: 0) == 0)
     }
 

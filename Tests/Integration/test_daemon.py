@@ -186,7 +186,7 @@ def test_signals_end_cleanly(mount, library, number, foreground):
     assert pid is None or gone(pid)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_a_daemon_whose_starter_ignored_them(mount, library, number):
     """As scripts do that start it with & or under nohup."""
     where = mount(library, prefix=("sh", "-c", "trap '' TERM INT HUP; exec \"$@\"", "sh"))

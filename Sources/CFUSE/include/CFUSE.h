@@ -29,16 +29,29 @@ enum evh5_fuse_init_result {
 /// FUSE_PARALLEL_DIROPS set in the reply when the kernel offered them.
 enum evh5_fuse_init_result evh5_fuse_init(struct fuse_session *session);
 
-/// From now on SIGTERM, SIGINT and SIGHUP write one byte to `fd` (several fds at a time may be registered). A signal
-/// that was ignored stays ignored; the second one of a kind does what it did before the process began to listen to it.
-/// Returns 0, or -1 when too many are registered.
-int evh5_fuse_signals_add(int fd);
+/// From now on SIGTERM, SIGINT and SIGHUP write one byte, their number, to `fd` (several fds at a time may be
+/// registered). A signal that was ignored stays ignored; the second SIGTERM or SIGINT does what it did before the
+/// process began to listen to it. With `hangup_is_word` SIGHUP is no end but a word, also where it was ignored; that of
+/// the first one registered counts. Returns 0, or -1 when too many are registered.
+int evh5_fuse_signals_add(int fd, int hangup_is_word);
 /// Ends that; with the last fd the former handlers come back.
 void evh5_fuse_signals_remove(int fd);
+
+/// Has signals that end a process by default, and that nobody means so (SIGUSR1, SIGUSR2, SIGALRM, real-time ones...),
+/// do nothing, with `quit` SIGQUIT as well. Programs that are started have their defaults.
+void evh5_fuse_ignore_other_signals(int quit);
+
+/// When this process crashes, what happened and where is written to stderr, and from there, with `to_syslog`, sent to
+/// syslog, with all that `last_words` (a pipe's end, or -1) holds. Handlers that are there already (Swift's own
+/// backtraces) stay.
+void evh5_fuse_report_crashes(int to_syslog, int last_words);
 
 /// The signal that interrupts a blocked system call of a thread and does nothing else; its handler is installed by
 /// this call.
 int evh5_fuse_wake_signal(void);
+
+/// Whether `fd` is an open /dev/fuse.
+int evh5_fuse_is_device(int fd);
 
 /// A pipe that other programs do not inherit. Returns 0 or -1 with errno.
 int evh5_pipe(int ends[2], int non_blocking);

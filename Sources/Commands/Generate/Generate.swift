@@ -80,7 +80,7 @@ struct Generate: ParsableCommand {
     func run() throws {
         let layers = try flags.layers(preprocessings.given)
         let access = try RecordingAccess(layers)
-        let loaded = try PreprocessingSettings(layers).loaded(LogDestination.standardError(level: .info))
+        let loaded = try PreprocessingSettings(layers).loaded(CommandLog.standardError(level: .info))
         defer { loaded.stop() }
         let opener = RecordingOpener(store: access.store) { path throws(RecordingError) in try access.open(path) }
         let found = RecordingTree.find(paths)

@@ -21,7 +21,7 @@ struct PreviewSource {
     ) throws(CommandError) {
         let layers = try flags.layers(preprocessings.given)
         access = try RecordingAccess(layers)
-        let registry = try PreprocessingSettings(layers).loaded(LogDestination.standardError(level: .info)).registry
+        let registry = try PreprocessingSettings(layers).loaded(CommandLog.standardError(level: .info)).registry
         let window = (window ?? "50ms") + (start.map { ",start_ts=\($0)" } ?? "")
         do throws(TensorError) {
             spec = try TensorSpec(preprocessing: preprocess ?? "histo", window: window, registry: registry)

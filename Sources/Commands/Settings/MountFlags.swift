@@ -73,6 +73,8 @@ struct MountFlags: ParsableArguments {
     var pageCache: Bool?
     @Option(Settings.logLevel, valueName: "level")
     var logLevel: String?
+    @Option(Settings.logFormat, valueName: "format")
+    var logFormat: String?
     @Option(Settings.logDirectory, valueName: "dir")
     var logDirectory: String?
     @Option(
@@ -100,7 +102,7 @@ struct MountFlags: ParsableArguments {
             (Settings.windows, windows), (Settings.sidecars, sidecars),
             (Settings.companionSizeLimit, companionSizeLimit), (Settings.user, user), (Settings.group, group),
             (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode), (Settings.maxThreads, maxThreads),
-            (Settings.logLevel, logLevel), (Settings.logDirectory, logDirectory),
+            (Settings.logLevel, logLevel), (Settings.logFormat, logFormat), (Settings.logDirectory, logDirectory),
         ]
         let switches: [(any AnySetting, Bool?)] = [
             (Settings.foreground, foreground), (Settings.readOnly, readOnly), (Settings.allowOther, allowOther),

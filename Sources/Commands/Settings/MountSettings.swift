@@ -11,6 +11,7 @@ package struct MountSettings {
     package let source: String
     package let foreground: Bool
     package let logLevel: Logger.Level
+    package let logFormat: LogFormat
     /// Absolute path.
     package let logDirectory: String?
     package let tree: VirtualFileSystem.Options
@@ -30,6 +31,7 @@ package struct MountSettings {
         self.source = Mounts.absolute(source)
         foreground = try layers.value(Settings.foreground)
         logLevel = try layers.value(Settings.logLevel)
+        logFormat = try layers.value(Settings.logFormat)
         logDirectory = try layers.value(Settings.logDirectory).map(Mounts.absolute)
         let extra = try layers.value(Settings.options)
         // The same, said in FUSE's words.

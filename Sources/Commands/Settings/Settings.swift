@@ -72,8 +72,12 @@ package enum Settings {
     package static let logLevel = Setting<Logger.Level>(
         "log-level", "What to log.", takes: Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
         default: .info, shown: "info", parse: { $0.text.flatMap { Logger.Level(rawValue: $0.lowercased()) } })
+    package static let logFormat = Setting<LogFormat>(
+        "log-format", "How log lines look: text, or json with an object for each line.",
+        takes: LogFormat.allCases.map(\.rawValue).joined(separator: " or "), default: .text, shown: "text",
+        parse: { $0.text.flatMap { LogFormat(rawValue: $0.lowercased()) } })
     package static let logDirectory = Setting<String?>(
-        "log-directory", "Log to evh5-<pid>.log in this folder.", takes: "a folder", default: nil,
+        "log-directory", "Log to evh5-<pid>.log in this folder; SIGHUP opens it anew.", takes: "a folder", default: nil,
         shown: "stderr in the foreground, else syslog, else $XDG_STATE_HOME/evh5-log", parse: path)
     package static let windows = Setting<[String]>(
         "windows", "Windows that listings show before anybody used them.",
@@ -129,7 +133,7 @@ package enum Settings {
         preprocessings,
         register, python, preprocessingWorkers, windows, companionSizeLimit, allowOther, followLinks, user, group,
         fileMode, directoryMode, maxThreads,
-        pageCache, logLevel, logDirectory, options,
+        pageCache, logLevel, logFormat, logDirectory, options,
     ]
 
     package static func named(_ name: String) -> (any AnySetting)? { all.first { $0.name == name } }

@@ -87,7 +87,7 @@ struct SidecarPlace: ParsableArguments {
     /// The text with a specification in another spelling (`250000us`) written as the store has it.
     private func canonical(_ text: String) -> String? {
         var parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        let preprocessings = try? PreprocessingSettings(layers()).loaded(LogDestination.standardError(level: .critical))
+        let preprocessings = try? PreprocessingSettings(layers()).loaded(CommandLog.standardError(level: .critical))
         defer { preprocessings?.stop() }
         let registry = preprocessings?.registry ?? .standard
         for index in parts.indices.dropLast() {

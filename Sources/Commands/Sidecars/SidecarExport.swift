@@ -92,7 +92,7 @@ struct SidecarExport: ParsableCommand {
         if let geometry { flags[Settings.geometry.name] = .text(geometry) }
         if let encoding { flags[Settings.encoding.name] = .text(encoding) }
         let layers = try place.layers(flags)
-        let preprocessings = try PreprocessingSettings(layers).loaded(LogDestination.standardError(level: .error))
+        let preprocessings = try PreprocessingSettings(layers).loaded(CommandLog.standardError(level: .error))
         return try ExportedTensor(
             key, source, access: RecordingAccess(layers), registry: preprocessings.registry)
     }

@@ -27,11 +27,12 @@ final class RecentWarnings: LogSink {
         self.destination = destination
     }
 
-    func write(_ line: String, level: Logger.Level) {
-        sink.write(line, level: level)
-        guard level >= .warning else { return }
+    func write(_ line: LogLine) {
+        sink.write(line)
+        guard line.level >= .warning else { return }
         let kept = MountStatus.Log.Line(
-            time: Date().timeIntervalSince1970, level: level.rawValue, text: String(line.prefix(Self.longest)))
+            time: Date().timeIntervalSince1970, level: line.level.rawValue, text: String(line.text.prefix(Self.longest))
+        )
         state.withLock { state in
             state.count += 1
             state.lines.append(kept)
