@@ -1,0 +1,17 @@
+"""Event-camera recordings as HDF5 tensor files, from Python.
+
+    import evh5, h5py
+
+    with evh5.mounted("recordings/", windows=["50ms"]) as root:
+        with h5py.File(evh5.path(root, "traffic.raw", "histo", "50ms")) as f:
+            print(f["data"].shape)
+
+`mounted` runs the command `evh5`, which must be installed; `evh5.data` has a dataset for PyTorch's DataLoader."""
+from __future__ import annotations
+
+from ._command import Error
+from ._mounting import mount, mounted, status, unmount
+from ._paths import path
+from ._registering import register, registered, unregister
+
+__all__ = ["Error", "mount", "mounted", "path", "register", "registered", "status", "unmount", "unregister"]
