@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV = .venv
 TEST_REQUIREMENTS = Tests/Integration/requirements.txt
 DEMO_REQUIREMENTS = docs/demo/requirements.txt
+PYTHON_REQUIREMENTS = Tests/Python/requirements.txt
 BENCHMARK_REQUIREMENTS = Tests/Benchmarks/requirements.txt
 # What `make benchmark` is told besides: ARGUMENTS="--quick", "--only decode", "--write", ...; run.py --help has all.
 ARGUMENTS ?=
@@ -21,7 +22,7 @@ PREFIX ?= /usr/local
 HELPER_FOLDER ?= /sbin
 DESTDIR ?=
 
-.PHONY: build install uninstall test fuse-check unit-test integration-test test-sanitize test-aarch64 fuzz fuzz-build benchmark benchmark-test \
+.PHONY: build install uninstall test fuse-check unit-test integration-test python-test tutorial test-sanitize test-aarch64 fuzz fuzz-build benchmark benchmark-test \
 	demo lint format install-deps clean
 
 ## build: the release binary, .build/release/evh5
@@ -45,7 +46,7 @@ install:
 		install -d "$$(dirname "$$1")"; "$(BIN)" --generate-completion-script $$shell > "$$1"; chmod 644 "$$1"; shift; done
 	install -d "$(DOCUMENTS)/docs/scale-out" "$(DOCUMENTS)/docs/examples" "$(DOCUMENTS)/mount-configs"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DOCUMENTS)"
-	install -m 644 docs/*.md docs/*.png "$(DOCUMENTS)/docs"
+	install -m 644 docs/*.md docs/*.png docs/*.ipynb "$(DOCUMENTS)/docs"
 	install -m 644 docs/scale-out/* "$(DOCUMENTS)/docs/scale-out"
 	install -m 644 docs/examples/* "$(DOCUMENTS)/docs/examples"
 	install -m 644 mount-configs/* "$(DOCUMENTS)/mount-configs"
@@ -54,8 +55,8 @@ uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/evh5" "$(DESTDIR)$(PREFIX)/include/evh5_preprocessing.h" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5" $(COMPLETIONS)
 	rm -rf "$(DOCUMENTS)"
 
-## test: unit tests (release build), integration tests on real mounts, and whether the benchmarks still run
-test: fuse-check unit-test integration-test benchmark-test
+## test: unit tests (release build), integration tests on real mounts, those of the Python module, and whether the benchmarks still run
+test: fuse-check unit-test integration-test python-test benchmark-test
 
 # Most tests mount: without the device they would be skipped, and all would look well.
 fuse-check:
@@ -69,6 +70,14 @@ unit-test: install-deps $(VENV)/test.installed
 
 integration-test: unit-test
 	EVH5="$(BIN)" $(VENV)/bin/python -m pytest Tests/Integration
+
+# The Python module, and docs/tutorial.ipynb executed.
+python-test: unit-test $(VENV)/python.installed
+	EVH5="$(BIN)" $(VENV)/bin/python -m pytest Tests/Python
+
+## tutorial: executes docs/tutorial.ipynb and writes its outputs into it
+tutorial: build $(VENV)/python.installed
+	EVH5="$(BIN)" $(VENV)/bin/python Tests/Python/notebook.py
 
 ## fuzz: every target for SECONDS, or those in TARGETS; docs/DEVELOPING.md says what they are
 fuzz: fuzz-build
@@ -125,6 +134,10 @@ $(VENV)/bin/python: | install-deps
 
 $(VENV)/test.installed: $(TEST_REQUIREMENTS) | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(TEST_REQUIREMENTS)
+	touch $@
+
+$(VENV)/python.installed: $(PYTHON_REQUIREMENTS) | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(PYTHON_REQUIREMENTS)
 	touch $@
 
 $(VENV)/benchmark.installed: $(BENCHMARK_REQUIREMENTS) | $(VENV)/bin/python

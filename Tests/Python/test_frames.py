@@ -92,9 +92,7 @@ def test_what_files_can_be(root, tmp_path, monkeypatch):
 
 
 def test_files_of_generate_are_alike(root, recordings, tmp_path):
-    from evh5._command import run
-
-    run(["generate", str(recordings / "train"), "-o", str(tmp_path / "out"), "--preprocess", "histo", "--delta-t", "50000"])
+    evh5.run("generate", recordings / "train", "-o", tmp_path / "out", "--preprocess", "histo", "--delta-t", "50000")
     virtual, real = Frames(root / "histo/50ms/train", 3, labels=True), Frames(tmp_path / "out", 3, labels=True)
     assert len(virtual) == len(real) > 10
     for (one, ones), (other, others) in zip(virtual, real):
@@ -239,22 +237,14 @@ def test_threads(root):
 
 # What a DataLoader does: workers made by fork or spawn, which have the dataset and get indices.
 
-_dataset = None
 
-
-def start(dataset):
-    global _dataset
-    _dataset = dataset
-
-
-def digest(index):
-    frames, labels = _dataset[index]
-    return os.getpid(), frames.shape, str(frames.dtype), hashlib.sha256(frames.tobytes()).hexdigest(), [one.tobytes() for one in labels]
-
-
-def own_files(root):
-    """Whether this worker's open files are its own: a file that came by fork has the parent's position, which both share."""
-    return os.getpid(), open_below(root)
+def work(frames, indices, root, results):
+    """Reads these items; gives them as (index, shape, type, checksum, labels), and how many files are open then."""
+    items = []
+    for index in indices:
+        array, labels = frames[index]
+        items.append((index, array.shape, str(array.dtype), hashlib.sha256(array.tobytes()).hexdigest(), [one.tobytes() for one in labels]))
+    results.send((items, open_below(root)))
 
 
 @pytest.mark.parametrize("opened_before", [False, True], ids=["", "opened-before"])
@@ -264,21 +254,28 @@ def test_four_workers_read_what_one_process_reads(root, method, opened_before):
     frames = Frames(root / "event_cube/20ms/train", 4, stride=1, labels=True, max_open=4)
     if opened_before:
         frames[0], frames[len(frames) // 2], frames[-1]
+    context = multiprocessing.get_context(method)
+    order = np.random.default_rng(2).permutation(len(frames)).tolist()
+    got = {}
     with h5py.File(frames.files[0]) as held:  # as a notebook has it
-        order = np.random.default_rng(2).permutation(len(frames)).tolist()
-        with multiprocessing.get_context(method).Pool(4, start, (frames,)) as pool:
-            got = dict(zip(order, pool.map(digest, order, chunksize=1)))
-            for pid, count in pool.map(own_files, [root] * 64, chunksize=1):
-                assert count <= 4 + 1, pid  # its own and, after fork, the one that is held here
+        pairs = [context.Pipe(duplex=False) for _ in range(4)]
+        processes = [context.Process(target=work, args=(frames, order[number::4], root, pair[1])) for number, pair in enumerate(pairs)]
+        for process in processes:
+            process.start()
+        for (receives, _), process in zip(pairs, processes):
+            items, is_open = receives.recv()
+            process.join()
+            # Its own and, after fork, the one that is held here: none that came from the dataset of the parent.
+            assert len(items) > 10 and is_open <= 4 + (method == "fork")
+            got.update((item[0], item[1:]) for item in items)
         assert held["data"].shape[0] > 0
-    assert len({one[0] for one in got.values()}) == 4 and os.getpid() not in {one[0] for one in got.values()}
     plain = {(file, start): item for file, start, item in clips_of(frames.files, 4, 1)}
+    assert len(frames) == len(got) == len(plain) > 50
     for index in range(len(frames)):
-        item, labels = frames[index]
+        array, labels = frames[index]
         wanted = plain[frames.where(index)]
-        assert np.array_equal(item, wanted)
-        assert got[index][1:] == (wanted.shape, str(wanted.dtype), hashlib.sha256(wanted.tobytes()).hexdigest(), [one.tobytes() for one in labels])
-    assert len(frames) > 50
+        assert np.array_equal(array, wanted)
+        assert got[index] == (wanted.shape, str(wanted.dtype), hashlib.sha256(wanted.tobytes()).hexdigest(), [one.tobytes() for one in labels])
 
 
 def test_fork_while_threads_read(root):

@@ -9,9 +9,9 @@
 `mounted` runs the command `evh5`, which must be installed; `evh5.data` has a dataset for PyTorch's DataLoader."""
 from __future__ import annotations
 
-from ._command import Error
+from ._command import Error, run
 from ._mounting import mount, mounted, status, unmount
 from ._paths import path
 from ._registering import register, registered, unregister
 
-__all__ = ["Error", "mount", "mounted", "path", "register", "registered", "status", "unmount", "unregister"]
+__all__ = ["Error", "mount", "mounted", "path", "register", "registered", "run", "status", "unmount", "unregister"]

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from typing import Iterator, List, Mapping, Sequence
+from typing import Iterator, List, Union
 
 LOG = logging.getLogger("evh5")
 
@@ -70,18 +70,17 @@ def _reason(text: str) -> str:
     return lines[-1] if lines else ""
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str] = {}) -> str:
-    """Runs `evh5 ...` and gives what it printed; its notices go to the log `evh5` of Python's logging.
-
-    Raises Error when it fails."""
-    command: List[str] = [find(), *arguments]
+def run(*arguments: Union[str, "os.PathLike[str]"]) -> str:
+    """Runs `evh5 ...`, waits, and gives what it printed: `run("synth", "recordings/a.raw", "--duration", "2s")`. Notices go to the log `evh5` of
+    Python's logging. Raises Error when the command fails."""
+    command: List[str] = [find(), *map(os.fsdecode, arguments)]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment})
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as problem:
         raise Error(f"cannot run '{command[0]}': {problem.strerror}", 126) from None
     said = done.stderr.decode("utf-8", "replace")
     if done.returncode != 0:
-        raise Error(_reason(said) or f"`evh5 {arguments[0]}` ended with {done.returncode} and gave no reason", done.returncode)
+        raise Error(_reason(said) or f"`{' '.join(['evh5', *command[1:2]])}` ended with {done.returncode} and gave no reason", done.returncode)
     for line in said.splitlines():
         if line.strip():
             LOG.warning("%s", line[6:] if line.startswith("evh5: ") else line)

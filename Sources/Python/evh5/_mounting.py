@@ -85,7 +85,7 @@ def mount(source: PathLike, *, mount_point: Optional[PathLike] = None, **setting
         # Also after Ctrl-C, when it may be mounted already. What was there before is not ours to end.
         if not isinstance(problem, Error) and not was_mounted:
             with contextlib.suppress(Error):
-                run(["unmount", "--lazy", str(where)])
+                run("unmount", "--lazy", where)
         one.gone()
         raise
     _mounts[where] = one
@@ -104,7 +104,7 @@ def _mount(source: str, where: pathlib.Path, settings: Mapping[str, Any]) -> Non
             if one.text is not None:
                 (pathlib.Path(modules) / f"{one.module}.py").write_text(one.text, encoding="utf-8")
             words.append(f"--register={one.flag(modules)}")
-        run(["mount", "--no-foreground", *words, "--", source, str(where)])
+        run("mount", "--no-foreground", *words, "--", source, where)
 
 
 def _folder(mount_point: Optional[PathLike]) -> "tuple[pathlib.Path, bool]":
@@ -127,7 +127,7 @@ def unmount(root: PathLike, *, lazy: bool = False) -> None:
     if data:
         data.close_below(where)
     try:
-        run(["unmount", *(["--lazy"] if lazy else []), str(where)])
+        run("unmount", *(["--lazy"] if lazy else []), where)
     finally:
         # It can be gone from here while its daemon cannot end: stopped, or seen by another mount namespace.
         if where in _mounts and not _is_mounted(where):
@@ -146,7 +146,7 @@ def _is_mounted(where: pathlib.Path) -> bool:
 
 def status(root: PathLike) -> Dict[str, Any]:
     """What is mounted, its memory, frames, cache and last warnings: `evh5 status --json` as a dict."""
-    found: Dict[str, Any] = json.loads(run(["status", "--json", os.path.join(os.getcwd(), os.fsdecode(root))]))
+    found: Dict[str, Any] = json.loads(run("status", "--json", os.path.join(os.getcwd(), os.fsdecode(root))))
     return found
 
 
