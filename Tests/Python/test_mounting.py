@@ -14,7 +14,7 @@ import h5py
 import pytest
 
 import evh5
-from evh5 import _command, _settings
+from evh5 import _command, _mounting, _settings
 from conftest import BINARY
 
 
@@ -247,6 +247,22 @@ def test_a_mount_point_with_odd_characters(recordings, tmp_path):
             evh5.unmount(root)
         assert is_mounted(root)
     assert not root.exists()
+
+
+def test_a_mount_point_by_other_names(recordings, tmp_path, monkeypatch):
+    """A mount is known again by any of its paths, and stays known while it is in use."""
+    (tmp_path / "real/there").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "end").symlink_to("real/there")
+    monkeypatch.chdir(tmp_path)
+    for given, other in (("link/new", "real/new"), ("real/../link/new", tmp_path / "real/new"), ("end", "link/there"), ("real/new", "link/../link/new")):
+        root = evh5.mount(recordings, mount_point=given)
+        assert root == tmp_path / given and is_mounted(root.resolve())
+        with open(root / "histo/50ms/short.h5", "rb"), pytest.raises(evh5.Error, match="in use"):
+            evh5.unmount(other)
+        assert list(_mounting._mounts) == [root]
+        evh5.unmount(other)
+        assert not _mounting._mounts and not is_mounted(root.resolve()) and not (tmp_path / "real/new").exists()
 
 
 def test_notices_go_to_the_log(recordings, tmp_path, caplog):

@@ -36,12 +36,14 @@ class _Mount:
 
     def __init__(self, root: pathlib.Path, is_own: bool) -> None:
         self.root = root
+        # As the kernel names it, asked for before anything is mounted there: later a daemon that hangs would have to answer.
+        self.real = pathlib.Path(os.path.realpath(root))
         self.is_own = is_own
         self.watcher: Optional[subprocess.Popen[bytes]] = None
 
     def watch(self) -> None:
         # A session of its own: neither Ctrl-C nor the end of a terminal ends it.
-        self.watcher = subprocess.Popen(["/bin/sh", "-c", _WATCH, "sh", find(), str(self.root), "own" if self.is_own else ""],
+        self.watcher = subprocess.Popen(["/bin/sh", "-c", _WATCH, "sh", find(), str(self.real), "own" if self.is_own else ""],
                                         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, bufsize=0, cwd="/",
                                         start_new_session=True)
 
@@ -77,9 +79,9 @@ def mount(source: PathLike, *, mount_point: Optional[PathLike] = None, **setting
     """Mounts a folder of recordings until `unmount`, or until this process ends; gives the mount point. `mounted` is this for `with`."""
     where, is_own = _folder(mount_point)
     one = _Mount(where, is_own)
-    was_mounted = _is_mounted(where)
+    was_mounted = _is_mounted(one.real)
     try:
-        _mount(os.path.join(os.getcwd(), os.fsdecode(source)), where, settings)
+        _mount(_absolute(source), where, settings)
         one.watch()
     except BaseException as problem:
         # Also after Ctrl-C, when it may be mounted already. What was there before is not ours to end.
@@ -92,7 +94,7 @@ def mount(source: PathLike, *, mount_point: Optional[PathLike] = None, **setting
     return where
 
 
-def _mount(source: str, where: pathlib.Path, settings: Mapping[str, Any]) -> None:
+def _mount(source: pathlib.Path, where: pathlib.Path, settings: Mapping[str, Any]) -> None:
     words = _settings.flags(settings)
     ours = registrations()
     # A function of this notebook runs where this notebook's packages are.
@@ -111,7 +113,7 @@ def _folder(mount_point: Optional[PathLike]) -> "tuple[pathlib.Path, bool]":
     """Where to mount, and whether the folder was made for it."""
     if mount_point is None:
         return pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="evh5-"))), True
-    where = pathlib.Path(os.path.join(os.getcwd(), os.fsdecode(mount_point)))
+    where = _absolute(mount_point)
     try:
         where.mkdir()
     except OSError:
@@ -122,16 +124,31 @@ def _folder(mount_point: Optional[PathLike]) -> "tuple[pathlib.Path, bool]":
 
 def unmount(root: PathLike, *, lazy: bool = False) -> None:
     """Unmounts, and waits until the daemon has gone. In use, it raises Error with code 8, or with `lazy` disappears and ends with its last user."""
-    where = pathlib.Path(os.path.join(os.getcwd(), os.fsdecode(root)))
+    where = _absolute(root)
+    one = _ours(where)
     data = sys.modules.get("evh5.data")
     if data:
-        data.close_below(where)
+        for path in {where, one.root, one.real} if one else {where}:
+            data.close_below(path)
     try:
         run("unmount", *(["--lazy"] if lazy else []), where)
     finally:
         # It can be gone from here while its daemon cannot end: stopped, or seen by another mount namespace.
-        if where in _mounts and not _is_mounted(where):
-            _mounts.pop(where).gone()
+        if one and not _is_mounted(one.real):
+            del _mounts[one.root]
+            one.gone()
+
+
+def _ours(where: pathlib.Path) -> Optional[_Mount]:
+    """The mount of this process at a path, however it is written; the mount point itself is not asked."""
+    if where in _mounts:
+        return _mounts[where]
+    real = pathlib.Path(os.path.realpath(where.parent)) / where.name
+    return next((one for one in _mounts.values() if one.real == real), None)
+
+
+def _absolute(path: PathLike) -> pathlib.Path:
+    return pathlib.Path(os.path.join(os.getcwd(), os.fsdecode(path)))
 
 
 def _is_mounted(where: pathlib.Path) -> bool:
@@ -146,7 +163,7 @@ def _is_mounted(where: pathlib.Path) -> bool:
 
 def status(root: PathLike) -> Dict[str, Any]:
     """What is mounted, its memory, frames, cache and last warnings: `evh5 status --json` as a dict."""
-    found: Dict[str, Any] = json.loads(run("status", "--json", os.path.join(os.getcwd(), os.fsdecode(root))))
+    found: Dict[str, Any] = json.loads(run("status", "--json", _absolute(root)))
     return found
 
 
