@@ -303,6 +303,14 @@ def test_where_the_binary_is_found(tmp_path, monkeypatch):
     assert caught.value.code == 127
 
 
+def test_version():
+    """That of the binary where no package is installed, as here."""
+    shown = subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout
+    assert evh5.__version__ == shown.split()[0]
+    with pytest.raises(AttributeError, match="no attribute 'bogus'"):
+        evh5.bogus
+
+
 def test_python_m_evh5():
     for arguments in (["--version"], ["status", "/nowhere"]):
         ways = [subprocess.run([*words, *arguments], capture_output=True, timeout=30) for words in ([BINARY], [sys.executable, "-m", "evh5"])]

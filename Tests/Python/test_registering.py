@@ -155,10 +155,13 @@ def test_a_function_of_a_package(recordings, tmp_path, monkeypatch):
 
     assert evh5.register(features.counted, channels=1, name="count-3", timeout=5.5) is features.counted
     assert evh5.registered() == ["count-3"]
-    with evh5.mounted(recordings) as root:
+    with evh5.mounted(recordings, register={"nine": "count-3,gain=3"}) as root:
+        with h5py.File(evh5.path(root, "short", "nine", "50ms")) as f:
+            assert np.all(f["data"][:] == 9 * 500)
         with h5py.File(evh5.path(root, "short", "count-3", "50ms", gain=2)) as f:
             assert np.all(f["data"][:] == 6 * 500) and f["data"].attrs["events_to_tensor"].decode() == "count-3"
         evh5.unregister("count-3")
+        assert evh5.registered() == []
         assert (root / "count-3").exists()  # what is mounted keeps its own
     with evh5.mounted(recordings) as root:
         assert not (root / "count-3").exists()

@@ -15,3 +15,15 @@ from ._paths import path
 from ._registering import register, registered, unregister
 
 __all__ = ["Error", "mount", "mounted", "path", "register", "registered", "run", "status", "unmount", "unregister"]
+
+
+def __getattr__(name: str) -> str:
+    """`evh5.__version__`: the installed package's; where there is none, the binary's."""
+    if name != "__version__":
+        raise AttributeError(f"module 'evh5' has no attribute '{name}'")
+    from importlib import metadata
+
+    try:
+        return metadata.version("evh5")
+    except metadata.PackageNotFoundError:
+        return run("--version").split()[0]

@@ -102,11 +102,13 @@ def _mount(source: pathlib.Path, where: pathlib.Path, settings: Mapping[str, Any
         words.append(f"--python={sys.executable}")
     # evh5 reads the modules as it mounts, and holds them.
     with tempfile.TemporaryDirectory(prefix="evh5-") as modules:
+        functions: List[str] = []
         for one in ours:
             if one.text is not None:
                 (pathlib.Path(modules) / f"{one.module}.py").write_text(one.text, encoding="utf-8")
-            words.append(f"--register={one.flag(modules)}")
-        run("mount", "--no-foreground", *words, "--", source, where)
+            functions.append(f"--register={one.flag(modules)}")
+        # Functions first: names among the settings may build on them.
+        run("mount", "--no-foreground", *functions, *words, "--", source, where)
 
 
 def _folder(mount_point: Optional[PathLike]) -> "tuple[pathlib.Path, bool]":
