@@ -22,6 +22,10 @@ PREFIX ?= /usr/local
 HELPER_FOLDER ?= /sbin
 DESTDIR ?=
 
+# For `evh5 --version`. Who builds from an archive of the sources may give it.
+EVH5_COMMIT ?= $(shell .ci/commit)
+export EVH5_COMMIT := $(EVH5_COMMIT)
+
 .PHONY: build install uninstall test fuse-check unit-test integration-test python-test tutorial test-sanitize test-aarch64 fuzz fuzz-build benchmark benchmark-test \
 	demo lint format install-deps clean
 

@@ -3,6 +3,9 @@ import PackageDescription
 
 // The arrows point down: each target names only layers below it.
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+// The commit for `evh5 --version`, which the Makefile gives. Context.gitInformation would go on giving an old one, as
+// SwiftPM keeps what a manifest said until its text or its environment changes.
+let commit: [CSetting] = Context.environment["EVH5_COMMIT"].map { [.define("EVH5_COMMIT", to: "\"\($0)\"")] } ?? []
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -23,7 +26,7 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "FUSEAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore", "Generation",
-                "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", log, "Yams",
+                "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", "CBuild", log, "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -54,6 +57,7 @@ let package = Package(
         .target(name: "Recordings", dependencies: ["Files", "CKernels", "CXXHash"], swiftSettings: strict),
         .target(name: "Files", dependencies: ["CZlib", "CLinux"], swiftSettings: strict),
         .target(name: "CLinux"),
+        .target(name: "CBuild", cSettings: commit),
 
         // A file of it includes itself, by name, for each target. Of Highway (libhwy-dev) it needs the headers only.
         .target(

@@ -16,7 +16,7 @@ public struct EVH5: ParsableCommand {
             Exit codes are named in docs/EXIT-CODES.md. `evh5 --generate-completion-script bash` (or zsh, fish) prints a script that
             completes commands and flags.
             """,
-        version: "evh5 \(programVersion)",
+        version: programRevision,
         subcommands: [
             MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Generate.self, Warm.self, Cache.self,
             Sidecar.self, PreviewCommand.self, Synth.self, Doctor.self, SidecarHelperCommand.self,

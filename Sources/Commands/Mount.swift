@@ -97,7 +97,7 @@ struct MountCommand: ParsableCommand {
             try session.run(
                 onReady: {
                     logger.notice(
-                        "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', evh5 \(programVersion)")
+                        "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', \(programRevision)")
                     if let note { Output.problem("evh5: " + escaped(note)) }
                     if let problem = fileSystem.sidecarProblem { logger.warning("sidecars: \(problem)") }
                     if let pipe, !pipe.ready(standardError: lastWords) { session.stop() }

@@ -18,7 +18,7 @@ struct MountHelper: ParsableCommand {
             Options are the flags of `evh5 mount` without --, config-file=FILE, and those of fstab and FUSE. A comma ends an option, so lists
             have : between their items (windows=10ms:50ms). Exit codes are those of mount(8): 1 for wrong options, 32 when the mount failed.
             """,
-        version: "evh5 \(programVersion)")
+        version: programRevision)
 
     @Argument(help: "The folder of recordings.")
     var source: String
