@@ -26,7 +26,7 @@ DESTDIR ?=
 EVH5_COMMIT ?= $(shell .ci/commit)
 export EVH5_COMMIT := $(EVH5_COMMIT)
 
-.PHONY: build install uninstall test fuse-check unit-test integration-test python-test tutorial test-sanitize test-aarch64 fuzz fuzz-build benchmark benchmark-test \
+.PHONY: build install uninstall test fuse-check unit-test integration-test python-test tutorial test-sanitize test-aarch64 fuzz fuzz-build benchmark benchmark-test dist test-dist \
 	demo lint format install-deps clean
 
 ## build: the release binary, .build/release/evh5
@@ -37,9 +37,10 @@ build: install-deps
 COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/evh5 $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_evh5 \
 	$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/evh5.fish
 DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/evh5
+MAN = $(DESTDIR)$(PREFIX)/share/man
 
 ## install: what `make build` made, mount(8)'s helper (the same binary under another name), the header for preprocessings in C,
-## completions for shells, and the documents
+## completions for shells, man pages, and the documents
 install:
 	@test -x "$(BIN)" || { echo "evh5: nothing is built yet; run \`make build\` first" >&2; exit 1; }
 	install -D -m 755 "$(BIN)" "$(DESTDIR)$(PREFIX)/bin/evh5"
@@ -48,8 +49,9 @@ install:
 	ln -sfn "$(PREFIX)/bin/evh5" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5"
 	set -- $(COMPLETIONS); for shell in bash zsh fish; do \
 		install -d "$$(dirname "$$1")"; "$(BIN)" --generate-completion-script $$shell > "$$1"; chmod 644 "$$1"; shift; done
+	umask 022; "$(PYTHON)" .ci/dist/man-pages "$(BIN)" "$(MAN)" "$(PREFIX)"
 	install -d "$(DOCUMENTS)/docs/scale-out" "$(DOCUMENTS)/docs/examples" "$(DOCUMENTS)/mount-configs"
-	install -m 644 README.md CHANGELOG.md LICENSE "$(DOCUMENTS)"
+	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE "$(DOCUMENTS)"
 	install -m 644 docs/*.md docs/*.png docs/*.ipynb "$(DOCUMENTS)/docs"
 	install -m 644 docs/scale-out/* "$(DOCUMENTS)/docs/scale-out"
 	install -m 644 docs/examples/* "$(DOCUMENTS)/docs/examples"
@@ -57,7 +59,18 @@ install:
 
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/evh5" "$(DESTDIR)$(PREFIX)/include/evh5_preprocessing.h" "$(DESTDIR)$(HELPER_FOLDER)/mount.fuse.evh5" $(COMPLETIONS)
+	rm -f "$(MAN)"/man1/evh5.1 "$(MAN)"/man1/evh5-*.1 "$(MAN)"/man8/mount.fuse.evh5.8
 	rm -rf "$(DOCUMENTS)"
+
+## dist: a .deb, a wheel and a tar.gz that need no Swift, in .build/dist/out; docs/PACKAGES.md says what is in them
+dist: install-deps
+	.ci/dist/install-deps
+	binary="$$(.ci/dist/binary)"; .ci/dist/package "$$binary" .build/dist/out
+
+## test-dist: what `make dist` wrote, installed, used and removed in systems without Swift; as root
+test-dist:
+	.ci/dist/install-deps roots
+	.ci/dist/test-roots .build/dist/out
 
 ## test: unit tests (release build), integration tests on real mounts, those of the Python module, and whether the benchmarks still run
 test: fuse-check unit-test integration-test python-test benchmark-test

@@ -150,6 +150,9 @@ def test_make_install(evh5, tmp_path):
     for line in ("complete -p evh5", "COMP_WORDS=(evh5 unm); COMP_CWORD=1; COMP_LINE='evh5 unm'; COMP_POINT=8; _evh5; echo \"${COMPREPLY[@]}\""):
         done = subprocess.run(["bash", "-c", f". {share}/bash-completion/completions/evh5; {line}"], capture_output=True, text=True, timeout=30)
         assert "evh5" in done.stdout if "-p" in line else "unmount" in done.stdout, done.stderr
+    pages = {path.name for path in (share / "man").rglob("*.[18]")}
+    assert {"evh5.1", "evh5-mount.1", "evh5-sidecar-export.1", "mount.fuse.evh5.8"} <= pages
+    assert not any("helper" in name or "worker" in name for name in pages)  # the daemon's own commands
     make("install")  # over what is there
     make("uninstall")
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []

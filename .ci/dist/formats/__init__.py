@@ -1,0 +1,1 @@
+"""The formats that .ci/dist/package writes."""
