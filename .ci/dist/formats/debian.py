@@ -1,4 +1,5 @@
 """The .deb."""
+import email.utils
 import gzip
 import os
 import pathlib
@@ -28,7 +29,11 @@ def write(release: Release, out: pathlib.Path, stage: pathlib.Path) -> pathlib.P
     helper.symlink_to("../bin/evh5")
     documents = root / "usr/share/doc/evh5"
     (documents / "LICENSE").unlink()
-    packed(documents / "CHANGELOG.md", documents / "changelog.gz")
+    maintainer = os.environ.get("EVH5_MAINTAINER", "evh5 developers <evh5@localhost>")
+    when = email.utils.formatdate(release.epoch)
+    (documents / "changelog").write_text(f"evh5 ({release.version}) unstable; urgency=medium\n\n"
+                                         f"  * CHANGELOG.md says what is new.\n\n -- {maintainer}  {when}\n")
+    packed(documents / "changelog", documents / "changelog.gz")
     for page in (root / "usr/share/man").rglob("*.[18]"):
         packed(page, page.with_name(page.name + ".gz"))
     # zsh looks here for what packages bring.
@@ -38,7 +43,6 @@ def write(release: Release, out: pathlib.Path, stage: pathlib.Path) -> pathlib.P
     control = root / "DEBIAN"
     control.mkdir()
     size = sum(max(path.lstat().st_size, 1) for path in root.rglob("*") if not path.is_dir())
-    maintainer = os.environ.get("EVH5_MAINTAINER", "evh5 developers <evh5@localhost>")
     (control / "control").write_text(
         f"Package: evh5\nVersion: {release.version}\nArchitecture: {architecture}\nMaintainer: {maintainer}\n"
         f"Installed-Size: {-(-size // 1024)}\nDepends: libc6 (>= {release.glibc}), fuse3\nSection: science\n"

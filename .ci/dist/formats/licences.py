@@ -14,6 +14,8 @@ def gathered() -> dict[str, str]:
                                             check=True).stdout.strip())
     for path in sorted((libraries / "licences").iterdir()):
         found[path.name] = text(path)
+    # Debian's copyright file of libfuse names it only.
+    found["lgpl-2.1"] = text(pathlib.Path("/usr/share/common-licenses/LGPL-2.1"))
     swift = pathlib.Path(subprocess.run(["sh", "-c", "command -v swift"], capture_output=True, text=True,
                                         check=True).stdout.strip()).resolve()
     found["swift"] = text(swift.parents[1] / "share/swift/LICENSE.txt")
