@@ -50,11 +50,12 @@ install:
 	set -- $(COMPLETIONS); for shell in bash zsh fish; do \
 		install -d "$$(dirname "$$1")"; "$(BIN)" --generate-completion-script $$shell > "$$1"; chmod 644 "$$1"; shift; done
 	umask 022; "$(PYTHON)" .ci/dist/man-pages "$(BIN)" "$(MAN)" "$(PREFIX)"
-	install -d "$(DOCUMENTS)/docs/scale-out" "$(DOCUMENTS)/docs/examples" "$(DOCUMENTS)/mount-configs"
+	install -d "$(DOCUMENTS)/docs/scale-out" "$(DOCUMENTS)/docs/examples" "$(DOCUMENTS)/docs/containers" "$(DOCUMENTS)/mount-configs"
 	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE "$(DOCUMENTS)"
 	install -m 644 docs/*.md docs/*.png docs/*.ipynb "$(DOCUMENTS)/docs"
 	install -m 644 docs/scale-out/* "$(DOCUMENTS)/docs/scale-out"
 	install -m 644 docs/examples/* "$(DOCUMENTS)/docs/examples"
+	install -m 644 docs/containers/* "$(DOCUMENTS)/docs/containers"
 	install -m 644 mount-configs/* "$(DOCUMENTS)/mount-configs"
 
 uninstall:

@@ -125,12 +125,17 @@ private final class SummaryFolder: Sendable {
     private static let patience: Int64 = 1_000_000_000
 
     private let path: String
+    /// What the file says whose it is: one name, however the folder is spelled.
+    private let name: String
     private let directory: String?
     private let onProblem: @Sendable (String) -> Void
     private let state = Mutex(State())
 
     init(_ path: String, _ directory: String?, _ onProblem: @escaping @Sendable (String) -> Void) {
         self.path = path
+        let real = realpath(path, nil)
+        defer { free(real) }
+        name = real.map { String(cString: $0) } ?? path
         self.directory = directory
         self.onProblem = onProblem
     }
@@ -178,7 +183,7 @@ private final class SummaryFolder: Sendable {
     }
 
     private func pack(_ state: inout State) {
-        let added = SummaryTable(state.added, folder: path)
+        let added = SummaryTable(state.added, folder: name)
         state.table = state.table.map { SummaryTable.merged($0, added, keeping: state.keeping) } ?? added
         state.added = [:]
         state.keeping = nil
@@ -217,7 +222,7 @@ private final class SummaryFolder: Sendable {
             let opened = try File(path: file)
             let size = try opened.status().size
             guard size < 1 << 32 else { return nil }
-            if let table = SummaryTable(try opened.bytes(in: 0..<size), folder: path) { return table }
+            if let table = SummaryTable(try opened.bytes(in: 0..<size), folder: name) { return table }
             onProblem("'\(file)' is damaged, from another version or of another folder; it will be replaced")
         } catch {
             if error.errno != ENOENT { onProblem(error.message) }
@@ -244,7 +249,7 @@ private final class SummaryFolder: Sendable {
             return
         }
         let began = ContinuousClock.now
-        let added = SummaryTable(state.withLock { $0.writing }, folder: path)
+        let added = SummaryTable(state.withLock { $0.writing }, folder: name)
         var table = work.table
         var problem: String?
         var written: FileStatus?

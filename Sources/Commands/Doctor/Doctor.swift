@@ -43,13 +43,14 @@ struct Doctor: ParsableCommand {
         report.lines("settings that are not the defaults", settings())
         report.rows("disks", disks())
         let mounts = Mounts.list()
-        report.lines("mounts", mounts.isEmpty ? ["none of evh5"] : [])
+        if mounts.isEmpty { report.lines("mounts", ["none of evh5"]) }
         for mount in mounts { report.mount(mount, logLines: lines) }
         let steps = SelfTest.run()
         report.rows(
             "trial with a simulated recording",
             steps.map { step in
-                (step.name, (step.problem.map(HiddenNames.hide) ?? "ok") + ", \(Quantity.decimal(step.seconds, digits: 2)) s")
+                let outcome = step.problem.map { names ? $0 : HiddenNames.hide($0) } ?? "ok"
+                return (step.name, "\(outcome), \(Quantity.decimal(step.seconds, digits: 2)) s")
             })
         try write(report.text)
         guard let failed = steps.first(where: { $0.problem != nil }) else { return }

@@ -106,8 +106,10 @@ package struct ConfigFile: Sendable {
     private static func isPath(_ key: String, _ value: RawSetting) -> Bool {
         // A program without a slash is looked for in PATH.
         if key == Settings.python.name { return value.text?.contains("/") == true }
-        return [Settings.source.name, Settings.mountPoint.name, Settings.cache.name, Settings.logDirectory.name]
-            .contains(key)
+        return [
+            Settings.source.name, Settings.mountPoint.name, Settings.cache.name, Settings.sidecars.name,
+            Settings.logDirectory.name,
+        ].contains(key)
     }
 
     /// Paths in a config file are relative to its folder; `~/` is the home folder.
