@@ -1,5 +1,6 @@
-// Debian 12's libexpat takes random numbers from arc4random_buf, which glibc has since 2.36; all else here is content with
-// an older one. It is found before libc's, so that systems of 2022 can run the binary.
+// Debian 12's libexpat and libstdc++ take random numbers from arc4random, which glibc has since 2.36; all else in the binary is
+// content with 2.35. These are found before libc's, so that Ubuntu 22.04 can run it.
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,4 +11,10 @@ void arc4random_buf(void *buffer, size_t size) {
         at += piece;
         size -= piece;
     }
+}
+
+uint32_t arc4random(void) {
+    uint32_t number;
+    arc4random_buf(&number, sizeof number);
+    return number;
 }
