@@ -1,5 +1,5 @@
-// Debian 12's libexpat and libstdc++ take random numbers from arc4random, which glibc has since 2.36; all else in the binary is
-// content with 2.35. These are found before libc's, so that Ubuntu 22.04 can run it.
+// Debian 12's libexpat and libstdc++ take random numbers from arc4random, which glibc has since 2.36; all else in the
+// binary is content with 2.35. These are found before libc's, so that Ubuntu 22.04 can run it.
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
