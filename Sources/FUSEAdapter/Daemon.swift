@@ -99,6 +99,9 @@ public enum Daemon {
         var words: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
         var environment = ProcessInfo.processInfo.environment
         environment[variable] = "\(descriptor)"
+        // Swift's own backtraces take minutes for a program of this size, during which the mount hangs; who wants them
+        // asks for them.
+        if environment["SWIFT_BACKTRACE"] == nil { environment["SWIFT_BACKTRACE"] = "enable=no" }
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
         defer { for word in words + variables { free(word) } }
         var process: pid_t = 0

@@ -109,24 +109,18 @@ def test_a_wrong_format(evh5, library, tmp_path):
     assert done.returncode == 64 and "--log-format takes text or json, not 'xml'" in done.stderr
 
 
-@pytest.mark.budget(120)  # Swift's backtraces read all debugging symbols
-@pytest.mark.parametrize("backtraces", ["Swift's", "ours"])
-def test_a_crash_is_in_the_log(evh5, library, tmp_path, backtraces):
-    """Where Swift's program for backtraces is missing, as in packages, our own lines say where it was."""
+def test_a_crash_is_in_the_log(evh5, library, tmp_path):
+    """The signal and the stack, within moments: Swift's own backtraces would keep the mount hanging for minutes."""
     point, logs = tmp_path / "m", tmp_path / "logs"
     point.mkdir()
-    environment = {} if backtraces == "Swift's" else {"SWIFT_BACKTRACE": "enable=no"}
-    evh5.run("mount", library, point, "--log-directory", logs, check=0, environment=environment)
+    evh5.run("mount", library, point, "--log-directory", logs, check=0)
     try:
         pid = evh5.json("status", point)["pid"]
         os.kill(pid, signal.SIGSEGV)
-        assert gone(pid, 90)
+        assert gone(pid)
         text = (logs / f"evh5-{pid}.log").read_text()
-        if backtraces == "ours":
-            assert f"evh5 crashed: signal {int(signal.SIGSEGV)}, address 0x" in text
-            assert text.count("libfuse3") >= 1 or text.count("(+0x") >= 3, "no stack"
-        else:
-            assert "crashed: signal 11" in text or "Program crashed" in text
+        assert f"evh5 crashed: signal {int(signal.SIGSEGV)}, address 0x" in text
+        assert text.count("libfuse3") >= 1 or text.count("(+0x") >= 3, "no stack"
     finally:
         evh5.run("unmount", point, check=0)
 
@@ -141,7 +135,7 @@ def test_a_crash_is_in_syslog(evh5, library, tmp_path):
         log.bind("/dev/log")
         log.settimeout(10)
         try:
-            evh5.run("mount", library, point, check=0, environment={"SWIFT_BACKTRACE": "enable=no"})
+            evh5.run("mount", library, point, check=0)
             status = evh5.json("status", point)
             assert status["log"]["destination"] == "syslog"
             os.kill(status["pid"], signal.SIGBUS)
