@@ -14,7 +14,7 @@ from toolbox.mounting import gone, is_mounted
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount and for namespaces")
 
-MS_NOSUID, MS_NODEV, MS_RDONLY = 2, 4, 1
+MS_NOSUID, MS_NODEV = 2, 4
 
 
 def mount_fuse(point, flags=MS_NOSUID | MS_NODEV):

@@ -60,8 +60,9 @@ struct LogLine: Sendable {
 
     private var json: String {
         let object = JSON(
-            time: timestamp, level: level.rawValue, message: message,
-            metadata: metadata.isEmpty ? nil : Dictionary(metadata.map { ($0.key, $0.value) }) { $1 }, error: error)
+            time: timestamp, level: level.rawValue, message: escaped(message),
+            metadata: metadata.isEmpty ? nil : Dictionary(metadata.map { ($0.key, escaped($0.value)) }) { $1 },
+            error: error.map(escaped))
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Strings only: it cannot fail.

@@ -85,7 +85,8 @@ extension SettingLayers {
 
     /// Of each variable `EVH5_...` that stands for nothing: a line that says so.
     package static func unknownVariables(_ environment: [String: String]) -> [String] {
-        let others = ["EVH5_CONFIG_FILE", "EVH5_PROGRESS_SECONDS", "EVH5_KERNELS", Daemon.variable]
+        // EVH5_COMMIT is the build's, and `make demo` runs what it built.
+        let others = ["EVH5_CONFIG_FILE", "EVH5_PROGRESS_SECONDS", "EVH5_KERNELS", "EVH5_COMMIT", Daemon.variable]
         let known = Settings.all.map(\.variable) + others
         return environment.keys.filter { $0.hasPrefix("EVH5_") && !known.contains($0) }.sorted().map { name in
             let hint = NearMiss.question(name, in: known) ?? "`evh5 mount --help` names the variables"
