@@ -136,7 +136,7 @@ def test_the_session_after_a_refused_write_is_torn(path, store):
     torn = len(stores.torn(store))
     with Program() as program, pytest.raises(Failed):
         program.do("file = h5py.File(path, 'r+')\nfile['also'] = np.arange(1000)\nfile['data'][...] = np.ones(file['data'].shape)\nfile.close()", path=str(path))
-    assert len(stores.torn(store)) == torn + 1
+    assert len(stores.torn(store, torn + 1)) == torn + 1
 
 
 # --- What is no HDF5 file any more

@@ -43,15 +43,17 @@ def sidecar(evh5, store):
     return Sidecar()
 
 
-def torn_session(path):
+def torn_session(path, store):
+    before = len(stores.torn(store))
     with Program(locks=False) as writer:
         writer.do("file = h5py.File(path, 'r+')\nfile['torn away'] = np.arange(5000)\nfile.flush()", path=str(path))
         writer.kill()
+    assert len(stores.torn(store, before + 1)) == before + 1
 
 
 # --- list
 
-def test_the_reason_of_a_session_that_wrote_into_the_tensor(where, sidecar):
+def test_the_reason_of_a_session_that_wrote_into_the_tensor(where, sidecar, store):
     """HDF5 2.0 crashes afterwards: the refused write is the cause, not the end of the process."""
     path = where / FILE
     with h5py.File(path) as file:
@@ -68,12 +70,13 @@ code
 """, offset=offset)
         assert refused == 1  # EPERM
         writer.kill()
+    assert len(stores.torn(store, 1)) == 1
     [entry] = sidecar.json("list")
     assert "wrote into the tensor (/data)" in entry["torn"][0]["reason"] and "killed" not in entry["torn"][0]["reason"]
 
 
-def test_list(where, path, sidecar, library):
-    torn_session(path)
+def test_list(where, path, sidecar, library, store):
+    torn_session(path, store)
     edits.change_and_delete(path)
     [entry] = sidecar.json("list")
     assert entry["recording"] == str(library / "evt3.raw") and (entry["preprocessing"], entry["window"]) == ("timesurface", "50ms")
@@ -142,10 +145,10 @@ def test_export(where, path, sidecar, tmp_path, mounted):
     same(contents(tmp_path / "whole.h5"), want)
 
 
-def test_export_of_earlier_and_torn_states(where, path, sidecar, tmp_path):
+def test_export_of_earlier_and_torn_states(where, path, sidecar, store, tmp_path):
     first = contents(path)
     edits.change_and_delete(path)
-    torn_session(path)
+    torn_session(path, store)
     sidecar("export", FILE, "-o", tmp_path / "first.h5", "--state", "1")
     got = contents(tmp_path / "first.h5")
     assert got["/types/boxes"] == first["/types/boxes"] and got["/storage/lzf"] == first["/storage/lzf"]
@@ -261,8 +264,8 @@ def test_a_reader_over_a_restore(where, path, sidecar):
 
 
 def test_remove_for_good(where, path, sidecar, store):
-    torn_session(path)
-    torn_session(path)
+    torn_session(path, store)
+    torn_session(path, store)
     assert len(stores.torn(store)) == 2
     sidecar("remove", FILE, "--torn", sidecar.json("list")[0]["torn"][0]["name"])
     assert len(stores.torn(store)) == 1

@@ -1,6 +1,7 @@
 """The store of what users added, looked at from outside: its folders by the layout that docs/SEMANTICS.md states."""
 import os
 import pathlib
+import time
 
 
 def folders(store):
@@ -8,9 +9,14 @@ def folders(store):
     return sorted(path.parent for path in pathlib.Path(store).glob("recordings/*/*/lock"))
 
 
-def torn(store):
-    """Sessions that did not commit."""
-    return sorted(pathlib.Path(store).glob("recordings/*/*/torn/*"))
+def torn(store, least=0):
+    """Sessions that did not commit. The kernel tells of a dead program's last close after the program is gone: waits until there are `least`."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = sorted(pathlib.Path(store).glob("recordings/*/*/torn/*"))
+        if len(found) >= least or time.monotonic() >= deadline:
+            return found
+        time.sleep(0.02)
 
 
 def removed(store):
