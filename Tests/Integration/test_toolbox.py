@@ -1,9 +1,10 @@
 """The tests' own tools against each other, against PyPI's decoders and against the shared references: a test is only as
 good as its oracle."""
+import h5py
 import numpy as np
 import pytest
 
-from toolbox import decoders, encoders, peers, scenes, tensors
+from toolbox import decoders, encoders, event_files, peers, scenes, tensors, triggers
 
 SCENES = {
     "small": dict(),
@@ -72,3 +73,64 @@ def test_tensors_equal_the_shared_reference(shared_reference, small, name, optio
         assert got.shape == expected.shape and got.dtype == expected.dtype
         assert np.max(np.abs(got.astype(float) - expected.astype(float))) <= tensors.tolerance(name, downsample=downsample, **options)
         assert np.any(got != 0)
+
+
+@pytest.mark.parametrize("format", [format for format in encoders.FORMATS if format != "dat"])
+@pytest.mark.parametrize("name", ["small", "wraps", "wraps28"])
+def test_triggers_are_found(format, name):
+    events = scenes.scene(**SCENES[name])
+    put = [(0, 0, 0), (1, 3, 1), (len(events) // 2, 6, 1), (len(events) - 1, 1, 0)]
+    payload = triggers.with_triggers(format, events, put, encoders.payload)
+    shown = encoders.shifted(format, events)
+    assert np.array_equal(decoders.events_of(format, payload), shown)
+    found = triggers.triggers_of(format, payload)
+    own = (found["id"] == 0) & (found["p"] == 1)  # the encoder's
+    assert found[~own].tolist() == [(p, shown["t"][number], id) for number, id, p in put]
+    assert np.all(np.diff(found["t"]) >= 0) and np.all(np.isin(found["t"], shown["t"]))
+
+
+def plainly(times):
+    """Both indexes of the event files, by their definitions, one event after the other."""
+    milliseconds = [0] * (max(times, default=0) // 1000 + 2)
+    for k in range(len(milliseconds)):
+        milliseconds[k] = next((number for number, t in enumerate(times) if t >= 1000 * k), len(times))
+    blocks = [(0, -1)] if len(times) else []
+    for k in range(max(times) // 2000 + 1 if len(times) else 0):
+        blocks.append(next((number, t) for number, t in enumerate(times) if t >= 2000 * k))
+    return milliseconds, blocks + [(len(times), last) for last in times[-1:]]
+
+
+@pytest.mark.parametrize("times", [[], [0], [999], [1000], [1999, 2000, 4000], [0, 500, 2100, 5000, 5000, 7100, 7200, 7200, 8100, 9000], [9000, 12_000, 500, 500, 8000, 30_000, 29_999]])
+def test_indexes_of_event_files(times):
+    milliseconds, blocks = plainly(times)
+    assert event_files.ms_to_idx(np.array(times, "i8")).tolist() == milliseconds
+    assert event_files.indexes(np.array(times, "i8")).tolist() == blocks
+
+
+def test_indexes_as_their_authors_have_them(small):
+    """The example in DSEC's eventslicer.py, with the entry more; and where every 2 ms have events OpenEB's are ours without the last one."""
+    times = np.array([0, 500, 2100, 5000, 5000, 7100, 7200, 7200, 8100, 9000])
+    assert event_files.ms_to_idx(times).tolist() == [0, 2, 2, 3, 3, 3, 5, 5, 8, 9, 10]
+    dense = small["t"] - small["t"][0]
+    assert np.all(np.diff(np.unique(dense // 2000)) == 1)
+    offset, entries = event_files.openeb_indexes(small["t"])
+    assert offset == -small["t"][0] and np.array_equal(entries, event_files.indexes(dense)[:-1])
+    # Without events OpenEB repeats the entry before, not the next one.
+    assert event_files.openeb_indexes(np.array([0, 7000]))[1].tolist() == [(0, -1), (0, 0), (0, 0), (0, 0), (1, 7000)]
+    assert event_files.indexes(np.array([0, 7000])).tolist() == [(0, -1), (0, 0), (1, 7000), (1, 7000), (1, 7000), (2, 7000)]
+
+
+@pytest.mark.parametrize("format", ["evt2", "dat"])
+def test_event_files_are_plain_hdf5(tmp_path, small, format):
+    """Types and values as h5py has them on a disk."""
+    events = encoders.shifted(format, scenes.raw_events(format, small))
+    found = triggers.triggers_of(format, encoders.payload(format, scenes.raw_events(format, small)))
+    assert len(found) > 10 or format == "dat"
+    for layout in event_files.EXTENSION:
+        expected = event_files.expected_in(layout, events, found)
+        event_files.check(event_files.write(tmp_path / "a.h5", expected), expected)
+        name = max(expected)
+        expected[name] = np.concatenate([expected[name], expected[name][:1]]) if expected[name].ndim and len(expected[name]) else expected[name][:0].astype("f4")
+        with pytest.raises(AssertionError):
+            event_files.check(tmp_path / "a.h5", expected)
+    assert event_files.CD.fields["t"][1] == 8 and event_files.TRIGGER.fields["id"][1] == 16
