@@ -62,6 +62,17 @@ def test_pytables(mounted, shown):
 
 
 @needs_maps
+def test_evutils(mounted, shown):
+    """It maps files, and knows both layouts."""
+    from evutils.io import EventStreamer
+
+    for layout in EXTENSION:
+        pieces = [[np.array(getattr(piece, field)) for field in "xypt"] for piece in EventStreamer(str(path_of(mounted, layout, "evt3")), chunk_size=3000)]
+        for field, values in zip("xypt", zip(*pieces)):
+            assert np.array_equal(np.concatenate(values), shown["evt3"][field]), (layout, field)
+
+
+@needs_maps
 def test_memmap(mounted, shown):
     path = mounted / "events/evt3.h5"
     with h5py.File(path) as file:

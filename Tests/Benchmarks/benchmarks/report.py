@@ -29,6 +29,9 @@ METHOD = """\
 - "converting first" decodes by evutils, makes frames by a numba kernel and writes gzip by h5py as generate_hdf5 does, up to the frame
   that is asked for and no further. evutils' seek gives events only, no tensor; "with its index" is a second seek of an open reader,
   whose index is in memory. evh5's daemon has just started and finds its index on the disk.
+- "events as columns" reads x, y, p and t of events/NAME.h5, from the mount and from a DSEC-like file (blosc with zstd, chunks as h5py chooses
+  them for 2^16 values), for 10 ms after 10 ms, or for 20 places at random, by ms_to_idx; opening is included. evutils decodes the RAW file
+  in slices of 10 ms, or seeks in an open reader that has its index. A peer whose events are others is left out.
 - A processor second per GB is what the daemon used, divided by the 10^9 bytes that the reader got.
 - Datasets are added by h5py in pieces of 8 MB to a virtual file and to an ordinary one, the store of sidecars being on the same disk. "until all is written" ends
   before the file is closed. Closing a virtual file verifies it and syncs it to the disk; the ordinary one is closed and then synced by fsync. What the second

@@ -3,7 +3,7 @@ import pathlib
 import shutil
 import traceback
 
-from . import decoding, generating, loading, reading, seeking, writing
+from . import decoding, events, generating, loading, reading, seeking, writing
 from .decoding import Bench
 from .measure import Row
 from .mounting import Mounts
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "in-memory": reading.in_memory,
     "random": reading.shuffled,
     "frame-n": seeking.frame_n,
+    "events": events.slices,
     "cache-size": reading.cache_size,
     "peak-memory": reading.peak_memory,
     "loader-memory": loading.loader_memory,
