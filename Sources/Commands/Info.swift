@@ -7,7 +7,7 @@ import Recordings
 
 struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show header, geometry, duration, events, rate and damage of recordings.",
+        abstract: "Show header, geometry, duration, events, triggers, rate and damage of recordings.",
         discussion: """
             A recording is scanned once; the time index that this makes is kept in the cache for mounts.
             One recording is shown with its header, several or a folder as a table with a line for each; --long shows them all with their
@@ -66,6 +66,10 @@ struct RecordingReport: Encodable {
     var bytes: Int64?
     var header: [Field]?
     var events: Int64?
+    /// External triggers.
+    var triggerCount: Int64?
+    /// By channel, those that have any; of the first 2^22 where there are more.
+    var triggers: [String: Int64]?
     /// Microseconds.
     var firstTime, lastTime, duration, timeShift: Int64?
     /// Events per second.
@@ -97,6 +101,8 @@ struct RecordingReport: Encodable {
             defer { progress.end() }
             let index = try access.store.index(of: recording) { progress.update($0) }
             events = index.eventCount
+            triggerCount = index.triggerCount
+            triggers = Dictionary(grouping: index.triggers) { "\($0.id)" }.mapValues { Int64($0.count) }
             firstTime = index.firstTime
             lastTime = index.lastTime
             duration = index.lastTime - index.firstTime
@@ -120,6 +126,15 @@ struct RecordingReport: Encodable {
         }
     }
 
+    /// `1200 (channel 0: 800, channel 1: 400)`.
+    private func triggerText(_ count: Int64) -> String {
+        let channels = (triggers ?? [:]).compactMap { channel, count in Int(channel).map { ($0, count) } }
+        guard !channels.isEmpty else { return "\(count)" }
+        let known = channels.reduce(0) { $0 + $1.1 }
+        let list = channels.sorted { $0.0 < $1.0 }.map { "channel \($0.0): \($0.1)" }.joined(separator: ", ")
+        return "\(count) (" + (known < count ? "of the first \(known), " : "") + list + ")"
+    }
+
     func print() {
         var rows: [(String, String)] = []
         if let format { rows.append(("format", format)) }
@@ -127,6 +142,7 @@ struct RecordingReport: Encodable {
         if let bytes { rows.append(("size", "\(Quantity.text(bytes: Int(bytes))) (\(bytes) bytes)")) }
         if let duration { rows.append(("duration", Quantity.text(microseconds: Int(duration)))) }
         if let events { rows.append(("events", "\(events)")) }
+        if let triggerCount { rows.append(("triggers", triggerText(triggerCount))) }
         if let rate { rows.append(("rate", Quantity.text(count: Int(rate.rounded())) + " events/s")) }
         if let firstTime, let lastTime { rows.append(("times", "\(firstTime) ... \(lastTime) us")) }
         if let timeShift { rows.append(("time shift", "\(timeShift) us")) }

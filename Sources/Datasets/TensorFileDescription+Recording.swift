@@ -27,6 +27,7 @@ extension TensorFileDescription {
             ("geometry", .variableString(recording.geometry.description)),
             ("time_shift", .int64(recording.timeShift)),
             ("event_count", .int64(recording.eventCount)),
+            ("trigger_count", .int64(recording.triggerCount)),
             ("first_time", .int64(recording.firstTime)),
             ("last_time", .int64(recording.lastTime)),
         ]

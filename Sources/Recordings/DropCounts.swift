@@ -36,8 +36,15 @@ public protocol DropTally {
     mutating func beforeTimeHigh(_ events: Int)
     mutating func withoutAddress(_ events: Int)
     mutating func unknownWord()
-    /// A trigger, monitoring, vendor or padding word: no damage, but nothing for us.
+    /// A monitoring, vendor or padding word, or a trigger before the first time high word: no damage, but nothing for
+    /// us.
     mutating func otherWord()
+    /// An external trigger. Who does not ask for them counts it as another word.
+    mutating func trigger(_ trigger: Trigger)
+}
+
+extension DropTally {
+    @inlinable @inline(__always) public mutating func trigger(_ trigger: Trigger) { otherWord() }
 }
 
 /// Counts nothing.
@@ -55,6 +62,8 @@ public struct CountingTally: DropTally, Hashable, Sendable {
     public var drops = DropCounts()
     /// Trigger, monitoring, vendor and padding words.
     public var otherWords: Int64 = 0
+    /// Those of them that are triggers with a time.
+    public var triggers: Int64 = 0
 
     public init() {}
     public mutating func outsideGeometry(_ events: Int) { drops.outsideGeometry &+= Int64(events) }
@@ -62,6 +71,10 @@ public struct CountingTally: DropTally, Hashable, Sendable {
     public mutating func withoutAddress(_ events: Int) { drops.withoutAddress &+= Int64(events) }
     public mutating func unknownWord() { drops.unknownWords &+= 1 }
     public mutating func otherWord() { otherWords &+= 1 }
+    public mutating func trigger(_ trigger: Trigger) {
+        otherWords &+= 1
+        triggers &+= 1
+    }
 
     static func + (a: CountingTally, b: CountingTally) -> CountingTally {
         var sum = a
@@ -71,6 +84,7 @@ public struct CountingTally: DropTally, Hashable, Sendable {
         sum.drops.unknownWords += b.drops.unknownWords
         sum.drops.truncatedBytes += b.drops.truncatedBytes
         sum.otherWords += b.otherWords
+        sum.triggers += b.triggers
         return sum
     }
 }

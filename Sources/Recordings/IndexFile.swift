@@ -8,7 +8,7 @@ package enum IndexFile {
     private static let magic = Array("evh5tidx".utf8)
     /// To be raised whenever the layout or the meaning of a field changes, also when decoding gives other events than
     /// before.
-    package static let version: UInt32 = 1
+    package static let version: UInt32 = 2
     private static let headSize = 16
 
     package static func bytes(of index: TimeIndex) -> [UInt8] {
@@ -79,10 +79,19 @@ private struct Output {
         append(identity.headerDigest)
         append(Int64(identity.geometry.width))
         append(Int64(identity.geometry.height))
+        append(index.resume.tally.triggers)
+        append(index.triggerCount)
+        append(Int64(index.triggers.count))
+        bytes.reserveCapacity(bytes.count + index.triggers.count * Input.triggerSize)
+        for trigger in index.triggers {
+            append(trigger.t)
+            append(trigger.id)
+            append(trigger.p)
+        }
         append(contentsOf: index)
     }
 
-    /// All but the identity.
+    /// All but the identity and the triggers.
     mutating func append(contentsOf index: TimeIndex) {
         append(UInt8(RecordingFormat.allCases.firstIndex(of: index.format) ?? 0))
         append(index.segmentSize)
@@ -104,8 +113,9 @@ private struct Output {
 private struct Input {
     let bytes: [UInt8]
     var position: Int
-    /// Bytes of a segment in the file.
+    /// Bytes of a segment and of a trigger in the file.
     static let segmentSize = 56
+    static let triggerSize = 12
 
     mutating func number<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type = T.self) -> T? {
         guard bytes.count - position >= MemoryLayout<T>.size else { return nil }
@@ -157,23 +167,45 @@ private struct Input {
         return progress
     }
 
+    /// Triggers of the whole segments and of all; and those that were kept.
+    private mutating func triggers() -> (resume: Int64, end: Int64, kept: [Trigger])? {
+        let limit = Int64(TimeIndex.Layout.standard.triggerLimit)
+        guard let resume = number(Int64.self), let end = number(Int64.self), let count = number(Int64.self),
+            resume >= 0, resume <= end, end < 1 << 60, count == min(end, limit),
+            count <= (bytes.count - position) / Self.triggerSize
+        else { return nil }
+        var kept: [Trigger] = []
+        kept.reserveCapacity(Int(count))
+        for _ in 0..<count {
+            guard let t = number(Int64.self), let id = number(Int16.self), let p = number(Int16.self), Self.isTime(t),
+                Trigger.channels.contains(id), p == 0 || p == 1
+            else { return nil }
+            kept.append(Trigger(t: t, id: id, p: p))
+        }
+        return (resume, end, kept)
+    }
+
     mutating func index() -> TimeIndex? {
         guard let device = number(UInt64.self), let inode = number(UInt64.self), let size = number(Int64.self),
             let modified = number(Int64.self), let headerDigest = number(UInt32.self), let width = number(Int64.self),
-            let height = number(Int64.self), let geometry = Geometry("\(width)x\(height)")
+            let height = number(Int64.self), let geometry = Geometry("\(width)x\(height)"),
+            let triggers = triggers()
         else { return nil }
         let contents = bytes[position...]
         guard let format = number(UInt8.self), Int(format) < RecordingFormat.allCases.count,
             let segmentSize = number(Int64.self), (1...Self.largestSegment).contains(segmentSize),
-            let tailDigest = number(UInt32.self), let resume = progress(), let end = progress(),
+            let tailDigest = number(UInt32.self), var resume = progress(), var end = progress(),
             let count = number(Int64.self),
             count >= 0, count == (bytes.count - position) / Self.segmentSize,
             (bytes.count - position) % Self.segmentSize == 0,
             size <= Self.largestOffset, end.offset <= size, resume.offset >= 0, resume.offset <= end.offset,
-            resume.eventCount <= end.eventCount,
+            resume.eventCount <= end.eventCount, triggers.resume <= resume.tally.otherWords,
+            triggers.end <= end.tally.otherWords,
             // Where the next segment would end is a number.
             (count + 2).multipliedReportingOverflow(by: segmentSize).overflow == false
         else { return nil }
+        resume.tally.triggers = triggers.resume
+        end.tally.triggers = triggers.end
         let identity = RecordingIdentity(
             device: device, inode: inode, size: size, modified: modified, headerDigest: headerDigest,
             geometry: geometry,
@@ -195,6 +227,7 @@ private struct Input {
         return TimeIndex(
             identity: identity, format: RecordingFormat.allCases[Int(format)], segments: segments,
             segmentSize: segmentSize,
-            resume: resume, end: end, tailDigest: tailDigest, contentsDigest: IndexFile.digest(contents))
+            resume: resume, end: end, triggers: triggers.kept, tailDigest: tailDigest,
+            contentsDigest: IndexFile.digest(contents))
     }
 }

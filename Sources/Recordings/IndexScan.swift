@@ -18,19 +18,23 @@ extension TimeIndex {
         public var pieceLength: Int
         /// Segments that a thread decodes before a piece, to guess the decoder's state there.
         public var leadLength: Int
+        /// Triggers that are kept; more are only counted.
+        public var triggerLimit: Int
 
         /// 64 KiB segments, at most 2^18 of them; chunks that stay in the processor's second level cache; pieces of 16
-        /// MiB.
+        /// MiB; 2^22 triggers, which take 64 MiB of memory.
         public static let standard = Layout(segmentSize: 65536, segmentLimit: 1 << 18, chunkSize: 1 << 19)
 
         public init(
-            segmentSize: Int64, segmentLimit: Int, chunkSize: Int, pieceLength: Int = 256, leadLength: Int = 4
+            segmentSize: Int64, segmentLimit: Int, chunkSize: Int, pieceLength: Int = 256, leadLength: Int = 4,
+            triggerLimit: Int = 1 << 22
         ) {
             self.segmentSize = max(8, segmentSize & ~7)
             self.segmentLimit = max(2, segmentLimit & ~1)
             self.chunkSize = max(16, chunkSize)
             self.pieceLength = max(1, pieceLength)
             self.leadLength = max(1, leadLength)
+            self.triggerLimit = max(0, triggerLimit)
         }
     }
 
@@ -63,7 +67,10 @@ extension TimeIndex {
         else { return nil }
         guard try Self.tailDigest(of: recording, size: identity.size) == tailDigest else { return nil }
         let whole = segments.prefix { $0.offset < resume.offset }
-        var scan = IndexScan(recording, layout, segments: Array(whole), segmentSize: segmentSize, from: resume)
+        // In file order: the first are those of the whole segments.
+        let found = triggers.prefix(Int(min(Int64(triggers.count), resume.tally.triggers)))
+        var scan = IndexScan(
+            recording, layout, segments: Array(whole), segmentSize: segmentSize, triggers: Array(found), from: resume)
         return try scan.run(threads, progress)
     }
 
@@ -145,12 +152,12 @@ struct IndexScan {
     /// Within the segment that is being scanned.
     var position: Int64
     var state: DecoderState
-    var tally: CountingTally
+    var tally: ScanTally
     private var sink = IndexSink()
 
     init(
         _ recording: Recording, _ layout: TimeIndex.Layout, origin: Int64? = nil, segments: [Segment],
-        segmentSize: Int64, from start: ScanProgress
+        segmentSize: Int64, triggers: [Trigger] = [], from start: ScanProgress
     ) {
         self.recording = recording
         self.layout = layout
@@ -160,7 +167,7 @@ struct IndexScan {
         whole = start
         position = start.offset
         state = start.state
-        tally = start.tally
+        tally = ScanTally(start.tally, triggers, limit: layout.triggerLimit)
     }
 
     mutating func run(_ threads: Int, _ progress: TimeIndex.Progress?) throws(RecordingError) -> TimeIndex {
@@ -178,7 +185,7 @@ struct IndexScan {
         let index = TimeIndex(
             identity: recording.identity, format: recording.format, segments: segments, segmentSize: segmentSize,
             resume: whole,
-            end: end, tailDigest: tail)
+            end: end, triggers: tally.triggers, tailDigest: tail)
         _ = try index.checkUnchanged(in: recording)
         return index
     }
@@ -212,7 +219,7 @@ struct IndexScan {
     /// The totals up to here.
     private var now: ScanProgress {
         var progress = ScanProgress(
-            offset: position, state: state, tally: tally, eventCount: whole.eventCount + sink.count)
+            offset: position, state: state, tally: tally.counts, eventCount: whole.eventCount + sink.count)
         progress.firstTime = whole.eventCount == 0 ? sink.first : whole.firstTime
         progress.lastTime = sink.count == 0 ? whole.lastTime : sink.last
         return progress

@@ -10,7 +10,7 @@ enum KernelScan {
     /// returns the bytes used; nil when there is no kernel for it.
     static func scan(
         _ bytes: UnsafeRawBufferPointer, _ format: RecordingFormat, geometry: Geometry, state: inout DecoderState,
-        into sink: inout IndexSink, tally: inout CountingTally
+        into sink: inout IndexSink, tally: inout ScanTally
     ) -> Int? {
         guard KernelVariant.current != .plain, let kind = format.words,
             (1...16384).contains(geometry.width), (1...16384).contains(geometry.height)

@@ -12,6 +12,7 @@ private struct ScannedPiece: Sendable {
     let guess: DecoderState
     /// Events before them are counted from the start of the piece.
     let segments: [Segment]
+    let triggers: [Trigger]
     let end: ScanProgress
 }
 
@@ -39,7 +40,9 @@ private final class PieceQueue: Sendable {
         // Segments of a piece are merged where it is joined, if at all.
         self.layout = TimeIndex.Layout(
             segmentSize: layout.segmentSize, segmentLimit: .max, chunkSize: layout.chunkSize,
-            pieceLength: layout.pieceLength, leadLength: layout.leadLength)
+            pieceLength: layout.pieceLength, leadLength: layout.leadLength,
+            // Many pieces may wait to be joined. One with more, which no sensor writes, is scanned again then.
+            triggerLimit: layout.triggerLimit / 16)
         self.segmentSize = segmentSize
         self.start = start
         self.pieceSize = pieceSize
@@ -81,7 +84,8 @@ private final class PieceQueue: Sendable {
         }
         var piece = part(from: offset, guess)
         try piece.read(to: end(ofPiece: i))
-        return ScannedPiece(offset: offset, guess: guess, segments: piece.segments, end: piece.whole)
+        return ScannedPiece(
+            offset: offset, guess: guess, segments: piece.segments, triggers: piece.tally.triggers, end: piece.whole)
     }
 
     private func part(from offset: Int64, _ state: DecoderState) -> IndexScan {
@@ -144,6 +148,7 @@ extension IndexScan {
         let turns = state.timeHigh - piece.guess.timeHigh
         // Where one thread would count wraps no more, the piece must not either. Below that no sum here overflows.
         guard piece.end.state.timeHigh + turns < DecoderState.turnLimit - 1 << 34 else { return false }
+        guard piece.triggers.count == piece.end.tally.triggers else { return false }
         let shift = state.timeShift - piece.guess.timeShift
         func moved(_ state: DecoderState) -> DecoderState {
             var state = state
@@ -185,7 +190,8 @@ extension IndexScan {
         }
         position = whole.offset
         state = whole.state
-        tally = whole.tally
+        tally.counts = whole.tally
+        tally.add(piece.triggers, later: turns - shift)
         return true
     }
 }

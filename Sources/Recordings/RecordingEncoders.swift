@@ -2,74 +2,6 @@
 
 import Files
 
-/// Says which time high words a sensor writes until `t`: one each 16 us while events come, and only the changes over a
-/// long pause.
-private struct TimeHighClock {
-    static let period: Int64 = 16
-    /// Beyond this pause, us, only changes are written.
-    static let pause: Int64 = 10_000
-    /// us of one time high.
-    let unit: Int64
-    /// The most that a time high may grow at once, in units, for a reader to see a wrap.
-    let stride: Int64
-    private var last: Int64
-
-    init(_ start: Int64, unit: Int64, stride: Int64) {
-        self.unit = unit
-        self.stride = stride
-        last = start
-    }
-
-    /// Calls `write` with each time high (all bits) from the last event to `t`.
-    mutating func advance(to t: Int64, _ write: (Int64) throws(FileError) -> Void) throws(FileError) {
-        if t - last > Self.pause {
-            var high = last / unit
-            while t / unit - high > stride {
-                high += stride
-                try write(high)
-            }
-            if t / unit != last / unit { try write(t / unit) }
-        } else {
-            for tick in (last / Self.period)..<(t / Self.period) { try write((tick + 1) * Self.period / unit) }
-        }
-        last = t
-    }
-}
-
-/// Events of one row, polarity and time with x rising: what can become vectors.
-private struct EventRun {
-    private(set) var xs: [Int] = []
-    private(set) var y = 0
-    private(set) var polarity = 0
-    private(set) var t: Int64 = 0
-
-    /// Adds the event when it belongs to the run.
-    mutating func add(_ event: Event) -> Bool {
-        guard let last = xs.last else {
-            (xs, y, polarity, t) = ([Int(event.x)], Int(event.y), Int(event.polarity), event.t)
-            return true
-        }
-        guard Int(event.y) == y, Int(event.polarity) == polarity, event.t == t, Int(event.x) > last else {
-            return false
-        }
-        xs.append(Int(event.x))
-        return true
-    }
-
-    mutating func clear() { xs.removeAll(keepingCapacity: true) }
-
-    /// The mask of the xs from index `i` on that lie in `base`..<`base` + 32, and how many they are.
-    func mask(from i: Int, base: Int) -> (mask: UInt32, count: Int) {
-        var mask: UInt32 = 0
-        var n = i
-        while n < xs.count, xs[n] < base + 32 {
-            mask |= 1 << UInt32(xs[n] - base)
-            n += 1
-        }
-        return (mask, n - i)
-    }
-}
-
 struct EVT2Encoder: EventEncoder {
     private var clock: TimeHighClock
     private var first: Int64?
@@ -84,6 +16,12 @@ struct EVT2Encoder: EventEncoder {
         try clock.advance(to: event.t) { (high) throws(FileError) in try file.append(word: Self.timeHigh(high)) }
         try file.append(
             word: UInt32(event.polarity) << 28 | UInt32(event.t & 63) << 22 | UInt32(event.x) << 11 | UInt32(event.y))
+    }
+
+    mutating func append(_ trigger: Trigger, to file: FileWriter) throws(FileError) {
+        try start(file)
+        try clock.advance(to: trigger.t) { (high) throws(FileError) in try file.append(word: Self.timeHigh(high)) }
+        try file.append(word: trigger.wideWord(type: 0xA))
     }
 
     mutating func finish(to file: FileWriter) throws(FileError) { try start(file) }
@@ -112,6 +50,15 @@ struct EVT21Encoder: EventEncoder {
         if run.add(event) { return }
         try flush(file)
         _ = run.add(event)
+    }
+
+    mutating func append(_ trigger: Trigger, to file: FileWriter) throws(FileError) {
+        try flush(file)
+        let swapped = swapped
+        try clock.advance(to: trigger.t) { (high) throws(FileError) in
+            try file.append(word: Self.timeHigh(high, swapped))
+        }
+        try file.append(word: Self.stored(UInt64(trigger.wideWord(type: 0xA)) << 32, swapped))
     }
 
     mutating func finish(to file: FileWriter) throws(FileError) { try flush(file) }
@@ -165,6 +112,12 @@ struct EVT3Encoder: EventEncoder {
         _ = run.add(event)
     }
 
+    mutating func append(_ trigger: Trigger, to file: FileWriter) throws(FileError) {
+        try flush(file)
+        try writeTime(trigger.t, file)
+        try file.append(word: 0xA << 12 | UInt16(trigger.id) << 8 | UInt16(trigger.p))
+    }
+
     mutating func finish(to file: FileWriter) throws(FileError) { try flush(file) }
 
     private mutating func flush(_ file: FileWriter) throws(FileError) {
@@ -174,24 +127,29 @@ struct EVT3Encoder: EventEncoder {
         }
         first = nil
         guard !run.xs.isEmpty else { return }
-        var newest = high
-        try clock.advance(to: run.t) { (high) throws(FileError) in
-            try file.append(word: Self.timeHigh(high))
-            newest = high
-        }
-        // A reader sets the low part to 0 when the high part changes.
-        if newest != high { low = -1 }
-        high = newest
-        if low != run.t & 0xFFF {
-            low = run.t & 0xFFF
-            try file.append(word: 6 << 12 | UInt16(low))
-        }
+        try writeTime(run.t, file)
         if y != run.y {
             y = run.y
             try file.append(word: UInt16(y))
         }
         try writeRow(file)
         run.clear()
+    }
+
+    /// What brings the reader's time to `t`.
+    private mutating func writeTime(_ t: Int64, _ file: FileWriter) throws(FileError) {
+        var newest = high
+        try clock.advance(to: t) { (high) throws(FileError) in
+            try file.append(word: Self.timeHigh(high))
+            newest = high
+        }
+        // A reader sets the low part to 0 when the high part changes.
+        if newest != high { low = -1 }
+        high = newest
+        if low != t & 0xFFF {
+            low = t & 0xFFF
+            try file.append(word: 6 << 12 | UInt16(low))
+        }
     }
 
     private mutating func writeRow(_ file: FileWriter) throws(FileError) {
@@ -238,6 +196,12 @@ struct EVT4Encoder: EventEncoder {
         _ = run.add(event)
     }
 
+    mutating func append(_ trigger: Trigger, to file: FileWriter) throws(FileError) {
+        try flush(file)
+        try clock.advance(to: trigger.t) { (high) throws(FileError) in try file.append(word: Self.timeHigh(high)) }
+        try file.append(word: trigger.wideWord(type: 9))
+    }
+
     mutating func finish(to file: FileWriter) throws(FileError) { try flush(file) }
 
     private mutating func flush(_ file: FileWriter) throws(FileError) {
@@ -275,6 +239,9 @@ struct DATEncoder: EventEncoder {
         try file.append(word: word(event))
     }
 
+    /// There is no such record; the writer has refused it.
+    func append(_ trigger: Trigger, to file: FileWriter) throws(FileError) {}
+
     func finish(to file: FileWriter) throws(FileError) {}
 }
 
@@ -287,5 +254,12 @@ extension DATVersion1 {
 extension DATVersion2 {
     static func word(_ event: Event) -> UInt32 {
         UInt32(event.polarity) << 28 | UInt32(event.y) << 14 | UInt32(event.x)
+    }
+}
+
+extension Trigger {
+    /// The word of EVT2 and EVT4, and the half of a word of EVT2.1.
+    fileprivate func wideWord(type: UInt32) -> UInt32 {
+        type << 28 | UInt32(t & 63) << 22 | UInt32(id) << 8 | UInt32(p)
     }
 }

@@ -4,7 +4,7 @@
 import Files
 
 /// The totals of one state of a recording. Of a recording so short that its index has one segment at most it is the
-/// whole index.
+/// whole index, but for the triggers, which are read again.
 public struct RecordingSummary: Hashable, Sendable {
     /// How much of the index it is.
     enum Extent: UInt8, Sendable {
@@ -55,6 +55,8 @@ public struct RecordingSummary: Hashable, Sendable {
     public var lastTime: Int64 { end.lastTime }
     public var highestTime: Int64 { end.eventCount == 0 ? 0 : highest }
     public var drops: DropCounts { end.tally.drops }
+    /// See `TimeIndex.triggerCount`.
+    public var triggerCount: Int64 { end.tally.triggers }
 
     init(
         inode: UInt64, size: Int64, modified: Int64, headerDigest: UInt32, geometry: Geometry, format: RecordingFormat,
@@ -130,6 +132,11 @@ public struct RecordingSummary: Hashable, Sendable {
             headerDigest == recording.header.digest, geometry == recording.geometry, format == recording.format,
             payloadOffset == recording.header.payloadOffset
         else { return nil }
+        if triggerCount > 0 {
+            // There is room for their number only. A scan of one segment is as fast as reading a file with them.
+            let index = try? TimeIndex.build(recording)
+            return index?.end == end && index?.tailDigest == tailDigest ? index : nil
+        }
         let start = ScanProgress(offset: payloadOffset)
         var resume = start
         if extent == .whole {
@@ -140,7 +147,8 @@ public struct RecordingSummary: Hashable, Sendable {
             offset: payloadOffset, state: start.state, lowest: lowest, highest: highest, eventsBefore: 0)
         return TimeIndex(
             identity: recording.identity, format: format, segments: extent == .empty ? [] : [segment],
-            segmentSize: TimeIndex.Layout.standard.segmentSize, resume: resume, end: end, tailDigest: tailDigest,
+            segmentSize: TimeIndex.Layout.standard.segmentSize, resume: resume, end: end, triggers: [],
+            tailDigest: tailDigest,
             contentsDigest: contentsDigest)
     }
 }

@@ -86,6 +86,25 @@ public struct RecordingWriter {
         }
     }
 
+    /// Appends a trigger, whose time is the sensor's, too.
+    ///
+    /// - Throws: `.unwritable` when it is earlier than what came before, when the format has no such word (DAT has
+    ///   none,
+    ///   EVT3 has 16 channels, the others 32), or when the disk refuses.
+    public mutating func append(_ trigger: Trigger) throws(RecordingError) {
+        let channels: Int16 = format.isDAT ? 0 : format == .evt3 ? 16 : 32
+        guard trigger.t >= lastTime, trigger.id >= 0, trigger.id < channels, trigger.p == 0 || trigger.p == 1 else {
+            throw RecordingError(
+                .unwritable,
+                "\(format.displayName) cannot hold a trigger of channel \(trigger.id), edge \(trigger.p) at \(trigger.t) us after \(lastTime) us"
+            )
+        }
+        lastTime = trigger.t
+        do throws(FileError) { try encoder.append(trigger, to: file) } catch {
+            throw RecordingError(.unwritable, error.message, cause: error)
+        }
+    }
+
     /// Appends events sorted by time.
     public mutating func append(_ events: some Sequence<Event>) throws(RecordingError) {
         for event in events { try append(event) }
@@ -139,5 +158,6 @@ public struct RecordingWriter {
 /// Turns events, sorted by time, into words.
 protocol EventEncoder {
     mutating func append(_ event: Event, to file: FileWriter) throws(FileError)
+    mutating func append(_ trigger: Trigger, to file: FileWriter) throws(FileError)
     mutating func finish(to file: FileWriter) throws(FileError)
 }

@@ -13,9 +13,9 @@ package final class SummaryTable: Sendable {
     private static let magic = Array("evh5fold".utf8)
     /// To be raised whenever the layout or the meaning of a field changes, also when headers are read in another way
     /// than before. What decoding gives is the matter of `IndexFile.version`.
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     private static let headSize = 32
-    static let recordSize = 184
+    static let recordSize = 192
 
     /// The file.
     package let bytes: [UInt8]
@@ -203,6 +203,7 @@ extension RecordingSummary {
             highest = 144
         static let end = 152, timeHigh = 160, timeShift = 168
         static let timeLow = 176, y = 178, baseX = 180, polarity = 182, started = 183
+        static let triggers = 184
     }
 
     fileprivate func write(to record: UnsafeMutableRawBufferPointer) {
@@ -229,6 +230,7 @@ extension RecordingSummary {
         for (i, count) in counts.enumerated() { put(count, Place.drops + 8 * i) }
         put(end.tally.otherWords, Place.otherWords)
         put(end.eventCount, Place.events)
+        put(end.tally.triggers, Place.triggers)
         put(end.firstTime, Place.firstTime)
         put(end.lastTime, Place.lastTime)
         put(lowest, Place.lowest)
@@ -265,6 +267,7 @@ extension RecordingSummary {
         end.tally.drops.unknownWords = number(Place.drops + 24)
         end.tally.drops.truncatedBytes = number(Place.drops + 32)
         end.tally.otherWords = number(Place.otherWords)
+        end.tally.triggers = number(Place.triggers)
         end.firstTime = number(Place.firstTime)
         end.lastTime = number(Place.lastTime)
         let drops = end.tally.drops
@@ -279,7 +282,8 @@ extension RecordingSummary {
         let (size, payload): (Int64, UInt32) = (number(Place.size), number(Place.payload))
         guard let extent = Extent(rawValue: number(Place.extent)), Int(format) < RecordingFormat.allCases.count,
             (1...16384).contains(width), (1...16384).contains(height), started < 2, state.isValid,
-            least >= 0, most < 1 << 60, isTime(end.firstTime), isTime(end.lastTime),
+            least >= 0, most < 1 << 60, end.tally.triggers >= 0,
+            end.tally.triggers <= end.tally.otherWords, isTime(end.firstTime), isTime(end.lastTime),
             lowest > highest ? (lowest == .max && highest == .min) : isTime(lowest) && isTime(highest),
             (end.eventCount > 0) == (lowest <= highest), end.offset >= Int64(payload), end.offset <= size
         else { return nil }

@@ -43,6 +43,9 @@ public final class TimeIndex: Sendable, Equatable {
     let resume: ScanProgress
     /// At the end of the recording.
     let end: ScanProgress
+    /// External triggers in file order: all, or of more than 2^22 the first. Their times may run backwards where the
+    /// recording's do.
+    public let triggers: [Trigger]
     /// CRC-32 of the last bytes before the end (`tailSize` or all after the header), to know a recording that has
     /// grown.
     let tailDigest: UInt32
@@ -56,7 +59,7 @@ public final class TimeIndex: Sendable, Equatable {
     init(
         identity: RecordingIdentity, format: RecordingFormat, segments: [Segment], segmentSize: Int64,
         resume: ScanProgress,
-        end: ScanProgress, tailDigest: UInt32, contentsDigest: UInt64? = nil
+        end: ScanProgress, triggers: [Trigger], tailDigest: UInt32, contentsDigest: UInt64? = nil
     ) {
         self.identity = identity
         self.format = format
@@ -64,6 +67,7 @@ public final class TimeIndex: Sendable, Equatable {
         self.segmentSize = segmentSize
         self.resume = resume
         self.end = end
+        self.triggers = triggers
         self.tailDigest = tailDigest
         knownContents = Mutex(contentsDigest)
         var highest = Int64.min
@@ -81,7 +85,8 @@ public final class TimeIndex: Sendable, Equatable {
     }
 
     /// A digest of what the scan found: format, and for every segment the decoder's state, times and numbers of events.
-    /// It is the same on every machine, and for a copy, where device and inode differ.
+    /// It is the same on every machine, and for a copy, where device and inode differ. Triggers do not count: no frame
+    /// depends on them.
     public var contentsDigest: UInt64 {
         knownContents.withLock { known in
             if let known { return known }
@@ -95,7 +100,7 @@ public final class TimeIndex: Sendable, Equatable {
     func moved(to identity: RecordingIdentity) -> TimeIndex {
         TimeIndex(
             identity: identity, format: format, segments: segments, segmentSize: segmentSize, resume: resume, end: end,
-            tailDigest: tailDigest, contentsDigest: contentsDigest)
+            triggers: triggers, tailDigest: tailDigest, contentsDigest: contentsDigest)
     }
 
     /// What was subtracted from every timestamp, us.
@@ -114,18 +119,23 @@ public final class TimeIndex: Sendable, Equatable {
     public var drops: DropCounts { end.tally.drops }
     /// Trigger, monitoring, vendor and padding words, which hold no CD events.
     public var otherWords: Int64 { end.tally.otherWords }
+    /// External triggers, also those beyond what `triggers` keeps. Those before the first time high word have no time
+    /// and are not among them.
+    public var triggerCount: Int64 { end.tally.triggers }
     /// Seconds from the earliest to the latest event.
     public var duration: Double { Double(highestTime - lowestTime) / 1e6 }
     /// Events per second over the duration; 0 when it is 0.
     public var rate: Double { duration > 0 ? Double(eventCount) / duration : 0 }
     /// Bytes this index takes in memory, about.
-    public var memorySize: Int { segments.count * (MemoryLayout<Segment>.stride + 16) + 512 }
+    public var memorySize: Int {
+        segments.count * (MemoryLayout<Segment>.stride + 16) + triggers.count * MemoryLayout<Trigger>.stride + 512
+    }
 
     public static func == (a: TimeIndex, b: TimeIndex) -> Bool {
         a === b
             || (a.identity == b.identity && a.format == b.format && a.segments == b.segments
                 && a.segmentSize == b.segmentSize
-                && a.resume == b.resume && a.end == b.end && a.tailDigest == b.tailDigest)
+                && a.resume == b.resume && a.end == b.end && a.tailDigest == b.tailDigest && a.triggers == b.triggers)
     }
 
     /// The segments outside of which no event has a time in `times`; those inside may still miss it.

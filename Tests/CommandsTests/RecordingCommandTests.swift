@@ -12,7 +12,8 @@ struct RecordingCommandTests {
         let reason, format: String?
         let width, height: Int?
         let events, firstTime, lastTime: Int64?
-        let dropped: [String: Int64]?
+        let triggerCount: Int64?
+        let dropped, triggers: [String: Int64]?
         let notes, suspicious: [String]?
     }
 
@@ -127,6 +128,23 @@ struct RecordingCommandTests {
         #expect(try Run.evh5(["info", "a.raw"], in: folder).output.contains("suspicious"))
         let index = try Run.evh5(["index", "a.raw"], in: folder)
         #expect(index.code == 0 && index.problems.contains("a.raw is suspicious: "))
+    }
+
+    @Test func triggersAreCountedByChannel() throws {
+        let folder = try TemporaryFolder()
+        // EVT3: a time high, then triggers of channels 11, 2 and 11 and other words between.
+        let words: [UInt16] = [0xA001, 0x8001, 0xAB01, 0xE123, 0xA200, 0x7001, 0x6005, 0xABFE]
+        let head = Array("% evt 3.0\n% geometry 64x48\n% end\n".utf8)
+        for (name, words) in [("a.raw", words), ("none.raw", [0x8001, 0xE123])] {
+            try Data(head + words.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] })
+                .write(to: URL(filePath: "\(folder.path)/\(name)"))
+        }
+        let reports = try json([Report].self, try Run.evh5(["info", "a.raw", "none.raw", "--json"], in: folder))
+        #expect(reports.map(\.triggerCount) == [3, 0])
+        #expect(reports.map(\.triggers) == [["11": 2, "2": 1], [:]])
+        let text = try Run.evh5(["info", "a.raw", "none.raw", "--long"], in: folder).output
+        #expect(text.contains("  triggers    3 (channel 2: 1, channel 11: 2)\n"))
+        #expect(text.contains("  triggers    0\n"))
     }
 
     @Test func badFilesAreExplainedAndGoodOnesStillShown() throws {

@@ -81,6 +81,7 @@ struct DecoderTarget {
     private func compare(_ what: String, _ got: Decoded, _ plain: PlainDecoder) -> String? {
         if got.sink.events != plain.events { return "\(what): \(difference(got.sink.events, plain.events))" }
         if got.tally.drops != plain.drops { return "\(what): drops \(got.tally.drops), not \(plain.drops)" }
+        if got.tally.triggers != plain.triggers.count { return "\(what): \(got.tally.triggers) triggers" }
         if got.tally.otherWords != plain.otherWords { return "\(what): other words \(got.tally.otherWords)" }
         return nil
     }
@@ -138,6 +139,9 @@ struct DecoderTarget {
             index.eventCount, index.firstTime, index.lastTime, index.lowestTime, index.highestTime, index.otherWords,
         ]
         if got != want { return "count, first, last, lowest, highest, other words \(got), not \(want)" }
+        if index.triggers != plain.triggers || index.triggerCount != plain.triggers.count {
+            return "\(index.triggerCount) triggers \(index.triggers), not \(plain.triggers)"
+        }
         return index.drops == plain.drops ? nil : "drops \(index.drops), not \(plain.drops)"
     }
 

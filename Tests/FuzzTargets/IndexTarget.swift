@@ -21,6 +21,7 @@ enum IndexTarget {
             return "another index when stored again"
         }
         _ = (index.contentsDigest, index.duration, index.rate, index.memorySize, index.drops.total)
+        guard index.triggerCount >= index.triggers.count else { return "more triggers than were counted" }
         return use(index)
     }
 

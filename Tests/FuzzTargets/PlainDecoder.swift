@@ -9,6 +9,7 @@ struct PlainDecoder {
     private(set) var events: [Event] = []
     private(set) var drops = DropCounts()
     private(set) var otherWords: Int64 = 0
+    private(set) var triggers: [Trigger] = []
 
     private let geometry: Geometry
     private var isStarted = false
@@ -75,6 +76,13 @@ struct PlainDecoder {
         if others.contains(kind) { otherWords += 1 } else { drops.unknownWords += 1 }
     }
 
+    /// Nothing before the first time high word, which tells the time.
+    private mutating func trigger(_ time: Int64, _ channel: UInt64, _ edge: UInt64) {
+        otherWords += 1
+        guard isStarted else { return }
+        triggers.append(Trigger(t: time, id: Int16(channel), p: Int16(edge)))
+    }
+
     // MARK: EVT2, EVT2.1 and EVT4: a counter of 28 bits in units of 64 us
 
     private mutating func wideHigh(_ counter: UInt64) {
@@ -101,7 +109,8 @@ struct PlainDecoder {
             }
             event(Int(word >> 11 & 0x7FF), Int(word & 0x7FF), Int(kind), wideTime(word >> 22))
         case 8: wideHigh(word)
-        default: unknownOrOther(kind, others: [0xA, 0xE, 0xF])
+        case 0xA: trigger(wideTime(word >> 22), word >> 8 & 31, word & 1)
+        default: unknownOrOther(kind, others: [0xE, 0xF])
         }
     }
 
@@ -115,7 +124,8 @@ struct PlainDecoder {
             }
             vector(Int(upper >> 11 & 0x7FF), mask, Int(upper & 0x7FF), Int(kind), wideTime(upper >> 22))
         case 8: wideHigh(upper)
-        default: unknownOrOther(kind, others: [0xA, 0xE, 0xF])
+        case 0xA: trigger(wideTime(upper >> 22), upper >> 8 & 31, upper & 1)
+        default: unknownOrOther(kind, others: [0xE, 0xF])
         }
     }
 
@@ -136,7 +146,8 @@ struct PlainDecoder {
             }
             vector(x, mask, y, Int(kind & 1), wideTime(word >> 22))
         case 0xE: wideHigh(word)
-        default: unknownOrOther(kind, others: [6, 7, 9, 0xF])
+        case 9: trigger(wideTime(word >> 22), word >> 8 & 31, word & 1)
+        default: unknownOrOther(kind, others: [6, 7, 0xF])
         }
     }
 
@@ -187,7 +198,8 @@ struct PlainDecoder {
                 low = 0
             }
             high = new
-        default: unknownOrOther(kind, others: [7, 0xA, 0xE, 0xF])
+        case 0xA: trigger(time, value >> 8, value & 1)
+        default: unknownOrOther(kind, others: [7, 0xE, 0xF])
         }
     }
 

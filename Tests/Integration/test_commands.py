@@ -32,6 +32,24 @@ def test_info(evh5, library, small, shown, format):
     assert str(path) in text and str(len(events)) in text and "64x48" in text
 
 
+@pytest.mark.parametrize("format", encoders.FORMATS)
+def test_info_counts_triggers(evh5, mount, source, small, format):
+    events = raw_events(format, small)
+    first, last = int(events["t"][0]), int(events["t"][-1])
+    triggers = [] if format == "dat" else [(first + (last - first) * i // 300, 6 if i % 3 else 1, i % 2) for i in range(301)]
+    name = f"cam.{encoders.EXTENSION[format]}"
+    encoders.write(source / name, format, events, triggers=triggers)
+    [told] = evh5.json("info", source / name)
+    assert told["events"] == len(events) and told["triggerCount"] == len(triggers)
+    assert told["triggers"] == ({"1": 101, "6": 200} if triggers else {})
+    text = evh5.run("info", source / name, check=0).stdout
+    assert ("triggers    301 (channel 1: 101, channel 6: 200)" if triggers else "triggers    0\n") in text
+    with h5py.File(mount(source) / "histo/50ms/cam.h5") as file:
+        names = list(file.attrs)
+        assert file.attrs["trigger_count"] == len(triggers) and file.attrs["trigger_count"].dtype == np.int64
+        assert set(names) >= {"event_count", "trigger_count"}
+
+
 def test_info_knows_the_formats(evh5, library):
     names = {told["path"].rsplit("/", 1)[1].split(".")[0]: told["format"] for told in evh5.json("info", library)}
     assert set(names) == set(encoders.FORMATS)

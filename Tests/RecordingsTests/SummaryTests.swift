@@ -41,6 +41,7 @@ import Testing
             let summary = RecordingSummary(file, index)
             #expect(summary.isScanned)
             #expect(summary.isWholeIndex == (index.segmentCount < 2), "\(count)")
+            #expect(summary.triggerCount == index.triggerCount)
             if summary.isWholeIndex { #expect(summary.index(of: file) == index, "\(count)") }
             #expect(summary.eventCount == index.eventCount && summary.highestTime == index.highestTime)
             #expect(summary.lastTime == index.lastTime && summary.firstTime == index.firstTime)

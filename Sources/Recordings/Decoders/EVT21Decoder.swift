@@ -62,7 +62,9 @@ public enum EVT21Decoder<Layout: EVT21Layout>: EventDecoder {
             } else if type == 8 {
                 advance(&timeHigh, to: upper & 0x0FFF_FFFF)
                 time = timeHigh &- shift
-            } else if type == 0xA || type >= 0xE {
+            } else if type == 0xA {
+                tally.trigger(Trigger(wide: upper, time: time))
+            } else if type >= 0xE {
                 tally.otherWord()
             } else {
                 tally.unknownWord()

@@ -43,7 +43,9 @@ public enum EVT2Decoder: EventDecoder {
             } else if type == 8 {
                 advance(&timeHigh, to: word & 0x0FFF_FFFF)
                 time = timeHigh &- shift
-            } else if type == 0xA || type >= 0xE {
+            } else if type == 0xA {
+                tally.trigger(Trigger(wide: word, time: time))
+            } else if type >= 0xE {
                 tally.otherWord()
             } else {
                 tally.unknownWord()

@@ -85,7 +85,9 @@ public enum EVT3Decoder: EventDecoder {
                     timeLow = 0
                     t = timeHigh &- shift
                 }
-            } else if type == 0xA || type >= 0xE || type == 7 {
+            } else if type == 0xA {
+                tally.trigger(Trigger(evt3: word, t: t))
+            } else if type >= 0xE || type == 7 {
                 tally.otherWord()
             } else {
                 tally.unknownWord()

@@ -58,7 +58,9 @@ public enum EVT4Decoder: EventDecoder {
             } else if type == 0xE {
                 advance(&timeHigh, to: word & 0x0FFF_FFFF)
                 time = timeHigh &- shift
-            } else if type == 0xF || type == 9 || type == 6 || type == 7 {
+            } else if type == 9 {
+                tally.trigger(Trigger(wide: word, time: time))
+            } else if type == 0xF || type == 6 || type == 7 {
                 tally.otherWord()
             } else {
                 tally.unknownWord()

@@ -1,7 +1,10 @@
 """Plain, slow encoders of every recording format, from section 1 of the contract; each returns the bytes of a file.
 
 Times are what the sensor would stamp: an encoder writes them as they are and a reader subtracts the time base, so
-`shifted(format, events)` says what a reader must show."""
+`shifted(format, events)` says what a reader must show.
+
+Some words without events are put between. With `triggers`, a list of (time, channel, edge) sorted by time and none
+before the first event, exactly those triggers are; DAT has none."""
 import struct
 
 import numpy as np
@@ -76,37 +79,59 @@ def _time_highs(last, high, wrap):
     return [value % wrap for value in range(last + 1, high + 1)]
 
 
-def evt2(events):
+def _merged(items, time, triggers):
+    """(False, item) in order, and before each (True, trigger) for those that are not later; the rest at the end."""
+    due = list(triggers or ())
+    for item in items:
+        while due and due[0][0] <= time(item):
+            yield True, due.pop(0)
+        yield False, item
+    for trigger in due:
+        yield True, trigger
+
+
+def evt2(events, triggers=None):
     out, last = [], None
-    for e in events:
-        t = int(e["t"])
+    for is_trigger, e in _merged(events, lambda e: int(e["t"]), triggers):
+        t = e[0] if is_trigger else int(e["t"])
         out += [8 << 28 | value for value in _time_highs(last, t >> 6, 1 << 28)]
         last = t >> 6
+        if is_trigger:
+            out.append(0xA << 28 | (t & 63) << 22 | e[1] << 8 | e[2])
+            continue
         out.append(int(e["p"]) << 28 | (t & 63) << 22 | int(e["x"]) << 11 | int(e["y"]))
         if len(out) % 97 == 0:  # what sensors put between: a trigger, an other and its continuation
-            out += [0xA << 28 | (t & 63) << 22 | 1, 0xE << 28 | 0x123, 0xF << 28 | 0x456]
+            out += [0xA << 28 | (t & 63) << 22 | 1] if triggers is None else []
+            out += [0xE << 28 | 0x123, 0xF << 28 | 0x456]
     return np.array(out, "<u4").tobytes()
 
 
-def evt21(events, legacy=False):
+def evt21(events, legacy=False, triggers=None):
     out, last = [], None
-    for t, y, p, xs in _rows(events):
+    for is_trigger, item in _merged(_rows(events), lambda row: row[0], triggers):
+        t = item[0]
         out += [8 << 60 | value << 32 for value in _time_highs(last, t >> 6, 1 << 28)]
         last = t >> 6
+        if is_trigger:
+            out.append((0xA << 28 | (t & 63) << 22 | item[1] << 8 | item[2]) << 32)
+            continue
+        _, y, p, xs = item
         for base, mask in _masks(xs):
             out.append(p << 60 | (t & 63) << 54 | base << 43 | y << 32 | mask)
         if len(out) % 97 == 0:
-            out += [0xA << 60 | (t & 63) << 54 | 1 << 32, 0xE << 60 | 0x123 << 32]
+            out += [0xA << 60 | (t & 63) << 54 | 1 << 32] if triggers is None else []
+            out += [0xE << 60 | 0x123 << 32]
     words = np.array(out, "<u8")
     if legacy:
         words = words >> np.uint64(32) | words << np.uint64(32)
     return words.astype("<u8").tobytes()
 
 
-def evt3(events):
+def evt3(events, triggers=None):
     """Singles, VECT_12/12/8 triples, and lone VECT_12 and VECT_8 words, chosen by how many events a row has."""
     out, high, low, row = [], None, None, None
-    for t, y, p, xs in _rows(events):
+    for is_trigger, item in _merged(_rows(events), lambda row: row[0], triggers):
+        t = item[0]
         highs = _time_highs(high, t >> 12, 1 << 12)
         if highs:
             out += [0x8000 | value for value in highs]
@@ -115,6 +140,10 @@ def evt3(events):
         if low != t & 0xFFF:
             low = t & 0xFFF
             out.append(0x6000 | low)
+        if is_trigger:
+            out.append(0xA000 | item[1] << 8 | item[2])
+            continue
+        _, y, p, xs = item
         if row != y:
             row = y
             out.append(y)
@@ -129,15 +158,21 @@ def evt3(events):
             if mask >> 24:
                 out += [0x5000 | mask >> 24]
         if len(out) % 97 == 0:
-            out += [0xA001, 0xE123, 0x7456, 0xF789]
+            out += [0xA001] if triggers is None else []
+            out += [0xE123, 0x7456, 0xF789]
     return np.array(out, "<u2").tobytes()
 
 
-def evt4(events):
+def evt4(events, triggers=None):
     out, last = [], None
-    for t, y, p, xs in _rows(events):
+    for is_trigger, item in _merged(_rows(events), lambda row: row[0], triggers):
+        t = item[0]
         out += [0xE << 28 | value for value in _time_highs(last, t >> 6, 1 << 28)]
         last = t >> 6
+        if is_trigger:
+            out.append(9 << 28 | (t & 63) << 22 | item[1] << 8 | item[2])
+            continue
+        _, y, p, xs = item
         for base, mask in _masks(xs):
             bits = [bit for bit in range(32) if mask >> bit & 1]
             if len(bits) < 3:
@@ -145,7 +180,8 @@ def evt4(events):
             else:
                 out += [0xC + p << 28 | (t & 63) << 22 | base << 11 | y, mask]
         if len(out) % 97 == 0:
-            out += [9 << 28 | (t & 63) << 22 | 1, 0xFFFFFFFF]
+            out += [9 << 28 | (t & 63) << 22 | 1] if triggers is None else []
+            out += [0xFFFFFFFF]
     return np.array(out, "<u4").tobytes()
 
 
@@ -156,16 +192,21 @@ def dat(events, type=12, size=8):
     return struct.pack("BB", type, size) + body.tobytes()
 
 
-def payload(format, events):
-    return {"evt2": evt2, "evt21": evt21, "evt21Legacy": lambda e: evt21(e, True), "evt3": evt3, "evt4": evt4, "dat": dat}[format](events)
+def payload(format, events, triggers=None):
+    if format == "dat":
+        assert not triggers
+        return dat(events)
+    if format == "evt21Legacy":
+        return evt21(events, True, triggers)
+    return {"evt2": evt2, "evt21": evt21, "evt3": evt3, "evt4": evt4}[format](events, triggers=triggers)
 
 
-def encode(format, events, width, height, extra=()):
+def encode(format, events, width, height, extra=(), triggers=None):
     """The bytes of a whole recording."""
-    return header(format, width, height, extra) + payload(format, events)
+    return header(format, width, height, extra) + payload(format, events, triggers)
 
 
-def write(path, format, events, width=64, height=48, extra=()):
+def write(path, format, events, width=64, height=48, extra=(), triggers=None):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(format, events, width, height, extra))
+    path.write_bytes(encode(format, events, width, height, extra, triggers))
     return path
