@@ -26,7 +26,8 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "FUSEAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore", "Generation",
-                "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", "CBuild", log, "Yams",
+                "EventFiles", "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", "CBuild", log,
+                "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -34,7 +35,8 @@ let package = Package(
         .target(
             name: "VirtualTree",
             dependencies: [
-                "SidecarStore", "FrameStore", "Datasets", "TensorFile", "Tensors", "Recordings", "Files", log,
+                "SidecarStore", "FrameStore", "EventFiles", "Datasets", "TensorFile", "Tensors", "Recordings", "Files",
+                log,
             ],
             swiftSettings: strict),
         .target(
@@ -46,6 +48,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Datasets", dependencies: ["TensorFile", "Tensors", "Recordings", "Files"], swiftSettings: strict),
+        .target(
+            name: "EventFiles", dependencies: ["Datasets", "TensorFile", "Tensors", "Recordings"],
+            swiftSettings: strict),
         .target(name: "Preview", dependencies: ["CCairo"], swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
@@ -117,6 +122,9 @@ let package = Package(
             dependencies: [
                 "Generation", "TensorFile", "Tensors", "Recordings", "Files", "CLZ4", "CLZF", "CZlib", "CZstd",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EventFilesTests", dependencies: ["EventFiles", "Tensors", "Recordings", "Files", "RandomFixture"],
             swiftSettings: strict),
         .testTarget(name: "PreviewTests", dependencies: ["Preview", "CCairo"], swiftSettings: strict),
         .testTarget(

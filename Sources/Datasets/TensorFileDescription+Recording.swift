@@ -21,24 +21,40 @@ extension TensorFileDescription {
     public init(
         _ measure: TensorMeasure, frameCount: Int, of recording: RecordingSummary, name: String, programVersion: String
     ) {
-        var provenance: [(name: String, value: AttributeValue)] = [
-            ("recording", .variableString(name)),
-            ("format", .variableString(recording.format.displayName)),
-            ("geometry", .variableString(recording.geometry.description)),
-            ("time_shift", .int64(recording.timeShift)),
-            ("event_count", .int64(recording.eventCount)),
-            ("trigger_count", .int64(recording.triggerCount)),
-            ("first_time", .int64(recording.firstTime)),
-            ("last_time", .int64(recording.lastTime)),
-        ]
-        for (name, count) in recording.drops.entries { provenance.append(("dropped_" + name, .int64(count))) }
-        provenance.append(("evh5_version", .variableString(programVersion)))
-        provenance.append(("tensor_version", .int64(Int64(tensorVersion))))
         self.init(
             frameCount: frameCount, frameShape: [measure.channels, measure.height, measure.width],
             elementType: measure.elementType.hdf5,
             dataAttributes: measure.attributes.map { ($0.name, $0.value.hdf5) },
-            rootAttributes: provenance, hasLastTimestamps: measure.spec.isCounted)
+            rootAttributes: recording.provenance(
+                name: name, programVersion: programVersion, version: ("tensor_version", Int64(tensorVersion))),
+            hasLastTimestamps: measure.spec.isCounted,
+            blockLength: measure.blockLength)
+    }
+}
+
+extension RecordingSummary {
+    /// Where a file comes from, as attributes.
+    ///
+    /// - Parameters:
+    ///   - name: the recording's file name.
+    ///   - version: of what is computed.
+    package func provenance(
+        name: String, programVersion: String, version: (name: String, number: Int64)
+    ) -> [(name: String, value: AttributeValue)] {
+        var provenance: [(name: String, value: AttributeValue)] = [
+            ("recording", .variableString(name)),
+            ("format", .variableString(format.displayName)),
+            ("geometry", .variableString(geometry.description)),
+            ("time_shift", .int64(timeShift)),
+            ("event_count", .int64(eventCount)),
+            ("trigger_count", .int64(triggerCount)),
+            ("first_time", .int64(firstTime)),
+            ("last_time", .int64(lastTime)),
+        ]
+        for (name, count) in drops.entries { provenance.append(("dropped_" + name, .int64(count))) }
+        provenance.append(("evh5_version", .variableString(programVersion)))
+        provenance.append((version.name, .int64(version.number)))
+        return provenance
     }
 }
 

@@ -25,8 +25,10 @@ package struct DaemonProcess: Sendable, Hashable {
     package static func find(_ mount: Mount) -> DaemonProcess? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         let programs = names.compactMap { pid_t($0) }.filter(isProgram)
+        // The kernel gives the number of a mount that is gone to another one, and a daemon that was stopped keeps it.
+        let connected = programs.filter { connections(of: $0).contains(mount.connection) }
         let process =
-            programs.first { connections(of: $0).contains(mount.connection) }
+            connected.first { words(of: $0).contains(mount.mountPoint) } ?? only(connected)
             ?? programs.first { words(of: $0).contains(mount.mountPoint) }
             ?? only(programs.filter { isServing($0) && words(of: $0).contains { isSpelling($0, of: mount) } })
         return process.flatMap { DaemonProcess(process: $0) }

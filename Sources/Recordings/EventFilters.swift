@@ -67,15 +67,20 @@ public struct OrdinalFilter<Inner: EventSink>: EventSink {
     }
 }
 
-/// Counts events.
+/// Counts events, and finds the latest time.
 public struct EventCounter: EventSink {
     public private(set) var count: Int64 = 0
+    public private(set) var highest: Int64 = .min
 
     @inlinable @inline(__always) public init() {}
 
-    public mutating func event(x: Int, y: Int, polarity: Int, t: Int64) { count &+= 1 }
+    public mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        count &+= 1
+        highest = max(highest, t)
+    }
     public mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
         count &+= Int64(mask.nonzeroBitCount)
+        highest = max(highest, t)
     }
 }
 

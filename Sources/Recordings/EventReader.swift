@@ -56,20 +56,24 @@ public struct EventReader: Sendable {
         var before: [Int64] = [0]
         before.reserveCapacity(segments.count + 1)
         var buffer: ReadBuffer?
+        var highest: Int64?
         for i in segments {
             var count: Int64 = 0
             if index.segments[i].isInside(times) {
                 count = index.eventCount(ofSegment: i)
+                if count > 0 { highest = max(highest ?? .min, index.segments[i].highest) }
             } else if index.segments[i].meets(times) {
                 var counter = EventCounter()
                 let piece = piece(i..<i + 1, isInside: false)
                 if buffer == nil { buffer = try ReadBuffer(for: [piece]) }
                 if let buffer { try decode(piece, times, buffer, into: &counter) }
                 count = counter.count
+                if count > 0 { highest = max(highest ?? .min, counter.highest) }
             }
             before.append(before[before.count - 1] + count)
         }
-        return EventSelection(times: times, firstSegment: segments.lowerBound, before: before)
+        return EventSelection(
+            times: times, firstSegment: segments.lowerBound, before: before, highestTime: highest)
     }
 
     /// Bytes to decode in one go.
@@ -83,7 +87,7 @@ public struct EventReader: Sendable {
         @usableFromInline var take: Int64 = .max
     }
 
-    private func piece(_ segments: Range<Int>, isInside: Bool) -> Piece {
+    func piece(_ segments: Range<Int>, isInside: Bool) -> Piece {
         let first = index.segments[segments.lowerBound]
         return Piece(
             bytes: first.offset..<index.endOffset(ofSegment: segments.upperBound - 1), state: first.state,

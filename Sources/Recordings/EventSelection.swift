@@ -7,13 +7,16 @@ public final class EventSelection: Sendable {
     let firstSegment: Int
     /// Events of the selection before each segment, and at last all.
     let before: [Int64]
+    /// The latest time, us; nil without events.
+    public let highestTime: Int64?
 
     /// How many events there are.
     public var count: Int64 { before.last ?? 0 }
 
-    init(times: Range<Int64>, firstSegment: Int, before: [Int64]) {
+    init(times: Range<Int64>, firstSegment: Int, before: [Int64], highestTime: Int64?) {
         self.times = times
         self.firstSegment = firstSegment
         self.before = before
+        self.highestTime = highestTime
     }
 }

@@ -142,7 +142,7 @@ public final class Recording: Sendable {
 }
 
 extension RecordingError {
-    static func changed(_ path: String) -> RecordingError {
+    package static func changed(_ path: String) -> RecordingError {
         RecordingError(.changed, "'\(path)' changed while it was read; open it again")
     }
 }

@@ -53,10 +53,13 @@ public struct RecordingSummary: Hashable, Sendable {
     public var eventCount: Int64 { end.eventCount }
     public var firstTime: Int64 { end.firstTime }
     public var lastTime: Int64 { end.lastTime }
+    public var lowestTime: Int64 { end.eventCount == 0 ? 0 : lowest }
     public var highestTime: Int64 { end.eventCount == 0 ? 0 : highest }
     public var drops: DropCounts { end.tally.drops }
     /// See `TimeIndex.triggerCount`.
     public var triggerCount: Int64 { end.tally.triggers }
+    /// Those of them that the index keeps: all, or the first 2^22.
+    public var keptTriggerCount: Int64 { min(triggerCount, Int64(TimeIndex.Layout.standard.triggerLimit)) }
 
     init(
         inode: UInt64, size: Int64, modified: Int64, headerDigest: UInt32, geometry: Geometry, format: RecordingFormat,

@@ -146,6 +146,11 @@ public final class TimeIndex: Sendable, Equatable {
         return first < last ? first..<last : 0..<0
     }
 
+    /// The first segment in which an event is not before `time`; those before have earlier ones only.
+    func firstSegment(reaching time: Int64) -> Int {
+        Self.firstIndex(segments.count) { highestSoFar[$0] >= time }
+    }
+
     /// The first of 0..<count for which `holds` is true, count if none; it must stay true after that.
     static func firstIndex(_ count: Int, where holds: (Int) -> Bool) -> Int {
         var low = 0

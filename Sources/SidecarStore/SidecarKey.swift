@@ -3,13 +3,13 @@
 import Files
 import TensorFile
 
-/// Names a virtual file: a recording under a preprocessing and a window.
+/// Names a virtual file: a recording under a preprocessing and a window, or its events.
 public struct SidecarKey: Hashable, Codable, Sendable, CustomStringConvertible {
     /// Absolute, links resolved.
     public var recordingPath: String
     /// Canonical text, as in the virtual path.
     public var preprocessing: String
-    /// Canonical text, as in the virtual path.
+    /// Canonical text, as in the virtual path; empty for events, which have none.
     public var window: String
     /// The part's index under `max_duration=`.
     public var part: Int?
@@ -23,7 +23,14 @@ public struct SidecarKey: Hashable, Codable, Sendable, CustomStringConvertible {
 
     /// For messages: `histo/50ms of '/recordings/a.raw'`.
     public var description: String {
-        "\(preprocessing)/\(window)\(part.map { ", part \($0)," } ?? "") of '\(recordingPath)'"
+        "\(place)\(part.map { ", part \($0)," } ?? "") of '\(recordingPath)'"
+    }
+
+    /// Its folder below a mount, before that of the recording: `histo/50ms`, `events`.
+    public var place: String { Self.place(preprocessing, window) }
+
+    package static func place(_ preprocessing: String, _ window: String) -> String {
+        window.isEmpty ? preprocessing : preprocessing + "/" + window
     }
 }
 
@@ -52,17 +59,16 @@ public struct RecordingState: Hashable, Codable, Sendable {
     }
 }
 
-/// Where the tensor is in a sidecar's file, and what it is.
-public typealias SidecarLayout = TensorFileExpectation
+/// Where the computed datasets are in a sidecar's file, and what they are.
+public typealias SidecarLayout = FileExpectation
 
 /// What a sidecar starts from and is compared with: the file without additions.
 public struct SidecarBase: Sendable {
     public let key: SidecarKey
     public let recording: RecordingState
-    public let layout: TensorFileLayout
-    /// (C, H, W).
-    public let frameShape: [Int]
-    public let elementType: ElementKind
+    public let layout: FileLayout
+    /// Where the computed datasets are, and what they are.
+    public let expectation: SidecarLayout
     public let programVersion: String
     public let tensorVersion: Int
     /// The recording itself, opened: it may be elsewhere by the time that its first bytes are asked for. nil takes it
@@ -70,25 +76,15 @@ public struct SidecarBase: Sendable {
     let recordingFile: File?
 
     public init(
-        key: SidecarKey, recording: RecordingState, recordingFile: File? = nil, layout: TensorFileLayout,
-        frameShape: [Int], elementType: ElementKind, programVersion: String, tensorVersion: Int
+        key: SidecarKey, recording: RecordingState, recordingFile: File? = nil, layout: FileLayout,
+        expectation: SidecarLayout, programVersion: String, tensorVersion: Int
     ) {
         self.key = key
         self.recording = recording
         self.recordingFile = recordingFile
         self.layout = layout
-        self.frameShape = frameShape
-        self.elementType = elementType
+        self.expectation = expectation
         self.programVersion = programVersion
         self.tensorVersion = tensorVersion
-    }
-
-    /// Where the tensor is, and what it is.
-    public var expectation: SidecarLayout {
-        SidecarLayout(
-            dataOffset: layout.dataOffset, frameBytes: layout.frameBytes, frameCount: layout.frameCount,
-            tailOffset: layout.map.tailOffset,
-            hasLastTimestamps: layout.map.tailOffset > layout.map.timestampsOffset,
-            frameShape: frameShape, elementType: elementType)
     }
 }

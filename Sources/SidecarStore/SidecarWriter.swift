@@ -261,8 +261,8 @@ public final class SidecarWriter: Sendable {
     }
 }
 
-extension TensorFileLayout {
-    /// Fills `buffer` from byte `offset` on with the file's bytes; zeros where the tensor is and past the end.
+extension FileLayout {
+    /// Fills `buffer` from byte `offset` on with the file's bytes; zeros where it is computed and past the end.
     func copySkeleton(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) {
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
         for (start, bytes) in [(Int64(0), head), (map.tailOffset, tail)] {

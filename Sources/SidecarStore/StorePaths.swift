@@ -31,7 +31,8 @@ struct StorePaths: Sendable, Hashable {
     }
 
     static func sidecarName(_ key: SidecarKey) -> String {
-        let name = ([key.preprocessing, key.window] + (key.part.map { [String($0)] } ?? [])).joined(separator: "+")
+        let texts = key.window.isEmpty ? [key.preprocessing] : [key.preprocessing, key.window]
+        let name = (texts + (key.part.map { [String($0)] } ?? [])).joined(separator: "+")
         let plain = name.replacing("/", with: "_").replacing("\0", with: "_")
         guard plain != name || plain.utf8.count > longestName else { return plain }
         return cut(plain, to: longestName - 17) + "-" + Checksum.hex(Checksum.of(name))

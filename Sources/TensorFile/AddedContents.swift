@@ -18,12 +18,12 @@ public enum AddedContents {
     /// lie within the file and outside the tensor. Bytes in the tensor's range are never asked for. Errors:
     /// `.invalidFile`, `.tensorChanged`, `.fileUnreadable`.
     public static func verify(
-        _ file: any RandomAccessFile, _ expected: TensorFileExpectation
+        _ file: any RandomAccessFile, _ expected: FileExpectation
     ) throws(TensorFileError) {
         let size = try ContentsCheck.checkSuperblock(of: file)
         try HDF5.serially { () throws(TensorFileError) in
             do throws(TensorFileError) {
-                try VirtualFile.withFile(file, computed: expected.tensorRange) {
+                try VirtualFile.withFile(file, computed: expected.computedRange) {
                     (id, virtual) throws(TensorFileError) in
                     var check = ContentsCheck(id, virtual, expected, size: size)
                     try check.run()
@@ -42,14 +42,14 @@ public enum AddedContents {
     /// to refer to the copies. No computed byte is read or written. Errors: `.libraryFailed`, `.invalidFile`,
     /// `.fileUnreadable`; `new` is of no use then.
     public static func carryOver(
-        from old: any RandomAccessFile, _ oldExpected: TensorFileExpectation, into new: any RandomAccessFile,
-        _ newExpected: TensorFileExpectation
+        from old: any RandomAccessFile, _ oldExpected: FileExpectation, into new: any RandomAccessFile,
+        _ newExpected: FileExpectation
     ) throws(TensorFileError) -> CarryOverReport {
         try HDF5.serially { () throws(TensorFileError) in
-            try VirtualFile.withFile(old, computed: oldExpected.tensorRange) { (source, _) throws(TensorFileError) in
-                try VirtualFile.withFile(new, computed: newExpected.tensorRange, writable: true) {
+            try VirtualFile.withFile(old, computed: oldExpected.computedRange) { (source, _) throws(TensorFileError) in
+                try VirtualFile.withFile(new, computed: newExpected.computedRange, writable: true) {
                     (target, _) throws(TensorFileError) in
-                    try ContentsCopy.run(from: source, to: target, computed: oldExpected.computedNames)
+                    try ContentsCopy.run(from: source, to: target, own: oldExpected.ownPaths)
                 }
             }
         }
@@ -61,10 +61,10 @@ public enum AddedContents {
     /// links and references to them lead there.
     /// Errors: `.libraryFailed`, `.invalidFile`, `.fileUnreadable`; nothing is left at `path` then.
     public static func export(
-        from file: any RandomAccessFile, _ expected: TensorFileExpectation, toNewFile path: String
+        from file: any RandomAccessFile, _ expected: FileExpectation, toNewFile path: String
     ) throws(TensorFileError) -> CarryOverReport {
         try HDF5.serially { () throws(TensorFileError) in
-            try VirtualFile.withFile(file, computed: expected.tensorRange) { (source, _) throws(TensorFileError) in
+            try VirtualFile.withFile(file, computed: expected.computedRange) { (source, _) throws(TensorFileError) in
                 try ContentsExport.run(from: source, expected, toNewFile: path)
             }
         }
@@ -74,10 +74,10 @@ public enum AddedContents {
     ///
     /// Errors: `.libraryFailed`, `.invalidFile`, `.fileUnreadable`.
     public static func summary(
-        _ file: any RandomAccessFile, _ expected: TensorFileExpectation
+        _ file: any RandomAccessFile, _ expected: FileExpectation
     ) throws(TensorFileError) -> [AddedObject] {
         try HDF5.serially { () throws(TensorFileError) in
-            try VirtualFile.withFile(file, computed: expected.tensorRange) { (source, _) throws(TensorFileError) in
+            try VirtualFile.withFile(file, computed: expected.computedRange) { (source, _) throws(TensorFileError) in
                 try ContentsSummary.of(source, expected)
             }
         }

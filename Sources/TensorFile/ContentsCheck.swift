@@ -6,10 +6,10 @@ import CHDF5
 struct ContentsCheck {
     private let file: hid_t
     private let virtual: VirtualFile
-    private let expected: TensorFileExpectation
+    private let expected: FileExpectation
     /// Bytes of the file.
     private let size: Int64
-    /// The headers of `/data` and `/last_timestamps`.
+    /// The headers of the computed datasets.
     private var computed: Set<haddr_t> = []
     /// Chunks that may still be looked up one by one: each costs a walk over those before it.
     private var lookups = 10_000
@@ -19,7 +19,7 @@ struct ContentsCheck {
     /// The most that a block of elements may take to be read.
     private static let blockLimit: UInt64 = 256 << 20
 
-    init(_ file: hid_t, _ virtual: VirtualFile, _ expected: TensorFileExpectation, size: Int64) {
+    init(_ file: hid_t, _ virtual: VirtualFile, _ expected: FileExpectation, size: Int64) {
         self.file = file
         self.virtual = virtual
         self.expected = expected
@@ -51,16 +51,10 @@ struct ContentsCheck {
     }
 
     mutating func run() throws(TensorFileError) {
-        let links = try OpenObject(root: file).links("/")
-        try checkComputed(
-            "data", links, shape: [expected.frameCount] + expected.frameShape, expected.elementType.type,
-            offset: expected.dataOffset)
-        if expected.hasLastTimestamps {
-            try checkComputed(
-                "last_timestamps", links, shape: [expected.frameCount], CHDF5_int64LE(),
-                offset: expected.timestampsOffset)
+        for (dataset, offset) in zip(expected.datasets, expected.offsets) {
+            try checkComputed(dataset, offset: offset)
         }
-        let storage = StorageBounds(size: size, tensor: expected.tensorRange)
+        let storage = StorageBounds(size: size, tensor: expected.computedRange)
         var walk = ObjectWalk()
         try walk.run(file) { (object, path, _) throws(TensorFileError) in
             try readAttributes(of: object, path)
@@ -72,29 +66,43 @@ struct ContentsCheck {
         }
     }
 
-    // MARK: The tensor
+    // MARK: Computed datasets
 
-    private mutating func checkComputed(
-        _ name: String, _ links: [ObjectLink], shape: [Int], _ type: hid_t, offset: Int64
-    ) throws(TensorFileError) {
+    private mutating func checkComputed(_ expected: ComputedDataset, offset: Int64?) throws(TensorFileError) {
         func changed(_ how: String) -> TensorFileError {
-            TensorFileError(.tensorChanged, "'/\(name)' \(how), but it is computed and must stay as it is")
+            TensorFileError(.tensorChanged, "'/\(expected.path)' \(how), but it is computed and must stay as it is")
         }
-        guard let link = links.first(where: { $0.name == LinkName(name) }) else {
-            throw changed("was deleted or renamed")
-        }
+        guard let link = try find(expected.path) else { throw changed("was deleted or renamed") }
         guard case .object(let address) = link.target else { throw changed("was replaced by a link") }
-        let object = try OpenObject(file, at: address, path: "/\(name)")
+        let object = try OpenObject(file, at: address, path: "/\(expected.path)")
         guard object.kind == .dataset else { throw changed("was replaced") }
-        let dataset = try DatasetStorage(object, "/\(name)")
+        let dataset = try DatasetStorage(object, "/\(expected.path)")
+        let type = try expected.type.make()
         guard dataset.layout == H5D_CONTIGUOUS, !dataset.isExternal,
-            try dataset.shape() == shape.map({ hsize_t($0) }), H5Tequal(dataset.type.id, type) > 0
+            try dataset.shape() == expected.shape.map({ hsize_t($0) }), H5Tequal(dataset.type.id, type.id) > 0
         else { throw changed("has another type, shape or storage") }
         let actual = H5Dget_offset(object.id)
-        guard expected.frameCount == 0 ? actual == CHDF5_noAddress() : actual == haddr_t(offset) else {
+        guard actual == offset.map({ haddr_t($0) }) ?? CHDF5_noAddress() else {
             throw changed("was replaced by another dataset")
         }
         computed.insert(address)
+    }
+
+    /// The link at `path`, to which groups lead; nil when there is none.
+    private func find(_ path: String) throws(TensorFileError) -> ObjectLink? {
+        var group = try OpenObject(root: file)
+        var names = path.split(separator: "/").map(String.init)
+        let last = names.removeLast()
+        var walked = ""
+        for name in names {
+            guard let link = try group.links(walked).first(where: { $0.name == LinkName(name) }),
+                case .object(let address) = link.target
+            else { return nil }
+            walked += "/" + name
+            group = try OpenObject(file, at: address, path: walked)
+            guard group.kind == .group else { return nil }
+        }
+        return try group.links(walked).first { $0.name == LinkName(last) }
     }
 
     // MARK: Added objects
@@ -110,7 +118,7 @@ struct ContentsCheck {
                 H5Aget_space(attribute.id), H5Sclose, "look at attribute '\(name)' of '\(path)'")
             // Elements take no more room in memory than in the file.
             let buffer = try ElementBuffer(
-                type.id, space.id, ElementShape(type.id), limit: size - Int64(expected.tensorRange.count))
+                type.id, space.id, ElementShape(type.id), limit: size - Int64(expected.computedRange.count))
             guard buffer.count > 0 else { continue }
             try HDF5.check(
                 H5Aread(attribute.id, type.id, buffer.start), "read attribute '\(name)' of '\(path)'")

@@ -3,7 +3,7 @@
 
 import CHDF5
 
-/// One copy between two open files. The computed datasets are there in both, or at least in the first.
+/// One copy between two open files. evh5's own datasets are there in both, or at least in the first.
 struct ContentsCopy {
     let source: hid_t
     let target: hid_t
@@ -13,8 +13,8 @@ struct ContentsCopy {
     private(set) var copied: [(source: haddr_t, target: haddr_t, kind: OpenObject.Kind, path: String)] = []
     private(set) var report = CarryOverReport()
 
-    /// Headers of the source's computed datasets.
-    private var computed: Set<haddr_t> = []
+    /// Headers of the source's own datasets, and of the groups that they are in.
+    private var own: Set<haddr_t> = []
     /// Datasets of the source whose elements are still to be copied.
     private(set) var pending: Set<haddr_t> = []
     /// Names in the target's root group that are taken.
@@ -27,32 +27,32 @@ struct ContentsCopy {
         self.target = target
     }
 
-    /// Copies all but the datasets of the names `computed` and what the target already has of root and their
-    /// attributes.
+    /// Copies all but evh5's own datasets of the paths `own`, the groups that they are in, and what the target already
+    /// has of their attributes and the root's.
     static func run(
-        from source: hid_t, to target: hid_t, computed names: [String]
+        from source: hid_t, to target: hid_t, own paths: [String]
     ) throws(TensorFileError) -> CarryOverReport {
         var copy = ContentsCopy(source, target)
         let from = try OpenObject(root: source)
         let to = try OpenObject(root: target)
-        let (links, present) = (try from.links("/"), try to.links("/"))
         copy.places[from.address] = to.address
-        copy.taken = Set(present.map(\.name))
+        copy.taken = Set(try to.links("/").map(\.name))
         var known = [(from.address, to.address, "/")]
-        for name in names {
-            func address(in links: [ObjectLink]) -> haddr_t? {
-                guard case .object(let address)? = links.first(where: { $0.name == LinkName(name) })?.target
-                else { return nil }
-                return address
-            }
-            guard let old = address(in: links) else { continue }
-            copy.computed.insert(old)
-            guard let place = address(in: present) else { continue }
+        let own = OwnPaths(paths)
+        for path in own.all {
+            guard let old = try own.address(of: path, in: source) else { continue }
+            // A group that is nobody's but the user's now is copied as theirs.
+            let place = try own.address(of: path, in: target)
+            if own.groups.contains(path), place == nil { continue }
+            copy.own.insert(old)
+            guard let place else { continue }
             copy.places[old] = place
-            known.append((old, place, "/\(name)"))
+            known.append((old, place, path))
         }
         try copy.copyTypes(root: to)
-        try copy.copyTree(links.filter { link in !names.contains { link.name == LinkName($0) } })
+        for (old, new, path) in known where path == "/" || own.groups.contains(path) {
+            try copy.copyTree(from: old, to: new, path, except: own.names(in: path))
+        }
         try copy.removeTypes()
         for (old, new, path) in known { try copy.copyAttributes(from: old, to: new, path: path) }
         for object in copy.copied {
@@ -74,8 +74,19 @@ struct ContentsCopy {
 
     // MARK: Groups and links
 
-    private mutating func copyTree(_ links: [ObjectLink]) throws(TensorFileError) {
-        let root = try OpenObject(root: target)
+    /// Copies the links of a group that is there in both, and all that they lead to.
+    private mutating func copyTree(
+        from old: haddr_t, to new: haddr_t, _ path: String, except own: [String]
+    ) throws(TensorFileError) {
+        let from = try OpenObject(source, at: old, path: path)
+        let to = try OpenObject(target, at: new, path: path)
+        let links = try from.links(path).filter { link in
+            guard own.contains(where: { link.name == LinkName($0) }) else { return true }
+            // One that the target has no place for any more is the user's.
+            guard case .object(let address) = link.target else { return true }
+            return !self.own.contains(address) && places[address] == nil
+        }
+        var taken = Set(try to.links(path).map(\.name))
         let names = Set(links.map(\.name))
         var open: [(source: haddr_t, target: haddr_t, path: String)] = []
         for link in links {
@@ -86,8 +97,11 @@ struct ContentsCopy {
                 number += 1
             }
             taken.insert(name)
-            if name != link.name { report.renamed["\(link.name)"] = "\(name)" }
-            try copy(link, of: nil, "/", to: root.id, as: name, &open)
+            if name != link.name {
+                let prefix = path == "/" ? "" : path.dropFirst() + "/"
+                report.renamed["\(prefix)\(link.name)"] = "\(prefix)\(name)"
+            }
+            try copy(link, of: from.id, path, to: to.id, as: name, &open)
         }
         while let next = open.popLast() {
             let from = try OpenObject(source, at: next.source, path: next.path)
@@ -98,10 +112,10 @@ struct ContentsCopy {
         }
     }
 
-    /// Makes `link` of the source's group `group` (nil: the root) anew as `name` in `parent`, and what it leads to when
+    /// Makes `link` of the source's group `group` anew as `name` in `parent`, and what it leads to when
     /// that is not there yet; a new group's own links are left to `open`.
     private mutating func copy(
-        _ link: ObjectLink, of group: hid_t?, _ groupPath: String, to parent: hid_t, as name: LinkName,
+        _ link: ObjectLink, of group: hid_t, _ groupPath: String, to parent: hid_t, as name: LinkName,
         _ open: inout [(source: haddr_t, target: haddr_t, path: String)]
     ) throws(TensorFileError) {
         let path = link.name.path(in: groupPath)
@@ -116,7 +130,7 @@ struct ContentsCopy {
                     H5Olink(object.id, parent, name.characters, properties.id, CHDF5_default()), "link '\(path)'")
                 return
             }
-            guard !computed.contains(address) else { return report.leftOut.append(path) }
+            guard !own.contains(address) else { return report.leftOut.append(path) }
             let object = try OpenObject(source, at: address, path: path)
             try copy(object, path, to: parent, as: name, properties.id)
             let place = try OpenObject(in: parent, name, path: path).address
@@ -125,11 +139,11 @@ struct ContentsCopy {
             report.objects += 1
             if object.kind == .group { open.append((address, place, path)) }
         case .soft(let size):
-            let value = try link.value(in: group ?? source, size, path)
+            let value = try link.value(in: group, size, path)
             try HDF5.check(
                 H5Lcreate_soft(value, parent, name.characters, properties.id, CHDF5_default()), "link '\(path)'")
         case .external(let size):
-            let value = try link.value(in: group ?? source, size, path)
+            let value = try link.value(in: group, size, path)
             let (file, object) = try link.unpack(value, size, path)
             try HDF5.check(
                 H5Lcreate_external(

@@ -39,26 +39,31 @@ public struct AddedObject: Hashable, Codable, Sendable {
 }
 
 enum ContentsSummary {
-    /// The links of the open file `file`, except those of the computed datasets.
-    static func of(_ file: hid_t, _ expected: TensorFileExpectation) throws(TensorFileError) -> [AddedObject] {
+    /// The links of the open file `file`, except those of evh5's own datasets and of the groups that they are in.
+    static func of(_ file: hid_t, _ expected: FileExpectation) throws(TensorFileError) -> [AddedObject] {
         var list: [AddedObject] = []
         // The first path of each object.
         var listed: [haddr_t: String] = [:]
         let root = try OpenObject(root: file)
         listed[root.address] = "/"
-        var rootLinks: [ObjectLink] = []
-        for link in try root.links("/") {
-            guard expected.computedNames.contains("\(link.name)"), case .object(let address) = link.target else {
-                rootLinks.append(link)
-                continue
-            }
-            listed[address] = "/\(link.name)"
+        let own = OwnPaths(expected.ownPaths)
+        // First the objects that are evh5's, so that a further link to one is known as such.
+        for path in own.all {
+            if let address = try own.address(of: path, in: file) { listed[address] = path }
         }
         // Reversed, as they are taken from the end.
-        var open = rootLinks.reversed().map { (link: $0, group: root.address, path: $0.name.path(in: "/")) }
+        var open = try root.links("/").reversed().map {
+            (link: $0, group: root.address, path: $0.name.path(in: "/"))
+        }
         while let (link, group, path) = open.popLast() {
             guard case .object(let address) = link.target else {
                 list.append(try entry(of: link, in: OpenObject(file, at: group, path: path), path))
+                continue
+            }
+            if own.all.contains(path) {
+                guard own.groups.contains(path) else { continue }
+                let group = try OpenObject(file, at: address, path: path)
+                open += try group.links(path).reversed().map { ($0, address, $0.name.path(in: path)) }
                 continue
             }
             if let first = listed[address] {

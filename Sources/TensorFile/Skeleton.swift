@@ -1,5 +1,5 @@
-// The skeleton: libhdf5 writes a tensor file into sparse memory, without the tensor's bytes, and what it wrote around
-// them is read back.
+// The skeleton: libhdf5 writes a virtual file into sparse memory, without the bytes of computed datasets, and what it
+// wrote around them is read back.
 
 import CHDF5
 
@@ -7,8 +7,8 @@ enum Skeleton {
     /// Writes the file with its first `blockSize` bytes set aside for metadata. Returns nil when that was too little
     /// and `acceptOverflow` is false. To be called within `HDF5.serially`.
     static func write(
-        _ description: TensorFileDescription, frameBytes: Int, blockSize: Int, acceptOverflow: Bool
-    ) throws(TensorFileError) -> TensorFileLayout? {
+        _ description: FileDescription, blockSize: Int, acceptOverflow: Bool
+    ) throws(TensorFileError) -> FileLayout? {
         let file = SparseBytes()
         guard
             let addresses = try writeFile(
@@ -16,28 +16,31 @@ enum Skeleton {
         else { return nil }
 
         let size = file.size()
-        guard let dataOffset = addresses.data else {
-            // Without frames there is no storage: the head is the whole file.
-            let map = TensorFileMap(
-                dataOffset: size, frameBytes: frameBytes, frameCount: 0, timestampBytes: 0, size: size)
+        let datasets = description.datasets.map {
+            (byteCount: Int64($0.byteCount ?? 0), blockBytes: max(1, $0.blockBytes))
+        }
+        guard let dataOffset = addresses.lazy.compactMap(\.self).first else {
+            // Without elements there is no storage: the head is the whole file.
+            let map = FileMap(dataOffset: size, datasets: datasets, size: size)
             let head = file.bytes(in: 0..<size)
             try check(head, size)
-            return TensorFileLayout(map: map, head: head, tail: [])
+            return FileLayout(map: map, head: head, tail: [])
         }
-        let map = TensorFileMap(
-            dataOffset: dataOffset, frameBytes: frameBytes, frameCount: description.frameCount,
-            timestampBytes: description.hasLastTimestamps ? Int64(description.frameCount) * 8 : 0, size: size)
-        guard dataOffset == Int64(blockSize), addresses.timestamps ?? map.timestampsOffset == map.timestampsOffset,
-            map.tailOffset <= size
-        else {
+        let map = FileMap(dataOffset: dataOffset, datasets: datasets, size: size)
+        let areInPlace = zip(addresses, map.datasets).allSatisfy { address, dataset in
+            address.map { $0 == dataset.offset } ?? (dataset.byteCount == 0)
+        }
+        // Metadata that found no room in the first block lies between the datasets.
+        if !areInPlace, !acceptOverflow { return nil }
+        guard dataOffset == Int64(blockSize), areInPlace, map.tailOffset <= size else {
             throw TensorFileError(
                 .libraryFailed,
-                "libhdf5 placed the tensor at \(dataOffset) in a file of \(size) bytes, not at \(blockSize): "
-                    + "use the version of libhdf5 this was tested with, 1.10")
+                "libhdf5 placed the datasets from \(dataOffset) on in a file of \(size) bytes, not one after the other from "
+                    + "\(blockSize) on: use the version of libhdf5 this was tested with, 1.10")
         }
         let head = file.bytes(in: 0..<dataOffset)
         try check(head, size)
-        return TensorFileLayout(map: map, head: head, tail: file.bytes(in: map.tailOffset..<size))
+        return FileLayout(map: map, head: head, tail: file.bytes(in: map.tailOffset..<size))
     }
 
     /// The superblock must be of version 0 and say that the file ends where it does: readers refuse a shorter file.
@@ -50,14 +53,11 @@ enum Skeleton {
         }
     }
 
-    /// Where the datasets' bytes are; nil for a dataset that is not there or has none.
-    private struct Addresses {
-        var data: Int64?
-        var timestamps: Int64?
-    }
+    /// Where the computed datasets' bytes are, in the order of the description; nil for one that has none.
+    private typealias Addresses = [Int64?]
 
     private static func writeFile(
-        _ description: TensorFileDescription, to bytes: SparseBytes, blockSize: Int, acceptOverflow: Bool
+        _ description: FileDescription, to bytes: SparseBytes, blockSize: Int, acceptOverflow: Bool
     ) throws(TensorFileError) -> Addresses? {
         let virtual = VirtualFile(making: bytes)
         return try withExtendedLifetime(virtual) { () throws(TensorFileError) -> Addresses? in
@@ -70,7 +70,7 @@ enum Skeleton {
     }
 
     private static func write(
-        _ description: TensorFileDescription, access: hid_t, blockSize: Int, acceptOverflow: Bool
+        _ description: FileDescription, access: hid_t, blockSize: Int, acceptOverflow: Bool
     ) throws(TensorFileError) -> Addresses? {
         // Metadata is allocated from blocks of this size, the first one at byte 0; a dataset's bytes come right after
         // the first block, hence aligned, if they are not gathered into blocks of their own when they are few.
@@ -90,16 +90,20 @@ enum Skeleton {
         let file = try HDF5Identifier(
             H5Fcreate("evh5", CHDF5_truncate(), creation.id, access), H5Fclose, "create a file")
         var addresses = Addresses()
-        let shape = [description.frameCount] + description.frameShape
-        let data = try createDataset(in: file.id, "data", description.elementType.type, shape, &addresses.data)
-        if description.hasLastTimestamps {
-            _ = try createDataset(
-                in: file.id, "last_timestamps", CHDF5_int64LE(), [description.frameCount], &addresses.timestamps)
+        var groups = SkeletonGroups(file.id)
+        var objects: [(hid_t, [(name: String, value: AttributeValue)])] = [(file.id, description.rootAttributes)]
+        for dataset in description.datasets {
+            let (group, name) = try groups.parent(of: dataset.path)
+            let made = try create(dataset, name, in: group)
+            objects.append((made, dataset.attributes))
+            let offset = H5Dget_offset(made)
+            addresses.append(offset == CHDF5_noAddress() ? nil : Int64(exactly: offset))
         }
 
         // From here on the file grows only by heaps of variable-length text, unless the metadata block is full.
-        var overflow = addresses.data.map { $0 != Int64(blockSize) } ?? false
-        for (object, attributes) in [(file.id, description.rootAttributes), (data.id, description.dataAttributes)] {
+        let first = addresses.lazy.compactMap(\.self).first
+        var overflow = first.map { $0 != Int64(blockSize) } ?? false
+        for (object, attributes) in objects {
             for (name, value) in attributes where acceptOverflow || !overflow {
                 let before = try end(of: file.id)
                 try value.write(to: object, name: name) { () throws(TensorFileError) in
@@ -119,38 +123,59 @@ enum Skeleton {
         return end
     }
 
-    /// Creates a contiguous dataset whose bytes are allocated now and never written; `address` becomes theirs.
-    private static func createDataset(
-        in file: hid_t, _ name: String, _ type: hid_t, _ shape: [Int], _ address: inout Int64?
-    ) throws(TensorFileError) -> HDF5Identifier {
+    /// Creates a contiguous dataset whose bytes are allocated now and never written. It is open until the file is
+    /// closed.
+    private static func create(
+        _ dataset: DatasetDescription, _ name: String, in group: hid_t
+    ) throws(TensorFileError) -> hid_t {
         let properties = try HDF5Identifier(
             H5Pcreate(CHDF5_datasetCreateClass()), H5Pclose, "make a dataset's properties")
+        // Times would make the bytes differ from one making to the next.
+        try HDF5.check(H5Pset_obj_track_times(properties.id, false), "set a dataset's properties")
         try HDF5.check(H5Pset_layout(properties.id, H5D_CONTIGUOUS), "set a dataset's properties")
         try HDF5.check(H5Pset_alloc_time(properties.id, H5D_ALLOC_TIME_EARLY), "set a dataset's properties")
         try HDF5.check(H5Pset_fill_time(properties.id, H5D_FILL_TIME_NEVER), "set a dataset's properties")
-        // Times would make the bytes differ from one making to the next.
-        try HDF5.check(H5Pset_obj_track_times(properties.id, false), "set a dataset's properties")
         let space = try HDF5Identifier(
-            H5Screate_simple(Int32(shape.count), shape.map { hsize_t($0) }, nil), H5Sclose, "make a dataspace")
-        let dataset = try HDF5Identifier(
-            H5Dcreate2(file, name, type, space.id, CHDF5_default(), properties.id, CHDF5_default()), H5Dclose,
-            "create dataset '/\(name)'")
-        // One reference more than there are links: whoever deletes the dataset deletes a link, and HDF5 never hands
-        // out the tensor's address range to something else.
-        try HDF5.check(H5Oincr_refcount(dataset.id), "count a reference to '/\(name)'")
-        let offset = H5Dget_offset(dataset.id)
-        address = offset == CHDF5_noAddress() ? nil : Int64(exactly: offset)
-        return dataset
+            dataset.shape.isEmpty
+                ? H5Screate(H5S_SCALAR)
+                : H5Screate_simple(Int32(dataset.shape.count), dataset.shape.map { hsize_t($0) }, nil), H5Sclose,
+            "make a dataspace")
+        let type = try dataset.type.make()
+        let made = try HDF5.check(
+            H5Dcreate2(group, name, type.id, space.id, CHDF5_default(), properties.id, CHDF5_default()),
+            "create dataset '/\(dataset.path)'")
+        // One reference more than there are links: whoever deletes the dataset deletes a link, and HDF5 never hands out
+        // its address range to something else.
+        try HDF5.check(H5Oincr_refcount(made), "count a reference to '/\(dataset.path)'")
+        return made
     }
 }
 
-extension ElementKind {
-    /// The type in the file.
-    var type: hid_t {
-        switch self {
-        case .float32: CHDF5_float32LE()
-        case .uint8: CHDF5_uint8LE()
-        case .int8: CHDF5_int8LE()
-        }
+/// The groups of a skeleton, each made when its first dataset is, and open until the file is closed.
+private struct SkeletonGroups {
+    private let file: hid_t
+    private var made: [String: hid_t] = [:]
+
+    init(_ file: hid_t) { self.file = file }
+
+    /// The group that `path` is in, and its name there.
+    mutating func parent(of path: String) throws(TensorFileError) -> (hid_t, String) {
+        guard let slash = path.lastIndex(of: "/") else { return (file, path) }
+        let name = String(path[path.index(after: slash)...])
+        let folder = String(path[..<slash])
+        if let group = made[folder] { return (group, name) }
+        let (parent, own) = try parent(of: folder)
+        let properties = try HDF5Identifier(
+            H5Pcreate(CHDF5_groupCreateClass()), H5Pclose, "make a group's properties")
+        // As for the root.
+        try HDF5.check(
+            H5Pset_link_creation_order(properties.id, CHDF5_creationOrder()), "set a group's properties")
+        try HDF5.check(H5Pset_obj_track_times(properties.id, false), "set a group's properties")
+        let group = try HDF5.check(
+            H5Gcreate2(parent, own, CHDF5_default(), properties.id, CHDF5_default()), "make group '/\(folder)'")
+        // Whoever deletes the group leaves its datasets where they are.
+        try HDF5.check(H5Oincr_refcount(group), "count a reference to '/\(folder)'")
+        made[folder] = group
+        return (group, name)
     }
 }

@@ -1,19 +1,4 @@
-// What a tensor file holds, before anything is laid out.
-
-/// The type of the tensor's elements, little endian.
-public enum ElementKind: String, Hashable, Codable, Sendable {
-    case float32
-    case uint8
-    case int8
-
-    /// Bytes of one element.
-    public var size: Int {
-        switch self {
-        case .float32: 4
-        case .uint8, .int8: 1
-        }
-    }
-}
+// What a tensor file holds: `/data` and, where frames are cut by event counts, `/last_timestamps`.
 
 /// Everything a tensor file's layout follows from: equal descriptions give equal bytes.
 public struct TensorFileDescription: Sendable {
@@ -28,12 +13,14 @@ public struct TensorFileDescription: Sendable {
     public var rootAttributes: [(name: String, value: AttributeValue)]
     /// Whether there is a dataset `/last_timestamps`, (N,) int64.
     public var hasLastTimestamps: Bool
+    /// Frames that are computed at a time, 1 or more.
+    public var blockLength: Int
 
     public init(
         frameCount: Int, frameShape: [Int], elementType: ElementKind,
         dataAttributes: [(name: String, value: AttributeValue)] = [],
         rootAttributes: [(name: String, value: AttributeValue)] = [],
-        hasLastTimestamps: Bool = false
+        hasLastTimestamps: Bool = false, blockLength: Int = 1
     ) {
         self.frameCount = frameCount
         self.frameShape = frameShape
@@ -41,7 +28,29 @@ public struct TensorFileDescription: Sendable {
         self.dataAttributes = dataAttributes
         self.rootAttributes = rootAttributes
         self.hasLastTimestamps = hasLastTimestamps
+        self.blockLength = blockLength
     }
+
+    /// The file: dataset 0 is the tensor, in blocks of `blockLength` frames, 1 the last timestamps.
+    public func file() throws(TensorFileError) -> FileDescription {
+        let frameBytes = try checkedFrameBytes()
+        var datasets = [
+            DatasetDescription(
+                "data", .number(elementType), shape: [frameCount] + frameShape,
+                blockBytes: frameBytes.multipliedReportingOverflow(by: max(1, blockLength)).partialValue,
+                attributes: dataAttributes)
+        ]
+        if hasLastTimestamps {
+            datasets.append(
+                DatasetDescription(
+                    "last_timestamps", .number(.int64), shape: [frameCount],
+                    blockBytes: TensorFileDescription.timestampsBlock))
+        }
+        return FileDescription(datasets: datasets, rootAttributes: rootAttributes)
+    }
+
+    /// Bytes of the last timestamps that are computed at a time.
+    public static let timestampsBlock = 1 << 20
 
     /// Bytes of one frame; throws when a dimension is below 1, or the whole tensor with its last timestamps does not
     /// fit a file.

@@ -16,6 +16,6 @@ struct ContentVersion: Hashable, Sendable {
         self.committedAt = committedAt
     }
 
-    /// Whether the tensor's bytes are the same in both.
-    func hasSameTensor(as other: ContentVersion) -> Bool { source == other.source }
+    /// Whether what is computed is the same in both.
+    func hasSameSource(as other: ContentVersion) -> Bool { source == other.source }
 }

@@ -95,8 +95,8 @@ extension FolderView {
     /// Whether a name of the mount may be one of this folder.
     fileprivate func mayHave(_ name: String) -> Bool {
         if hasOther(name) { return true }
-        guard name.hasSuffix(".h5") else { return false }
-        let base = String(name.dropLast(3))
+        guard let suffix = [".h5", ".hdf5"].first(where: name.hasSuffix) else { return false }
+        let base = String(name.dropLast(suffix.count))
         func has(_ base: String) -> Bool { !names.indices(ofStem: base).isEmpty || names.index(of: base) != nil }
         return has(base) || RecordingName.part(base).map { has($0.base) } ?? false
     }

@@ -40,6 +40,6 @@ final class LabelSizes: Sendable {
             return (try LabelFile(try file.bytes(in: 0..<status.size)).cut(to: times), status)
         } catch let error as LabelFileError {
             throw FileSystemError(EIO, "label file '\(path)' cannot be cut: \(error.description)", cause: error)
-        } catch { throw TensorLibrary.explain(error, path) }
+        } catch { throw FileLibrary.explain(error, path) }
     }
 }

@@ -1,14 +1,12 @@
 // What inode numbers stand for, as long as somebody refers to them.
 
-import Tensors
-
 /// A folder of the source under a specification; shared by all names in it.
 final class SpecFolder: Sendable, Hashable {
-    let spec: TensorSpec
+    let spec: FileSpec
     /// Below the source.
     let path: String
 
-    init(_ spec: TensorSpec, _ path: String) {
+    init(_ spec: FileSpec, _ path: String) {
         self.spec = spec
         self.path = path
     }
@@ -35,7 +33,7 @@ enum Place: Sendable, Hashable {
     /// A folder of the source under a specification.
     case folder(SpecFolder)
     /// A recording as HDF5: a file of the folder.
-    case tensor(SpecFolder, file: String, part: Int?)
+    case recording(SpecFolder, file: String, part: Int?)
     /// A file of the source, unchanged.
     case companion(path: String)
     /// A label file of the source, cut to times in us.

@@ -88,7 +88,7 @@ final class RecordingCatalog: Sendable {
         let recording = try open(path)
         do throws(RecordingError) {
             return (recording.status, RecordingSummary(recording, try indexes.index(of: recording)))
-        } catch { throw TensorLibrary.explain(error, path) }
+        } catch { throw FileLibrary.explain(error, path) }
     }
 
     /// Opens the recording at `path`.

@@ -43,33 +43,33 @@ final class Sidecars: Sendable {
     }
 
     /// What was added to a file, carried over to the recording as it is now where that changed; nil when nothing was.
-    func snapshot(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarSnapshot? {
+    func snapshot(_ file: RecordingFile) throws(FileSystemError) -> SidecarSnapshot? {
         guard let store else { return nil }
-        do throws(SidecarError) { return try store.snapshot(base(tensor)) } catch {
+        do throws(SidecarError) { return try store.snapshot(base(file)) } catch {
             if error.code == .busy {
                 // Listing and reading must not wait for somebody who may write for hours.
                 complaints.say(
-                    "what was added to \(tensor.sidecarKey) is not shown for now: the recording has changed, and the additions, which are open for writing, cannot follow it before they are closed (\(error.message))"
+                    "what was added to \(file.names.sidecarKey) is not shown for now: the recording has changed, and the additions, which are open for writing, cannot follow it before they are closed (\(error.message))"
                 )
                 return nil
             }
-            throw Sidecars.explain(error, tensor.sidecarKey)
+            throw Sidecars.explain(error, file.names.sidecarKey)
         }
     }
 
     /// What was added to a file, ready to be read for as long as it is held, whatever is committed meanwhile.
-    func opened(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarSnapshot? {
+    func opened(_ file: RecordingFile) throws(FileSystemError) -> SidecarSnapshot? {
         var attempts = 3
         while true {
-            guard let added = try snapshot(tensor) else { return nil }
+            guard let added = try snapshot(file) else { return nil }
             do throws(SidecarError) {
                 return try added.forReading()
             } catch {
                 // It was replaced just now, by another daemon.
                 attempts -= 1
                 if error.code == .outdated, attempts > 0 { continue }
-                guard error.isOutOfReach else { throw Sidecars.explain(error, tensor.sidecarKey) }
-                complaints.say("what was added to \(tensor.sidecarKey) is not shown: \(error.message)")
+                guard error.isOutOfReach else { throw Sidecars.explain(error, file.names.sidecarKey) }
+                complaints.say("what was added to \(file.names.sidecarKey) is not shown: \(error.message)")
                 return nil
             }
         }
@@ -77,24 +77,24 @@ final class Sidecars: Sendable {
 
     /// Takes the right to write a file.
     /// - Throws: EBUSY when somebody else has it, EROFS.
-    func openForWriting(_ tensor: OpenTensor) throws(FileSystemError) -> SidecarWriter {
-        guard let store, !readOnly else { throw refusal("writing into '\(tensor.recording.path)'") }
+    func openForWriting(_ file: RecordingFile) throws(FileSystemError) -> SidecarWriter {
+        guard let store, !readOnly else { throw refusal("writing into '\(file.recording.path)'") }
         // Another daemon's writer that has just closed the file needs a moment to let go.
         var attempts = 20
         while true {
-            do throws(SidecarError) { return try store.openForWriting(base(tensor)) } catch {
+            do throws(SidecarError) { return try store.openForWriting(base(file)) } catch {
                 attempts -= 1
-                guard error.code == .busy, attempts > 0 else { throw Sidecars.explain(error, tensor.sidecarKey) }
+                guard error.code == .busy, attempts > 0 else { throw Sidecars.explain(error, file.names.sidecarKey) }
                 usleep(10_000)
             }
         }
     }
 
     /// Removes what was added to a file, to where it can be restored from.
-    func remove(_ tensor: OpenTensor) throws(FileSystemError) {
+    func remove(_ file: RecordingFile) throws(FileSystemError) {
         guard let store, !readOnly else { throw refusal("unlink") }
-        do throws(SidecarError) { _ = try store.remove(base(tensor)) } catch {
-            throw Sidecars.explain(error, tensor.sidecarKey)
+        do throws(SidecarError) { _ = try store.remove(base(file)) } catch {
+            throw Sidecars.explain(error, file.names.sidecarKey)
         }
     }
 
@@ -113,12 +113,11 @@ final class Sidecars: Sendable {
     /// The room of the disk that what users add goes to; nil where nothing can be added.
     func volume() -> Volume? { readOnly ? nil : store.flatMap { Volume(of: $0.directory) } }
 
-    private func base(_ tensor: OpenTensor) -> SidecarBase {
+    private func base(_ file: RecordingFile) -> SidecarBase {
         SidecarBase(
-            key: tensor.sidecarKey, recording: tensor.recording.sidecarState(of: tensor.plan.spec.preprocessing),
-            recordingFile: tensor.recording.file, layout: tensor.layout,
-            frameShape: [tensor.plan.channels, tensor.plan.height, tensor.plan.width],
-            elementType: tensor.plan.elementType.hdf5, programVersion: programVersion, tensorVersion: tensorVersion)
+            key: file.names.sidecarKey, recording: file.recording.sidecarState(file.spec.ownVersion),
+            recordingFile: file.recording.file, layout: file.layout, expectation: file.expectation,
+            programVersion: programVersion, tensorVersion: tensorVersion)
     }
 
     private static func level(_ level: SidecarMessage.Level) -> Logger.Level {

@@ -6,7 +6,9 @@ import Synchronization
 
 extension VirtualFileSystem {
     /// Opens the virtual file of `node` for writing, or joins the opening that the same process has.
-    func openForWriting(_ node: Node, _ tensor: OpenTensor, by process: Int32) throws(FileSystemError) -> TensorWriter {
+    func openForWriting(_ node: Node, _ file: RecordingFile, by process: Int32) throws(FileSystemError)
+        -> WritingSession
+    {
         while true {
             while let writer = writers.withLock({ $0[node.inode] }) {
                 if writer.join(process) { return writer }
@@ -36,22 +38,22 @@ extension VirtualFileSystem {
                 mine.leave()
             }
             if writers.withLock({ $0[node.inode] != nil }) { continue }
-            return try beginWriting(node, tensor, by: process)
+            return try beginWriting(node, file, by: process)
         }
     }
 
-    private func beginWriting(_ node: Node, _ tensor: OpenTensor, by process: Int32) throws(FileSystemError)
-        -> TensorWriter
+    private func beginWriting(_ node: Node, _ file: RecordingFile, by process: Int32) throws(FileSystemError)
+        -> WritingSession
     {
-        let writer = TensorWriter(
-            name: node.key, tensor: tensor, sidecar: try sidecars.openForWriting(tensor), process: process)
+        let writer = WritingSession(
+            name: node.key, file: file, sidecar: try sidecars.openForWriting(file), process: process)
         writers.withLock { $0[node.inode] = writer }
         // What the kernel holds about the file is shared by all who look at it; from now on it asks each time.
         notifyContentChanged(node.inode)
         return writer
     }
 
-    private func writer(_ handle: Handle) throws(FileSystemError) -> (writer: TensorWriter, inode: Inode) {
+    private func writer(_ handle: Handle) throws(FileSystemError) -> (writer: WritingSession, inode: Inode) {
         guard let held = files.withLock({ $0[handle] }), case .writing(let writer, _) = held.file else {
             throw FileSystemError(EBADF, "handle \(handle) is not open for writing", level: .notice)
         }
@@ -72,12 +74,12 @@ extension VirtualFileSystem {
     }
 
     public func reserve(_ handle: Handle, _ range: Range<Int64>) throws(FileSystemError) {
-        let map = try writer(handle).writer.tensor.layout.map
-        let isTensor = range.lowerBound < map.tailOffset && range.upperBound > map.dataOffset
+        let map = try writer(handle).writer.file.layout.map
+        let isComputed = range.lowerBound < map.tailOffset && range.upperBound > map.dataOffset
         throw FileSystemError(
-            isTensor ? EPERM : EOPNOTSUPP,
-            isTensor
-                ? "the tensor's bytes are computed: nothing can be reserved there" : "there is no reserving of space",
+            isComputed ? EPERM : EOPNOTSUPP,
+            isComputed
+                ? "these bytes are computed: nothing can be reserved there" : "there is no reserving of space",
             level: .debug)
     }
 
@@ -98,7 +100,7 @@ extension VirtualFileSystem {
     }
 
     /// Ends one opening for writing.
-    func release(_ writer: TensorWriter, _ inode: Inode) {
+    func release(_ writer: WritingSession, _ inode: Inode) {
         guard writer.release() else { return }
         writers.withLock { if $0[inode] === writer { $0[inode] = nil } }
         // Whether it was committed or rolled back: the size that the kernel saw growing may not be the file's.
@@ -109,7 +111,7 @@ extension VirtualFileSystem {
         let parent = try node(parent)
         let place = try place(of: name, in: parent)
         let key = join(parent.key, name)
-        guard case .tensor(let folder, let file, let part) = place else {
+        guard case .recording(let folder, let file, let part) = place else {
             throw sidecars.refusal("unlink '\(key)'")
         }
         let inode = nodes.withLock { $0.inode(of: key) }

@@ -1,6 +1,7 @@
 // Listings: a folder's names are fixed when it is opened.
 
 import Datasets
+import EventFiles
 import Files
 import Foundation
 import Recordings
@@ -28,7 +29,7 @@ struct OpenFolder: Sendable {
 /// The names of a folder of the source under a specification.
 struct SourceListing: Sendable {
     struct Entry: Sendable {
-        enum Kind: UInt8, Sendable { case tensor, link, labels, file, folder, ownFile, ownFolder }
+        enum Kind: UInt8, Sendable { case recording, link, labels, file, folder, ownFile, ownFolder }
         /// Of the recording, file or folder in the view.
         let number: Int32
         /// The part's, with max_duration.
@@ -82,7 +83,7 @@ extension VirtualFileSystem {
                 (counting ? knownWithoutWork(node) : nil).map { counted($0, item.key, place) }
             }
             // What is told here is not looked up by name.
-            if entry != nil, !isNoted, case .tensor = node.place {
+            if entry != nil, !isNoted, case .recording = node.place {
                 noteUse(node.place)
                 isNoted = true
             }
@@ -99,7 +100,7 @@ extension VirtualFileSystem {
     /// What is known of a node without a scan; a listing must not read recordings.
     private func knownWithoutWork(_ node: Node) -> Known? {
         switch node.place {
-        case .tensor(let folder, let file, let part):
+        case .recording(let folder, let file, let part):
             let path = join(folder.path, file)
             guard let facts = library.knownFacts(node.key, folder.spec, path: path, part: part),
                 let added = try? peek(facts, folder.spec, path, part)
@@ -124,7 +125,8 @@ extension VirtualFileSystem {
         switch node.place {
         case .root:
             let used = used.withLock { $0.preprocessings }
-            return folders(registry.names + used.subtracting(registry.names).sorted())
+            let own = registry.names + [EventsSpec.head]
+            return folders(own + used.subtracting(own).sorted())
         case .preprocessing(let preprocessing):
             let configured = options.windows.compactMap {
                 try? TensorSpec(preprocessing: preprocessing, window: $0, registry: registry).windowText
@@ -169,7 +171,7 @@ extension VirtualFileSystem {
         // A link that leads back shows its name here and ELOOP when it is followed.
         for i in 0..<view.folders.count {
             let name = view.folders[i]
-            let isTaken = isTensor(name, folder, node, view)
+            let isTaken = isRecordingFile(name, folder, node, view)
             if isTaken { renamed.append((name, shownOwnName(name, view))) }
             entries.append(SourceListing.Entry(number: Int32(i), kind: isTaken ? .ownFolder : .folder))
         }
@@ -177,18 +179,20 @@ extension VirtualFileSystem {
         return SourceListing(node: node, folder: folder, view: view, recordings: recordings, entries: entries)
     }
 
-    /// Whether files of recordings of this geometry are tensors or links to those of another specification; nil when
+    /// Whether files of recordings of this geometry are there or links to those of another specification; nil when
     /// there are none.
-    private func kind(_ spec: TensorSpec, _ geometry: Geometry) -> SourceListing.Entry.Kind? {
+    private func kind(_ spec: FileSpec, _ geometry: Geometry) -> SourceListing.Entry.Kind? {
         guard let resolved = try? spec.resolved(for: geometry) else { return nil }
-        return resolved == spec ? .tensor : .link
+        return resolved == spec ? .recording : .link
     }
 
-    /// Whether `name` is that of a recording's tensor.
-    private func isTensor(_ name: String, _ folder: SpecFolder, _ node: Node, _ view: FolderView) -> Bool {
-        guard name.hasSuffix(".h5"), let place = try? place(of: name, in: folder, node, view) else { return false }
+    /// Whether `name` is that of a recording as HDF5.
+    private func isRecordingFile(_ name: String, _ folder: SpecFolder, _ node: Node, _ view: FolderView) -> Bool {
+        guard name.hasSuffix(folder.spec.suffix), let place = try? place(of: name, in: folder, node, view) else {
+            return false
+        }
         switch place {
-        case .tensor, .link: return true
+        case .recording, .link: return true
         default: return false
         }
     }
@@ -197,7 +201,7 @@ extension VirtualFileSystem {
         _ name: String, _ number: Int32, _ folder: SpecFolder, _ node: Node, _ view: FolderView,
         _ entries: inout [SourceListing.Entry], _ renamed: inout [(own: String, shown: String)]
     ) {
-        let isTaken = isTensor(name, folder, node, view)
+        let isTaken = isRecordingFile(name, folder, node, view)
         let shown = isTaken ? shownOwnName(name, view) : name
         guard let place = try? place(of: shown, in: folder, node, view) else { return }
         switch place {
@@ -224,12 +228,13 @@ extension VirtualFileSystem {
             return entry.part < 0 ? base : "\(base)_\(entry.part)"
         }
         switch entry.kind {
-        case .tensor:
+        case .recording:
             let part = entry.part < 0 ? nil : Int(entry.part)
             return item(
-                base + ".h5", .regular, .tensor(listing.folder, file: view.names[number], part: part))
+                base + listing.folder.spec.suffix, .regular,
+                .recording(listing.folder, file: view.names[number], part: part))
         case .link:
-            let name = base + ".h5"
+            let name = base + listing.folder.spec.suffix
             return found(name).map { item(name, .symbolicLink, $0) }
         case .labels:
             let name = base + RecordingName.labelSuffix

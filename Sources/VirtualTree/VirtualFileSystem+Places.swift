@@ -1,6 +1,7 @@
 // What a name in a folder of the mount means: the path grammar applied to the source as it is.
 
 import Datasets
+import EventFiles
 import Files
 import Foundation
 import Logging
@@ -14,6 +15,10 @@ extension VirtualFileSystem {
         case .root:
             if name == VirtualFileSystem.controlName { return .control }
             do {
+                if EventsSpec.isMeant(by: name) {
+                    let spec = try EventsSpec(name)
+                    return spec.text == name ? .folder(SpecFolder(.events(spec), "")) : .link(target: spec.text)
+                }
                 let text = try PreprocessingSpec(name, registry: registry).text
                 return text == name ? .preprocessing(text) : .link(target: text)
             } catch { throw noSpecification(name, error) }
@@ -23,7 +28,8 @@ extension VirtualFileSystem {
         case .preprocessing(let preprocessing):
             do {
                 let spec = try TensorSpec(preprocessing: preprocessing, window: name, registry: registry)
-                return spec.windowText == name ? .folder(SpecFolder(spec, "")) : .link(target: spec.windowText)
+                return spec.windowText == name
+                    ? .folder(SpecFolder(.tensor(spec), "")) : .link(target: spec.windowText)
             } catch { throw noSpecification(name, error) }
         case .folder(let folder):
             return try place(of: name, in: folder, parent, views.view(folder.path, for: name))
@@ -85,7 +91,7 @@ extension VirtualFileSystem {
     }
 
     /// Whether the file is a label file that this specification shows cut instead of as it is.
-    func isCut(_ name: String, _ spec: TensorSpec) -> Bool {
+    func isCut(_ name: String, _ spec: FileSpec) -> Bool {
         name.hasSuffix(RecordingName.labelSuffix) && (spec.startTime != 0 || spec.maxDuration != nil)
     }
 
@@ -120,8 +126,8 @@ extension VirtualFileSystem {
         _ name: String, _ folder: SpecFolder, _ view: FolderView
     ) throws(FileSystemError) -> Place? {
         let (spec, path) = (folder.spec, folder.path)
-        guard name.hasSuffix(".h5") else { return nil }
-        var base = String(name.dropLast(3))
+        guard name.hasSuffix(spec.suffix) else { return nil }
+        var base = String(name.dropLast(spec.suffix.count))
         var part: Int?
         if spec.maxDuration != nil {
             guard let numbered = RecordingName.part(base) else { return nil }
@@ -136,23 +142,23 @@ extension VirtualFileSystem {
         let file = view.names[number]
         let recordingPath = join(path, file)
         let geometry = try catalog.geometry(recordingPath)
-        let resolved: TensorSpec
+        let resolved: FileSpec
         do { resolved = try spec.resolved(for: geometry) } catch {
             throw FileSystemError(ENOENT, "'\(recordingPath)': \(error)", level: .warning, cause: error)
         }
         guard resolved == spec else { return .link(target: link(from: path, to: resolved, name)) }
-        return .tensor(folder, file: file, part: part)
+        return .recording(folder, file: file, part: part)
     }
 
     /// The relative link from a file in the folder `path` of one specification to the same file of another.
-    private func link(from path: String, to spec: TensorSpec, _ name: String) -> String {
-        let depth = 2 + path.split(separator: "/").count
+    private func link(from path: String, to spec: FileSpec, _ name: String) -> String {
+        let depth = spec.components.count + path.split(separator: "/").count
         let up = String(repeating: "../", count: depth)
-        return up + spec.preprocessingText + "/" + spec.windowText + "/" + join(path, name)
+        return up + spec.text + "/" + join(path, name)
     }
 
     /// `<base>_bbox.npy` re-timed by start_ts, or `<base>_<part>_bbox.npy` cut to its part.
-    private func labelPlace(_ name: String, _ path: String, _ spec: TensorSpec, _ view: FolderView) -> Place? {
+    private func labelPlace(_ name: String, _ path: String, _ spec: FileSpec, _ view: FolderView) -> Place? {
         guard isCut(name, spec) else { return nil }
         var base = String(name.dropLast(RecordingName.labelSuffix.count))
         var times = spec.startTime..<Int64.max
@@ -177,9 +183,8 @@ extension VirtualFileSystem {
 
     /// Remembers the names on the way to a file that somebody looked up, so that listings show them.
     func noteUse(_ place: Place) {
-        guard case .tensor(let folder, _, _) = place else { return }
-        let spec = folder.spec
-        let (preprocessing, window) = (spec.preprocessingText, spec.windowText)
+        guard case .recording(let folder, _, _) = place else { return }
+        let (preprocessing, window) = folder.spec.sidecarNames
         used.withLock { used in
             // Scripts that try thousands of parameters shall not fill listings without end.
             guard used.preprocessings.count < 1000, used.windows[preprocessing, default: []].count < 1000 else {

@@ -101,7 +101,9 @@ extension VirtualFileSystem {
     public func status() -> MountStatus {
         let statistics = frames.statistics
         let used = used.withLock { used in
-            used.windows.flatMap { preprocessing, windows in windows.map { join(preprocessing, $0) } }.sorted()
+            used.windows.flatMap { preprocessing, windows in
+                windows.map { $0.isEmpty ? preprocessing : join(preprocessing, $0) }
+            }.sorted()
         }
         let hidden = notShown.summary
         let open = writers.withLock { Array($0.keys) }

@@ -30,8 +30,8 @@ public final class VirtualFileSystem: FileSystem {
     /// An open file.
     enum OpenFile: Sendable {
         /// A snapshot: what the file was when it was opened.
-        case tensor(OpenTensor, ReadAhead, SidecarSnapshot?)
-        case writing(TensorWriter, ReadAhead)
+        case recording(RecordingFile, ReadAhead, SidecarSnapshot?)
+        case writing(WritingSession, ReadAhead)
         case file(File)
         case bytes(HeldBytes)
     }
@@ -47,10 +47,10 @@ public final class VirtualFileSystem: FileSystem {
     let catalog: RecordingCatalog
     let views: FolderViews
     let frames: FrameStore
-    let library: TensorLibrary
+    let library: FileLibrary
     let sidecars: Sidecars
     /// Who writes which file.
-    let writers = Mutex<[Inode: TensorWriter]>([:])
+    let writers = Mutex<[Inode: WritingSession]>([:])
     /// Who is about to become a file's writer.
     let beginnings = Mutex<[Inode: DispatchGroup]>([:])
     /// Told when a file becomes another one.
@@ -96,7 +96,7 @@ public final class VirtualFileSystem: FileSystem {
             onIndex: { notices.look(at: $0, $1) })
         catalog = RecordingCatalog(source: source, rules: options.recordingRules, indexes: indexes)
         scanAhead = ScanAhead(catalog, source)
-        library = TensorLibrary(
+        library = FileLibrary(
             source: source, catalog: catalog, indexes: indexes, frames: frames, programVersion: options.programVersion,
             logger: logger)
         var now = timespec()
@@ -172,7 +172,7 @@ public final class VirtualFileSystem: FileSystem {
         var size: Int64?
         switch handle.flatMap({ handle in files.withLock { $0[handle]?.file } }) {
         case .writing(let writer, _): size = writer.sidecar.size
-        case .tensor(let tensor, _, let added): size = added?.size ?? tensor.layout.size
+        case .recording(let file, _, let added): size = added?.size ?? file.layout.size
         case .file, .bytes: break
         case nil:
             guard let writer = writers.withLock({ $0[inode] }), writer.process != 0, writer.process == process()
@@ -214,7 +214,7 @@ public final class VirtualFileSystem: FileSystem {
                 throw FileSystemError(ENOENT, "'\(folder.path)' is not a folder any more", level: .info)
             }
             return (Entry(attributes: directory(node, modified: status.modified), validity: options.validity), nil)
-        case .tensor(let folder, let file, let part):
+        case .recording(let folder, let file, let part):
             let path = join(folder.path, file)
             if catalog.knownSummary(path) == nil, let view = try? views.view(folder.path, for: file) {
                 scanAhead.willScan(file, in: folder.path, view)
@@ -244,13 +244,13 @@ public final class VirtualFileSystem: FileSystem {
 
     /// What is known to have been added to a file, found without work.
     func peek(
-        _ facts: TensorLibrary.Facts, _ spec: TensorSpec, _ path: String, _ part: Int?
+        _ facts: FileLibrary.Facts, _ spec: FileSpec, _ path: String, _ part: Int?
     ) throws(FileSystemError) -> SidecarLookup {
         guard sidecars.mayHaveAny else { return .none }
         return sidecars.peek(try library.sidecarKey(spec, path: path, part: part), facts.sidecarState)
     }
 
-    func known(_ node: Node, _ facts: TensorLibrary.Facts, _ added: SidecarSnapshot?) -> Known {
+    func known(_ node: Node, _ facts: FileLibrary.Facts, _ added: SidecarSnapshot?) -> Known {
         var entry = file(
             node, size: added?.size ?? facts.size,
             held: library.heldBytes(facts).saturating(adding: added?.heldBytes ?? 0),
@@ -296,21 +296,21 @@ public final class VirtualFileSystem: FileSystem {
         // Once something is added, a writer and readers of several commits may have a file open at the same time.
         var isOwnView = writes
         switch node.place {
-        case .tensor(let folder, let name, let part):
-            let tensor = try slow.timing("open", node.key) { () throws(FileSystemError) in
+        case .recording(let folder, let name, let part):
+            let recording = try slow.timing("open", node.key) { () throws(FileSystemError) in
                 try library.open(node.key, folder.spec, path: join(folder.path, name), part: part)
             }
-            try tensor.checkFits(frames, memoryTarget: options.memoryTarget)
-            let readAhead = ReadAhead(frameCount: tensor.blocks.count, depth: cores)
+            try recording.checkFits(frames, memoryTarget: options.memoryTarget)
+            let readAhead = recording.readAhead(depth: cores)
             if writes {
-                let writer = try openForWriting(node, tensor, by: process)
-                current = version(writer.tensor.recording.status, writer.sidecar.base)
+                let writer = try openForWriting(node, recording, by: process)
+                current = version(writer.file.recording.status, writer.sidecar.base)
                 file = .writing(writer, readAhead)
             } else {
-                let added = try sidecars.opened(tensor)
-                current = version(tensor.recording.status, added)
+                let added = try sidecars.opened(recording)
+                current = version(recording.recording.status, added)
                 isOwnView = added != nil || writers.withLock { $0[inode] != nil }
-                file = .tensor(tensor, readAhead, added)
+                file = .recording(recording, readAhead, added)
             }
         case .companion(let path):
             let opened = try source.open(path)
@@ -332,7 +332,7 @@ public final class VirtualFileSystem: FileSystem {
     }
 
     private func checkMayWrite(_ node: Node, _ flags: Int32) throws(FileSystemError) {
-        guard case .tensor = node.place else { throw sidecars.refusal("writing '\(node.key)'") }
+        guard case .recording = node.place else { throw sidecars.refusal("writing '\(node.key)'") }
         guard flags & O_TRUNC == 0 else {
             throw sidecars.refusal("emptying '\(node.key)' (mode 'w'; use 'r+' to add, os.remove to reset)")
         }
@@ -341,20 +341,20 @@ public final class VirtualFileSystem: FileSystem {
     public func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool {
         guard let held = files.withLock({ $0[handle] }), let version = held.version else { return true }
         let last = nodes.withLock { $0.lastOpened(held.inode) } ?? version
-        let tensor: OpenTensor
+        let recording: RecordingFile
         switch held.file {
-        case .tensor(let opened, _, _):
+        case .recording(let opened, _, _):
             if last == version { return true }
-            tensor = opened
+            recording = opened
         case .writing(let writer, _):
             // Its own view is for nobody else.
             if last == version && !writer.sidecar.hasUncommitted { return true }
-            tensor = writer.tensor
+            recording = writer.file
         case .file, .bytes: return last == version
         }
-        let map = tensor.layout.map
-        return last.hasSameTensor(as: version) && range.lowerBound >= map.dataOffset
-            && range.upperBound <= map.timestampsOffset
+        let map = recording.layout.map
+        return last.hasSameSource(as: version) && range.lowerBound >= map.dataOffset
+            && range.upperBound <= map.tailOffset
     }
 
     public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {
@@ -365,15 +365,15 @@ public final class VirtualFileSystem: FileSystem {
             return ReadResult(pieces: [])
         }
         switch file {
-        case .tensor(let tensor, let readAhead, let added):
-            return try read(tensor, offset..<offset + Int64(size), readAhead, added)
+        case .recording(let recording, let readAhead, let added):
+            return try read(recording, offset..<offset + Int64(size), readAhead, added)
         case .writing(let writer, let readAhead):
-            return try read(writer.tensor, offset..<offset + Int64(size), readAhead, writer.sidecar)
+            return try read(writer.file, offset..<offset + Int64(size), readAhead, writer.sidecar)
         case .file(let file):
             do {
                 let held = try HeldBytes(capacity: size) { try file.read(into: $0, at: offset) }
                 return ReadResult(pieces: [held.piece(0..<size)])
-            } catch { throw TensorLibrary.explain(error, file.path) }
+            } catch { throw FileLibrary.explain(error, file.path) }
         case .bytes(let bytes):
             let start = Int(min(offset, Int64(bytes.count)))
             return ReadResult(pieces: [bytes.piece(start..<start + size)])
@@ -381,16 +381,16 @@ public final class VirtualFileSystem: FileSystem {
     }
 
     private func read(
-        _ tensor: OpenTensor, _ range: Range<Int64>, _ readAhead: ReadAhead, _ added: (any AddedBytes)?
+        _ recording: RecordingFile, _ range: Range<Int64>, _ readAhead: ReadAhead, _ added: (any AddedBytes)?
     ) throws(FileSystemError) -> ReadResult {
         do {
             return try slow.timing(
-                "read", "\(tensor.plan.spec.preprocessingText)/\(tensor.plan.spec.windowText)/\(tensor.path)"
+                "read", "\(recording.spec.text)/\(recording.path)"
             ) {
-                ReadResult(pieces: try tensor.read(range, from: frames, readAhead, added))
+                ReadResult(pieces: try recording.read(range, from: frames, readAhead, added))
             }
         } catch {
-            throw TensorLibrary.explain(error, tensor.path)
+            throw FileLibrary.explain(error, recording.path)
         }
     }
 

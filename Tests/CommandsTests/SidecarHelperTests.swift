@@ -52,12 +52,14 @@ import Testing
     }
 
     private func base(frames: Int) throws -> SidecarBase {
-        SidecarBase(
+        let description = try TensorFileDescription(
+            frameCount: frames, frameShape: [2, 8, 8], elementType: .float32
+        ).file()
+        let layout = try FileLayout.make(description)
+        return SidecarBase(
             key: SidecarKey(recordingPath: "/recordings/a.raw", preprocessing: "histo", window: "50ms"),
             recording: RecordingState(device: 1, inode: 2, size: Int64(frames), modified: 3, headerDigest: 4),
-            layout: try TensorFileLayout.make(
-                TensorFileDescription(frameCount: frames, frameShape: [2, 8, 8], elementType: .float32)),
-            frameShape: [2, 8, 8], elementType: .float32, programVersion: "test", tensorVersion: 1)
+            layout: layout, expectation: description.expectation(layout), programVersion: "test", tensorVersion: 1)
     }
 
     private func write<T: FixedWidthInteger>(_ number: T, at offset: Int64, to writer: SidecarWriter) throws {

@@ -13,8 +13,8 @@ let arguments = CommandLine.arguments
 guard arguments.count >= 6, let damage = Damage(rawValue: arguments[1]), let first = Int(arguments[3]),
     let count = Int(arguments[4])
 else { fatalError("usage: contents-check MODE EXPECTED FIRST COUNT FILE [FILE]") }
-let expected = try JSONDecoder().decode(TensorFileExpectation.self, from: Data(arguments[2].utf8))
-let originals = try arguments[5...].map { try PagedFile(path: $0, computed: expected.tensorRange) }
+let expected = try JSONDecoder().decode(FileExpectation.self, from: Data(arguments[2].utf8))
+let originals = try arguments[5...].map { try PagedFile(path: $0, computed: expected.computedRange) }
 
 // A file that claims to be huge must not take the machine's memory, and one that never ends is ended.
 // Sanitizers ask for terabytes of addresses that they never use.

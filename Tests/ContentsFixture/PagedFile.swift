@@ -52,7 +52,7 @@ public final class PagedFile: RandomAccessFile {
     }
 
     /// The file of `layout`, without its tensor.
-    public init(_ layout: TensorFileLayout) throws {
+    public init(_ layout: FileLayout) throws {
         computed = layout.dataOffset..<max(layout.dataOffset, layout.map.tailOffset)
         try layout.head.withUnsafeBytes { try write($0, at: 0) }
         try layout.tail.withUnsafeBytes { try write($0, at: layout.map.tailOffset) }

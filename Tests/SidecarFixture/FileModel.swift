@@ -18,7 +18,7 @@ public struct FileModel: Hashable, Sendable {
     public private(set) var bytes: [UInt8]
 
     /// The file without additions.
-    public init(_ layout: TensorFileLayout) {
+    public init(_ layout: FileLayout) {
         dataOffset = Int(layout.dataOffset)
         tailOffset = Int(layout.map.tailOffset)
         bytes = layout.head

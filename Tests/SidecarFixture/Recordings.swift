@@ -6,8 +6,8 @@ import SidecarStore
 import TensorFile
 
 /// A tensor file of `frames` small frames; `note` is an attribute, so that equal layouts can have different heads.
-public func layout(frames: Int = 3, note: String = "x") throws -> TensorFileLayout {
-    try TensorFileLayout.make(
+public func layout(frames: Int = 3, note: String = "x") throws -> FileLayout {
+    try FileLayout.make(
         TensorFileDescription(
             frameCount: frames, frameShape: [1, 4, 4], elementType: .float32,
             dataAttributes: [("mode", .variableString("delta_t"))], rootAttributes: [("note", .fixedString(note))]))
@@ -25,6 +25,18 @@ public func base(
         recording: RecordingState(
             device: status.device, inode: status.inode, size: status.size, modified: status.modified,
             headerDigest: UInt64(crc32(start))),
-        layout: try layout(frames: frames, note: note), frameShape: [1, 4, 4], elementType: .float32,
+        layout: try layout(frames: frames, note: note),
+        expectation: try layout(frames: frames, note: note).tensorExpectation(frames, [1, 4, 4], .float32),
         programVersion: "1.0", tensorVersion: 1)
+}
+
+extension FileLayout {
+    /// What must still hold of the tensor file that this is the layout of.
+    ///
+    /// - Parameter shape: (C, H, W).
+    public func tensorExpectation(_ frames: Int, _ shape: [Int], _ kind: ElementKind) -> FileExpectation {
+        FileExpectation(
+            dataOffset: dataOffset, frameCount: frames, tailOffset: map.tailOffset,
+            hasLastTimestamps: map.datasets.count > 1, frameShape: shape, elementType: kind)
+    }
 }

@@ -21,7 +21,7 @@ public enum SessionSeries {
     }
 
     /// The file before session `number`.
-    public static func state(before number: Int, _ layout: TensorFileLayout) -> FileModel {
+    public static func state(before number: Int, _ layout: FileLayout) -> FileModel {
         var model = FileModel(layout)
         for number in 0..<number { _ = edits(number, &model) }
         return model

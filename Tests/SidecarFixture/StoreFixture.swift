@@ -11,8 +11,9 @@ public enum StoreFixture {
             key: SidecarKey(recordingPath: "/recordings/traffic.raw", preprocessing: "histo", window: "50ms"),
             recording: RecordingState(
                 device: 1, inode: 2, size: 3000, modified: 1_700_000_000_000_000_000, headerDigest: 4),
-            layout: try layout(frames: frames), frameShape: [1, 4, 4], elementType: .float32, programVersion: "1.0",
-            tensorVersion: 1)
+            layout: try layout(frames: frames),
+            expectation: try layout(frames: frames).tensorExpectation(frames, [1, 4, 4], .float32),
+            programVersion: "1.0", tensorVersion: 1)
     }
 
     /// Makes the store, with the format of this version: two states and a torn session of one sidecar, and a removed
@@ -42,8 +43,8 @@ public enum StoreFixture {
         var key = base.key
         key.part = 1
         let part = SidecarBase(
-            key: key, recording: base.recording, layout: base.layout, frameShape: base.frameShape,
-            elementType: base.elementType, programVersion: base.programVersion, tensorVersion: base.tensorVersion)
+            key: key, recording: base.recording, layout: base.layout, expectation: base.expectation,
+            programVersion: base.programVersion, tensorVersion: base.tensorVersion)
         model = FileModel(base.layout)
         try session(part, &model, [.write(base.layout.size, pattern(10, 6))])
         _ = try store.remove(part)

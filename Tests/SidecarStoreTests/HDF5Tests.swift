@@ -40,16 +40,16 @@ private final class SessionFile: RandomAccessFile {
     /// Adds a dataset `/last_timestamps` to the writer's file: libhdf5 copies it from another tensor file, which has it
     /// beside its tensor.
     private func addDataset(_ writer: SidecarWriter, _ base: SidecarBase) throws {
-        let other = try TensorFileLayout.make(
+        let other = try FileLayout.make(
             TensorFileDescription(
                 frameCount: 3, frameShape: [1, 4, 4], elementType: .float32, hasLastTimestamps: true))
         var bytes = other.head
-        bytes += [UInt8](repeating: 0, count: other.frameBytes * 3)
+        bytes += [UInt8](repeating: 0, count: other.map.datasets[0].blockBytes * 3)
         bytes += timestamps
         bytes += other.tail
-        let tensorOnly = TensorFileExpectation(
-            dataOffset: other.dataOffset, frameBytes: other.frameBytes, frameCount: 3,
-            tailOffset: other.map.timestampsOffset, hasLastTimestamps: false, frameShape: [1, 4, 4],
+        let tensorOnly = FileExpectation(
+            dataOffset: other.dataOffset, frameCount: 3, tailOffset: other.map.datasets[1].offset,
+            hasLastTimestamps: false, frameShape: [1, 4, 4],
             elementType: .float32)
         let report = try AddedContents.carryOver(
             from: MemoryBytes(bytes), tensorOnly, into: SessionFile(writer), base.expectation)
@@ -105,7 +105,7 @@ private final class SessionFile: RandomAccessFile {
 
         // A file that has no tensor.
         writer = try store.openForWriting(base)
-        let other = try TensorFileLayout.make(
+        let other = try FileLayout.make(
             TensorFileDescription(frameCount: 0, frameShape: [1, 4, 4], elementType: .float32))
         try writer.apply([
             .write(0, other.head.prefix(96) + [UInt8](repeating: 0, count: 4000)),

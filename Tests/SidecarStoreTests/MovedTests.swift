@@ -16,7 +16,7 @@ import Testing
     }
 
     /// What `old` becomes in another layout, as the fixture's helper does it.
-    private func carriedOver(_ old: FileModel, to layout: TensorFileLayout) -> FileModel {
+    private func carriedOver(_ old: FileModel, to layout: FileLayout) -> FileModel {
         var model = FileModel(layout)
         let tail = Array(old.bytes[old.tailOffset...])
         model.apply([.write(Int64(model.tailOffset), tail), .size(Int64(model.tailOffset + tail.count))])

@@ -7,15 +7,15 @@ import Testing
 
 /// A tensor file on disk, to be written to.
 final class WrittenFile {
-    let layout: TensorFileLayout
-    let expected: TensorFileExpectation
+    let layout: FileLayout
+    let expected: FileExpectation
     let path: String
     private let folder: Folder
 
     init(frames: Int = 5, shape: [Int] = [2, 24, 32], timestamps: Bool = false) throws {
-        layout = try TensorFileLayout.make(description(frames: frames, shape: shape, timestamps: timestamps))
-        expected = TensorFileExpectation(
-            dataOffset: layout.dataOffset, frameBytes: layout.frameBytes, frameCount: frames,
+        layout = try FileLayout.make(description(frames: frames, shape: shape, timestamps: timestamps))
+        expected = FileExpectation(
+            dataOffset: layout.dataOffset, frameCount: frames,
             tailOffset: layout.map.tailOffset, hasLastTimestamps: timestamps, frameShape: shape, elementType: .float32)
         folder = try Folder()
         path = try folder.materialise(layout, .float32)
@@ -31,7 +31,7 @@ final class WrittenFile {
     }
 
     /// What is on disk now, without the tensor.
-    func bytes() throws -> PagedFile { try PagedFile(path: path, computed: expected.tensorRange) }
+    func bytes() throws -> PagedFile { try PagedFile(path: path, computed: expected.computedRange) }
 
     /// The check's error; nil when the file passes.
     func problem(of file: PagedFile) -> TensorFileError? {

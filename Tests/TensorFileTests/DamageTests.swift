@@ -73,7 +73,7 @@ private struct Outcome: CustomStringConvertible {
     var verdicts: [String: Int] = [:]
 
     static func of(
-        _ damage: Damage, _ trials: Int, _ expected: TensorFileExpectation, _ paths: [String]
+        _ damage: Damage, _ trials: Int, _ expected: FileExpectation, _ paths: [String]
     ) throws -> Outcome {
         let json = String(decoding: try JSONEncoder().encode(expected), as: UTF8.self)
         var outcome = Outcome()

@@ -8,7 +8,7 @@ import Testing
     @Test(.enabled(if: hasHDF5Tools, "hdf5-tools are not installed"))
     func toolsSeeTheExactTypes() throws {
         let folder = try Folder()
-        let layout = try TensorFileLayout.make(description(frames: 3, timestamps: true))
+        let layout = try FileLayout.make(description(frames: 3, timestamps: true))
         let path = try folder.materialise(layout, .float32)
         let list = try #require(try run("h5ls", "-r", path))
         #expect(list.code == 0)
@@ -62,7 +62,7 @@ import Testing
                 TensorFileDescription(frameCount: 2, frameShape: [1, 3, 3], elementType: .uint8)
             ),
         ] {
-            let layout = try TensorFileLayout.make(description)
+            let layout = try FileLayout.make(description)
             if description.frameCount > 0 { #expect(layout.dataOffset % 4096 == 0) }
             if description.frameCount == 0 { #expect(Int64(layout.head.count) == layout.size) }
             if name == "many" || name == "wide" { #expect(layout.head.count > 4096 && layout.tail.count > 0) }
@@ -79,7 +79,7 @@ import Testing
     /// A million frames of 1280 x 720, 7.4 TB, as a sparse file.
     @Test(.enabled(if: hasHDF5Tools && access("/dev/shm", W_OK) == 0, "no hdf5-tools, or /dev/shm is not writable"))
     func terabytesAreOpened() throws {
-        let layout = try TensorFileLayout.make(
+        let layout = try FileLayout.make(
             description(frames: 1_000_000, shape: [2, 720, 1280], timestamps: true))
         let path = "/dev/shm/evh5-tensorfile-\(UUID().uuidString).h5"
         defer { unlink(path) }
@@ -105,7 +105,7 @@ import Testing
             (5, [2, 24, 32], ElementKind.float32), (5, [1, 3, 5], .uint8), (2, [1, 1, 1], .int8),
             (0, [1, 1, 1], .uint8),
         ] {
-            let layout = try TensorFileLayout.make(description(frames: frames, shape: shape, kind, timestamps: true))
+            let layout = try FileLayout.make(description(frames: frames, shape: shape, kind, timestamps: true))
             let path = try folder.materialise(layout, kind)
             let script = """
                 import h5py, numpy as np, sys
@@ -148,7 +148,7 @@ import Testing
     @Test(.enabled(if: python != nil, "no h5py: set EVH5_PYTHON to a python that has it"))
     func writersNeverReuseTheTensorsBytes() throws {
         let folder = try Folder()
-        let layout = try TensorFileLayout.make(description(frames: 50, timestamps: true))
+        let layout = try FileLayout.make(description(frames: 50, timestamps: true))
         let path = try folder.materialise(layout, .float32)
         let before = try Data(contentsOf: URL(fileURLWithPath: path))
         let script = """

@@ -79,7 +79,7 @@ import Testing
             try stored.finish(lastTimestamps: (0..<20).map { Int64($0) })
         }
         #expect(error?.cause is Memory.Full)
-        _ = try TensorFileLayout.make(description)
+        _ = try FileLayout.make(description)
     }
 
     @Test func framesTooLargeForAChunk() {

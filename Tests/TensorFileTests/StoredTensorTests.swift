@@ -8,7 +8,7 @@ import Testing
     @Test(arguments: [ElementKind.float32, .uint8, .int8])
     func `reads what was written`(_ kind: ElementKind) throws {
         let folder = try Folder()
-        let layout = try TensorFileLayout.make(description(frames: 4, shape: [2, 3, 5], kind, timestamps: true))
+        let layout = try FileLayout.make(description(frames: 4, shape: [2, 3, 5], kind, timestamps: true))
         let tensor = try StoredTensor(path: folder.materialise(layout, kind))
         #expect(tensor.frameCount == 4 && tensor.frameShape == [2, 3, 5] && tensor.elementType == kind.rawValue)
         for frame in 0..<4 {

@@ -30,12 +30,12 @@ func description(
 /// The element `index` of a frame in these tests.
 func element(_ frame: Int, _ index: Int) -> Int { (frame * 31 + index * 7) % 127 }
 
-func frameBytes(_ frame: Int, of layout: TensorFileLayout, _ kind: ElementKind) -> [UInt8] {
-    let values = (0..<layout.frameBytes / kind.size).map { element(frame, $0) }
+func frameBytes(_ frame: Int, of layout: FileLayout, _ kind: ElementKind) -> [UInt8] {
+    let values = (0..<layout.map.datasets[0].blockBytes / kind.size).map { element(frame, $0) }
     switch kind {
     case .float32:
         return values.flatMap { value in withUnsafeBytes(of: Float(value).bitPattern.littleEndian, Array.init) }
-    case .uint8, .int8: return values.map { UInt8($0) }
+    default: return values.map { UInt8($0) }
     }
 }
 
@@ -45,14 +45,20 @@ func timestampBytes(_ frames: Int) -> [UInt8] {
 }
 
 /// The bytes of `range`, put together from the layout's pieces.
-func bytes(of layout: TensorFileLayout, _ kind: ElementKind, in range: Range<Int64>) -> [UInt8] {
-    let timestamps = timestampBytes(layout.frameCount)
-    return layout.pieces(in: range).flatMap { piece -> [UInt8] in
+func bytes(of layout: FileLayout, _ kind: ElementKind, in range: Range<Int64>) -> [UInt8] {
+    let tensor = layout.map.datasets[0]
+    let timestamps = timestampBytes(Int(tensor.byteCount) / tensor.blockBytes)
+    return layout.map.pieces(in: range).flatMap { piece -> [UInt8] in
         switch piece {
-        case .head(let range): Array(layout.head[range])
-        case .frame(let index, let range): Array(frameBytes(index, of: layout, kind)[range])
-        case .timestamps(let range): Array(timestamps[range])
-        case .tail(let range): Array(layout.tail[range])
+        case .metadata(let range) where range.lowerBound < layout.dataOffset:
+            Array(layout.head[Int(range.lowerBound)..<Int(range.upperBound)])
+        case .metadata(let range):
+            Array(
+                layout.tail[
+                    Int(range.lowerBound - layout.map.tailOffset)..<Int(range.upperBound - layout.map.tailOffset)])
+        case .block(0, let index, let range): Array(frameBytes(index, of: layout, kind)[range])
+        case .block(_, let index, let range):
+            Array(timestamps[(index * TensorFileDescription.timestampsBlock)...][range])
         }
     }
 }
@@ -66,7 +72,7 @@ final class Folder {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     /// The whole file of `layout`, on disk.
-    func materialise(_ layout: TensorFileLayout, _ kind: ElementKind, _ name: String = "t.h5") throws -> String {
+    func materialise(_ layout: FileLayout, _ kind: ElementKind, _ name: String = "t.h5") throws -> String {
         let file = "\(path)/\(name)"
         try Data(bytes(of: layout, kind, in: 0..<layout.size)).write(to: URL(fileURLWithPath: file))
         return file

@@ -49,7 +49,7 @@ import Testing
             let (data, root) = (attributes(most), attributes(most))
             let timestamps = Bool.random(using: &random)
             func lengths(_ frames: Int, _ kind: ElementKind) throws -> [Int] {
-                let layout = try TensorFileLayout.make(
+                let layout = try FileLayout.make(
                     TensorFileDescription(
                         frameCount: frames,
                         frameShape: (0..<3).map { _ in
@@ -60,7 +60,7 @@ import Testing
                         hasLastTimestamps: timestamps))
                 #expect(
                     layout.size == Int64(layout.head.count + layout.tail.count)
-                        + Int64(frames) * Int64(layout.frameBytes + (timestamps ? 8 : 0)))
+                        + Int64(frames) * Int64(layout.map.datasets[0].blockBytes + (timestamps ? 8 : 0)))
                 return [layout.head.count, layout.tail.count]
             }
             let some = try lengths(1, .float32)

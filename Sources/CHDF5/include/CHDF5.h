@@ -9,8 +9,12 @@ static inline hid_t CHDF5_float32LE(void) { return H5T_IEEE_F32LE; }
 static inline hid_t CHDF5_float64LE(void) { return H5T_IEEE_F64LE; }
 static inline hid_t CHDF5_int8LE(void) { return H5T_STD_I8LE; }
 static inline hid_t CHDF5_uint8LE(void) { return H5T_STD_U8LE; }
+static inline hid_t CHDF5_int16LE(void) { return H5T_STD_I16LE; }
+static inline hid_t CHDF5_uint16LE(void) { return H5T_STD_U16LE; }
+static inline hid_t CHDF5_int32LE(void) { return H5T_STD_I32LE; }
 static inline hid_t CHDF5_uint32LE(void) { return H5T_STD_U32LE; }
 static inline hid_t CHDF5_int64LE(void) { return H5T_STD_I64LE; }
+static inline hid_t CHDF5_uint64LE(void) { return H5T_STD_U64LE; }
 static inline hid_t CHDF5_cString(void) { return H5T_C_S1; }
 
 // Datatypes of this machine's memory.

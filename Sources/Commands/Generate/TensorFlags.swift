@@ -1,6 +1,7 @@
 // The options that say which tensor is to be made: those of generate_hdf5.py, put into the words of a mount's paths.
 
 import ArgumentParser
+import EventFiles
 import Tensors
 
 /// Preprocessing and window.
@@ -82,6 +83,11 @@ struct TensorFlags: ParsableArguments {
     ///
     /// - Throws: `.usage`.
     func spec(start: String, registry: PreprocessingRegistry) throws(CommandError) -> TensorSpec {
+        guard !EventsSpec.isMeant(by: preprocess) else {
+            throw CommandError(
+                .usage,
+                "generate makes tensors; a mount shows events, and h5repack packs them: see docs/EVENTS.md")
+        }
         var window = mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT
         if let maxDurationMs, maxDurationMs > 0 { window += ",max_duration=\(maxDurationMs)ms" }
         if start != "0" { window += ",start_ts=\(start)" }

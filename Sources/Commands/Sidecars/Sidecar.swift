@@ -1,6 +1,7 @@
 // `evh5 sidecar`: what users added to virtual files, without a mount.
 
 import ArgumentParser
+import EventFiles
 import FUSEAdapter
 import Foundation
 import SidecarStore
@@ -91,6 +92,10 @@ struct SidecarPlace: ParsableArguments {
         defer { preprocessings?.stop() }
         let registry = preprocessings?.registry ?? .standard
         for index in parts.indices.dropLast() {
+            if EventsSpec.isMeant(by: parts[index]), let spec = try? EventsSpec(parts[index]) {
+                parts[index] = spec.text
+                return parts.joined(separator: "/")
+            }
             guard
                 let spec = try? TensorSpec(
                     preprocessing: parts[index], window: parts[index + 1], registry: registry)

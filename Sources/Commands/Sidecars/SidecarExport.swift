@@ -83,7 +83,7 @@ struct SidecarExport: ParsableCommand {
     }
 
     /// The tensor, from the recording as it is now.
-    private func tensor(_ entry: SidecarEntry, _ source: SidecarFile) throws(CommandError) -> ExportedTensor {
+    private func tensor(_ entry: SidecarEntry, _ source: SidecarFile) throws(CommandError) -> ExportedContent {
         guard let key = entry.key else {
             throw CommandError(.sidecarUnusable, "'\(entry.name)' does not say which recording it belongs to")
         }
@@ -93,7 +93,7 @@ struct SidecarExport: ParsableCommand {
         if let encoding { flags[Settings.encoding.name] = .text(encoding) }
         let layers = try place.layers(flags)
         let preprocessings = try PreprocessingSettings(layers).loaded(CommandLog.standardError(level: .error))
-        return try ExportedTensor(
+        return try ExportedContent(
             key, source, access: RecordingAccess(layers), registry: preprocessings.registry)
     }
 }

@@ -58,7 +58,7 @@ struct SidecarList: ParsableCommand {
         var rows: [(String, String)] = []
         if let recording = entry.recording { rows.append(("recording", recording)) }
         if let preprocessing = entry.preprocessing, let window = entry.window {
-            rows.append(("file", "\(preprocessing)/\(window)" + (entry.part.map { ", part \($0)" } ?? "")))
+            rows.append(("file", SidecarKey.place(preprocessing, window) + (entry.part.map { ", part \($0)" } ?? "")))
         }
         if let last = entry.commits.last(where: { $0.commit == entry.current }) {
             rows.append(("state", "\(last.commit), committed \(last.time)" + (last.note.map { ": \($0)" } ?? "")))

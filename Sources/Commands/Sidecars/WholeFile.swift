@@ -1,6 +1,7 @@
-// A virtual file as an ordinary one: head and tail from a sidecar, the tensor from its recording or left out.
+// A virtual file as an ordinary one: head and tail from a sidecar, what is computed from its recording or left out.
 
 import Datasets
+import EventFiles
 import Files
 import Foundation
 import Recordings
@@ -10,32 +11,48 @@ import TensorFile
 import Tensors
 import VirtualTree
 
-/// The tensor of a virtual file, computed from the recording that it was added to.
-struct ExportedTensor {
-    let plan: TensorPlan
+/// What is computed of a virtual file, from the recording that users added to.
+struct ExportedContent {
+    enum Plan {
+        case tensor(TensorPlan)
+        case events(EventsPlan)
+    }
+
+    let plan: Plan
     let recording: Recording
     let index: TimeIndex
 
     init(
         _ key: SidecarKey, _ source: SidecarFile, access: RecordingAccess, registry: PreprocessingRegistry
     ) throws(CommandError) {
+        let description: FileDescription
+        var preprocessing: (any Preprocessing)?
         do {
             recording = try access.open(key.recordingPath)
             let progress = Progress(key.recordingPath, total: recording.status.size)
             defer { progress.end() }
             index = try access.store.index(of: recording) { progress.update($0) }
-            let spec = try TensorSpec(preprocessing: key.preprocessing, window: key.window, registry: registry)
-            plan = try TensorPlan(spec: spec, recording: recording, index: index, part: key.part)
+            let summary = RecordingSummary(recording, index)
+            if key.window.isEmpty {
+                let measure = try EventsMeasure(EventsSpec(key.preprocessing), summary, part: key.part)
+                let events = try EventsPlan(measure, recording, index)
+                plan = .events(events)
+                description = measure.description(
+                    events.counts, of: summary, name: "", programVersion: "")
+            } else {
+                let spec = try TensorSpec(preprocessing: key.preprocessing, window: key.window, registry: registry)
+                let tensor = try TensorPlan(spec: spec, recording: recording, index: index, part: key.part)
+                plan = .tensor(tensor)
+                preprocessing = spec.preprocessing
+                description = try TensorFileDescription(
+                    tensor, of: recording, index, name: "", programVersion: ""
+                ).file()
+            }
         } catch {
             throw CommandError(.recordingUnusable, "the tensor cannot be computed: \(error)", cause: error)
         }
-        let layout = source.layout
-        let frame = layout.frameShape.reduce(layout.elementType.size, *)
-        let state = recording.sidecarState(of: plan.spec.preprocessing)
-        guard state.isSameContent(as: source.recording), layout.frameCount == plan.frameCount,
-            layout.frameShape == [plan.channels, plan.height, plan.width], layout.elementType == plan.elementType.hdf5,
-            layout.frameBytes == frame
-        else {
+        let state = recording.sidecarState(preprocessing?.version)
+        guard state.isSameContent(as: source.recording), source.layout.datasets == description.computedDatasets else {
             throw CommandError(
                 .recordingUnusable,
                 "'\(key.recordingPath)' is not what it was when this was added: open the file in a mount, which carries it over, "
@@ -47,12 +64,12 @@ struct ExportedTensor {
 /// Writes a whole virtual file.
 struct WholeFile {
     private let source: SidecarFile
-    private let tensor: ExportedTensor?
+    private let content: ExportedContent?
 
-    /// - Parameter tensor: nil leaves a hole in its place.
-    init(_ source: SidecarFile, _ tensor: ExportedTensor?) {
+    /// - Parameter content: nil leaves a hole in its place.
+    init(_ source: SidecarFile, _ content: ExportedContent?) {
         self.source = source
-        self.tensor = tensor
+        self.content = content
     }
 
     /// Makes the file at `path`, which is removed when that fails.
@@ -69,7 +86,7 @@ struct WholeFile {
             }
             try copy(0..<min(layout.dataOffset, size), to: descriptor, path)
             if layout.tailOffset < size { try copy(layout.tailOffset..<size, to: descriptor, path) }
-            if let tensor { try writeFrames(tensor, to: descriptor, path) }
+            if let content { try writeComputed(content, to: descriptor, path) }
         } catch {
             unlink(path)
             throw error
@@ -89,51 +106,82 @@ struct WholeFile {
         }
     }
 
-    /// Computes the frames, as many at a time as there are processors.
-    private func writeFrames(_ tensor: ExportedTensor, to descriptor: Int32, _ path: String) throws(CommandError) {
+    /// Computes what is computed, and writes it where it belongs.
+    private func writeComputed(_ content: ExportedContent, to descriptor: Int32, _ path: String) throws(CommandError) {
         let layout = source.layout
-        let plan = tensor.plan
-        let count = layout.frameCount
-        let progress = RateProgress("exporting", total: Int64(layout.frameBytes) * Int64(count))
+        let offsets = layout.offsets
+        switch content.plan {
+        case .tensor(let plan):
+            try writeBlocks(plan.frameCount, of: plan.frameBytes, descriptor, path) { frame, memory, put throws in
+                try plan.render(frame: frame, into: memory)
+                try put(layout.dataOffset + Int64(frame) * Int64(plan.frameBytes), UnsafeRawBufferPointer(memory))
+            }
+        case .events(let plan):
+            for kind in EventBlocks.allCases {
+                try writeBlocks(plan.count(kind), of: plan.byteCount(kind), descriptor, path) {
+                    block, memory, put throws in
+                    try plan.render(kind, block, into: memory)
+                    for part in plan.parts(ofBlock: block, kind) {
+                        guard let offset = offsets[part.dataset] else { continue }
+                        try put(
+                            offset + part.bytes.lowerBound,
+                            UnsafeRawBufferPointer(rebasing: memory[part.offset..<part.offset + part.bytes.count]))
+                    }
+                }
+            }
+        }
+        do {
+            for (dataset, offset) in offsets.enumerated() {
+                guard let offset else { continue }
+                let bytes: [UInt8]
+                switch content.plan {
+                case .tensor(let plan) where dataset == 1:
+                    bytes = try plan.lastTimestamps(0..<plan.frameCount).map(\.littleEndian).withUnsafeBytes {
+                        Array($0)
+                    }
+                case .events(let plan): bytes = plan.bytes(ofDataset: dataset)
+                case .tensor: continue
+                }
+                try bytes.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset, path) }
+            }
+            _ = try content.index.checkUnchanged(in: content.recording, checked: nil)
+        } catch let error as CommandError { throw error } catch {
+            throw CommandError(.recordingUnusable, "the tensor cannot be computed: \(error)", cause: error)
+        }
+    }
+
+    private typealias Put = (Int64, UnsafeRawBufferPointer) throws -> Void
+
+    /// Has blocks computed, as many at a time as there are processors; `body` writes each by what it is given.
+    private func writeBlocks(
+        _ count: Int, of byteCount: Int, _ descriptor: Int32, _ path: String,
+        _ body: @Sendable (Int, UnsafeMutableRawBufferPointer, Put) throws -> Void
+    ) throws(CommandError) {
+        let progress = RateProgress("exporting", total: Int64(byteCount) * Int64(count))
         defer { progress.end() }
-        let next = Mutex((frame: 0, failure: CommandError?.none))
+        let next = Mutex((block: 0, failure: CommandError?.none))
         DispatchQueue.concurrentPerform(iterations: max(1, ProcessInfo.processInfo.activeProcessorCount)) { _ in
-            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: layout.frameBytes, alignment: 4096)
+            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
             defer { memory.deallocate() }
             while true {
-                let frame = next.withLock { next -> Int? in
-                    guard next.failure == nil, next.frame < count else { return nil }
-                    defer { next.frame += 1 }
-                    return next.frame
+                let block = next.withLock { next -> Int? in
+                    guard next.failure == nil, next.block < count else { return nil }
+                    defer { next.block += 1 }
+                    return next.block
                 }
-                guard let frame else { return }
+                guard let block else { return }
                 do {
-                    try plan.render(frame: frame, into: memory)
-                    try WholeFile.write(
-                        UnsafeRawBufferPointer(memory), to: descriptor,
-                        at: layout.dataOffset + Int64(frame) * Int64(layout.frameBytes), path)
-                    progress.update(Int64(frame + 1) * Int64(layout.frameBytes))
+                    try body(block, memory) { try WholeFile.write($1, to: descriptor, at: $0, path) }
+                    progress.update(Int64(block + 1) * Int64(byteCount))
                 } catch {
                     let failure =
                         error as? CommandError
-                        ?? CommandError(.recordingUnusable, "frame \(frame) cannot be computed: \(error)", cause: error)
+                        ?? CommandError(.recordingUnusable, "frame \(block) cannot be computed: \(error)", cause: error)
                     next.withLock { $0.failure = $0.failure ?? failure }
                 }
             }
         }
         if let failure = next.withLock({ $0.failure }) { throw failure }
-        do {
-            if layout.hasLastTimestamps {
-                let times = try plan.lastTimestamps(0..<count).map(\.littleEndian)
-                let bytes = times.withUnsafeBytes { Array($0) }
-                try bytes.withUnsafeBytes {
-                    try WholeFile.write($0, to: descriptor, at: layout.tailOffset - Int64(bytes.count), path)
-                }
-            }
-            _ = try tensor.index.checkUnchanged(in: tensor.recording, checked: nil)
-        } catch let error as CommandError { throw error } catch {
-            throw CommandError(.recordingUnusable, "the tensor cannot be computed: \(error)", cause: error)
-        }
     }
 
     private static func write(

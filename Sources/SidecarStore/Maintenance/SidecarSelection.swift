@@ -18,8 +18,9 @@ extension SidecarEntry {
         let folders = place.dropLast()
         // With the specification before a path that the recording's ends with; whatever is before that is the mount
         // point.
-        for index in parts.indices.dropLast() where parts[index] == preprocessing && parts[index + 1] == window {
-            if folders.ends(with: parts[(index + 2)...].dropLast()) { return true }
+        let names = SidecarEntry.parts(SidecarKey.place(preprocessing, window))
+        for index in parts.indices.dropLast() where parts[index...].starts(with: names) {
+            if folders.ends(with: parts[(index + names.count)...].dropLast()) { return true }
         }
         return !text.hasPrefix("/") && folders.ends(with: parts.dropLast())
     }
@@ -32,7 +33,11 @@ extension SidecarEntry {
         if let stem = stems.last, stem.hasSuffix("_td") || stem.hasSuffix("_cd") {
             stems.append(String(stem.dropLast(3)))
         }
-        return Set(stems.map { part == nil ? "\($0).h5" : "\($0)_\(part!).h5" })
+        return Set(
+            stems.flatMap { stem in
+                let base = part.map { "\(stem)_\($0)" } ?? stem
+                return [base + ".h5", base + ".hdf5"]
+            })
     }
 
     private static func parts(_ path: String) -> [Substring] { path.split(separator: "/") }

@@ -1,14 +1,14 @@
 // The grammar that both path components of a tensor share: `head,key=value,key=value`.
 
 /// A path component taken apart; nothing is interpreted yet.
-struct SpecComponent {
-    let head: String
+package struct SpecComponent {
+    package let head: String
     private var values: [String: String] = [:]
     private let code: TensorError.Code
 
     /// - Throws: `code` when `text` is no such component: not printable ASCII, longer than a file name may be (255
     ///   bytes), an empty head, key or value, an item without `=`, or a key twice.
-    init(_ text: String, code: TensorError.Code) throws(TensorError) {
+    package init(_ text: String, code: TensorError.Code) throws(TensorError) {
         self.code = code
         guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "/") })
         else {
@@ -32,8 +32,8 @@ struct SpecComponent {
     }
 
     /// Removes and returns the value of `key`; nil when it was not given.
-    mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
+    package mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
 
     /// The first key, in order of the alphabet, that nobody took.
-    var unknownKey: String? { values.keys.min() }
+    package var unknownKey: String? { values.keys.min() }
 }

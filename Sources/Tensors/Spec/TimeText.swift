@@ -1,16 +1,16 @@
 // Times as they are written in paths: exact decimals with a unit, in integers throughout.
 
 /// Reads and writes times in us, such as `250ms`, `0.25s`, `50000us` and the bare integer `50000`.
-enum TimeText {
+package enum TimeText {
     /// 2^50 us, 35 years: larger than any recording and small enough that no sum of a few times overflows.
-    static let largest: Int64 = 1 << 50
+    package static let largest: Int64 = 1 << 50
 
     /// Exponents of ten from the unit to us.
     private static let units: [(suffix: String, exponent: Int)] = [("ms", 3), ("us", 0), ("s", 6)]
 
     /// The time in us; nil when `text` is anything but digits, optionally a point and digits, and a unit, when the time
     /// is no whole number of us or larger than `largest`. A time without a unit is in us and has no point.
-    static func microseconds(_ text: String) -> Int64? {
+    package static func microseconds(_ text: String) -> Int64? {
         var number = Substring(text)
         var exponent = 0
         var hasUnit = false
@@ -33,7 +33,7 @@ enum TimeText {
     }
 
     /// The one spelling of a time: an integer in the largest of s, ms and us that is exact; zero is `0us`.
-    static func text(_ microseconds: Int64) -> String {
+    package static func text(_ microseconds: Int64) -> String {
         if microseconds != 0 {
             if microseconds % 1_000_000 == 0 { return "\(microseconds / 1_000_000)s" }
             if microseconds % 1000 == 0 { return "\(microseconds / 1000)ms" }

@@ -1,6 +1,7 @@
 // From a recording's path and a specification to a virtual file; files in use are remembered.
 
 import Datasets
+import EventFiles
 import Files
 import Foundation
 import FrameStore
@@ -12,32 +13,32 @@ import TensorFile
 import Tensors
 
 /// Makes virtual files of recordings; tells their sizes, and remembers the files themselves while they are in use.
-final class TensorLibrary: Sendable {
+final class FileLibrary: Sendable {
     /// What `stat` needs of a virtual file: arithmetic, nothing of which is kept.
     struct Facts: Sendable {
         /// The recording's state that the facts are of.
         let status: FileStatus
         /// Bytes of the file.
         let size: Int64
-        /// Bytes of the file besides the tensor, which are always held.
+        /// Bytes of the file besides what is computed, which are always held.
         let wrapping: Int64
-        let measure: TensorMeasure
+        let measure: FileMeasure
         let recording: RecordingSummary
     }
 
     private final class Weak: Sendable {
-        weak let tensor: OpenTensor?
-        init(_ tensor: OpenTensor) { self.tensor = tensor }
+        weak let file: RecordingFile?
+        init(_ file: RecordingFile) { self.file = file }
     }
 
     private struct Numbered {
         let status: FileStatus
-        let number: UInt64
+        let numbers: [UInt64]
     }
 
     private struct Counted {
         let status: FileStatus
-        let frameCount: Int
+        let counts: FileCounts
     }
 
     private struct State {
@@ -45,10 +46,10 @@ final class TensorLibrary: Sendable {
         /// When `open` has this many entries, those of files that are gone are looked for.
         var sweepAt = 64
         /// The most recently used files, newest last: opening one again costs nothing.
-        var recent: [OpenTensor] = []
+        var recent: [RecordingFile] = []
         /// The numbers of files that were opened. Who falls out gets another one, and its frames are made again.
         var numbers = RecentTable<String, Numbered>(limit: 200_000)
-        /// Frames of files whose number of frames only the events tell.
+        /// The elements of files whose number of elements only the events tell.
         var counts = RecentTable<String, Counted>(limit: 200_000)
         var nextNumber: UInt64 = 1
     }
@@ -61,7 +62,7 @@ final class TensorLibrary: Sendable {
     private let frames: FrameStore
     private let programVersion: String
     private let logger: Logger
-    private let sizes: TensorSizes
+    private let sizes: FileSizes
     private let state = Mutex(State())
 
     init(
@@ -74,85 +75,81 @@ final class TensorLibrary: Sendable {
         self.frames = frames
         self.programVersion = programVersion
         self.logger = logger
-        sizes = TensorSizes(programVersion: programVersion)
+        sizes = FileSizes(programVersion: programVersion)
     }
 
     // MARK: Sizes
 
     /// The facts of a virtual file if they are known for the recording as it is now; never scans.
-    func knownFacts(_ key: String, _ spec: TensorSpec, path: String, part: Int?) -> Facts? {
+    func knownFacts(_ key: String, _ spec: FileSpec, path: String, part: Int?) -> Facts? {
         guard let known = catalog.knownSummary(path) else { return nil }
         return try? facts(key, spec, path, part, known.status, known.summary, mayCount: false)
     }
 
     /// The facts of a virtual file, after a scan of the recording if it is new.
-    func facts(_ key: String, _ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> Facts {
+    func facts(_ key: String, _ spec: FileSpec, path: String, part: Int?) throws(FileSystemError) -> Facts {
         let (status, summary) = try catalog.summary(path)
         do {
             guard let facts = try facts(key, spec, path, part, status, summary, mayCount: true) else {
                 throw FileSystemError(EIO, "'\(path)' changes faster than it can be read")
             }
             return facts
-        } catch { throw TensorLibrary.explain(error, path) }
+        } catch { throw FileLibrary.explain(error, path) }
     }
 
     private func facts(
-        _ key: String, _ spec: TensorSpec, _ path: String, _ part: Int?, _ status: FileStatus,
+        _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ status: FileStatus,
         _ summary: RecordingSummary, mayCount: Bool
     ) throws -> Facts? {
-        let totals = EventTotals(summary)
-        try checkPart(spec, totals, path, part)
-        let measure = try TensorMeasure(spec: spec, geometry: summary.geometry, totals: totals, part: part)
+        try checkPart(spec, summary, path, part)
+        let measure = try FileMeasure(spec, summary, part: part)
         guard
-            let frameCount = try measure.frameCount ?? frameCount(key, spec, path, part, status, mayCount: mayCount)
+            let counts = try measure.counts ?? counts(key, spec, path, part, status, mayCount: mayCount)
         else { return nil }
-        let wrapping = try sizes.wrapping(measure, frameCount: frameCount, summary, name: split(path).name)
-        let perFrame = measure.frameBytes + (spec.isCounted ? MemoryLayout<Int64>.size : 0)
-        let (tensor, overflow) = perFrame.multipliedReportingOverflow(by: frameCount)
-        guard !overflow, tensor < Int.max / 2 else {
-            throw TensorError(.notApplicable, "\(frameCount) frames of \(perFrame) bytes are more than a file can hold")
-        }
+        let wrapping = try sizes.wrapping(measure, counts, summary, name: split(path).name)
+        let computed = try measure.computedBytes(counts, of: summary)
         return Facts(
-            status: status, size: wrapping + Int64(tensor), wrapping: wrapping, measure: measure, recording: summary)
+            status: status, size: wrapping + computed, wrapping: wrapping, measure: measure, recording: summary)
     }
 
-    private func checkPart(_ spec: TensorSpec, _ totals: EventTotals, _ path: String, _ part: Int?) throws {
+    private func checkPart(_ spec: FileSpec, _ recording: RecordingSummary, _ path: String, _ part: Int?) throws {
         guard spec.maxDuration != nil else { return }
-        let parts = try TensorMeasure.partCount(spec, totals)
+        let parts = try spec.partCount(recording)
         guard (part ?? 0) < parts else {
             throw FileSystemError(
                 ENOENT, "'\(path)' has \(parts) parts of this duration; there is no part \(part ?? 0)", level: .debug)
         }
     }
 
-    /// The frames of a file whose number the totals do not tell; nil when it is not known, unless it `mayCount` them.
-    private func frameCount(
-        _ key: String, _ spec: TensorSpec, _ path: String, _ part: Int?, _ status: FileStatus, mayCount: Bool
-    ) throws -> Int? {
-        if let known = state.withLock({ $0.counts[key] }), known.status == status { return known.frameCount }
+    /// The elements of a file whose number the totals do not tell; nil when it is not known, unless it `mayCount` them.
+    private func counts(
+        _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ status: FileStatus, mayCount: Bool
+    ) throws -> FileCounts? {
+        if let known = state.withLock({ $0.counts[key] }), known.status == status { return known.counts }
         guard mayCount else { return nil }
-        let tensor = try open(key, spec, path: path, part: part)
-        return tensor.recording.status == status ? tensor.plan.frameCount : nil
+        let file = try open(key, spec, path: path, part: part)
+        return file.recording.status == status ? file.counts : nil
     }
 
-    /// Bytes that are really held of a virtual file: what is around the tensor, and its frames on disk.
+    /// Bytes that are really held of a virtual file: what is around the computed datasets, and their blocks on disk.
     func heldBytes(_ facts: Facts) -> Int64 {
         guard let disk = frames.disk, !disk.holdsNothing else { return facts.wrapping }
         return facts.wrapping.saturating(adding: disk.heldBytes(sizes.cacheKey(facts.measure, facts.recording)))
     }
 
     /// How many parts of `spec.maxDuration` the recording at `path` has; scans it if it is new.
-    func partCount(_ spec: TensorSpec, path: String) throws(FileSystemError) -> Int {
+    func partCount(_ spec: FileSpec, path: String) throws(FileSystemError) -> Int {
         let (_, summary) = try catalog.summary(path)
-        do { return try TensorMeasure.partCount(spec, EventTotals(summary)) } catch {
-            throw TensorLibrary.explain(error, path)
+        do { return try spec.partCount(summary) } catch {
+            throw FileLibrary.explain(error, path)
         }
     }
 
     /// Names the file in the store of what users added.
-    func sidecarKey(_ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> SidecarKey {
-        SidecarKey(
-            recordingPath: try source.resolved(path), preprocessing: spec.preprocessingText, window: spec.windowText,
+    func sidecarKey(_ spec: FileSpec, path: String, part: Int?) throws(FileSystemError) -> SidecarKey {
+        let names = spec.sidecarNames
+        return SidecarKey(
+            recordingPath: try source.resolved(path), preprocessing: names.preprocessing, window: names.window,
             part: part)
     }
 
@@ -160,69 +157,87 @@ final class TensorLibrary: Sendable {
 
     /// The virtual file for the recording as it is now.
     /// - Throws: `FileSystemError` with ENOENT when there is no such recording or part.
-    func open(_ key: String, _ spec: TensorSpec, path: String, part: Int?) throws(FileSystemError) -> OpenTensor {
+    func open(_ key: String, _ spec: FileSpec, path: String, part: Int?) throws(FileSystemError) -> RecordingFile {
         let status = try source.status(path)
-        if let tensor = state.withLock({ $0.open[key]?.tensor }), tensor.recording.status == status {
-            keepRecent(tensor)
-            return tensor
+        if let file = state.withLock({ $0.open[key]?.file }), file.recording.status == status {
+            keepRecent(file)
+            return file
         }
         let recording = try catalog.open(path)
-        let tensor: OpenTensor
-        do { tensor = try make(key, spec, path, part, recording) } catch { throw TensorLibrary.explain(error, path) }
-        keepRecent(tensor)
-        return tensor
+        let file: RecordingFile
+        do { file = try make(key, spec, path, part, recording) } catch { throw FileLibrary.explain(error, path) }
+        keepRecent(file)
+        return file
     }
 
     private func make(
-        _ key: String, _ spec: TensorSpec, _ path: String, _ part: Int?, _ recording: Recording
-    ) throws -> OpenTensor {
+        _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ recording: Recording
+    ) throws -> RecordingFile {
         let index = try indexes.index(of: recording)
-        try checkPart(spec, EventTotals(index), path, part)
-        let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
+        let summary = RecordingSummary(recording, index)
+        try checkPart(spec, summary, path, part)
+        let measure: FileMeasure
+        let counts: FileCounts
+        let content: any FileContent
+        switch spec {
+        case .tensor(let spec):
+            let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
+            measure = .tensor(plan.measure)
+            counts = .frames(plan.frameCount)
+            content = TensorContent(plan)
+        case .events(let spec):
+            let events = try EventsMeasure(spec, summary, part: part)
+            let plan = try EventsPlan(events, recording, index)
+            measure = .events(events)
+            counts = .events(plan.counts)
+            content = EventsContent(plan)
+        }
         recording.letGo()
         let name = split(path).name
-        let summary = RecordingSummary(recording, index)
-        let layout = try TensorFileLayout.make(
-            TensorFileDescription(
-                plan.measure, frameCount: plan.frameCount, of: summary, name: name, programVersion: programVersion))
-        if !sizes.note(layout, plan.measure, summary, name: name) {
+        let description = try measure.description(counts, of: summary, name: name, programVersion: programVersion)
+        let layout = try FileLayout.make(description)
+        if !sizes.note(layout, measure, counts, summary, name: name) {
             logger.error(
                 "'\(key)' was listed with another size than the \(layout.size) bytes that it has; please report this")
         }
         let sidecarKey = try sidecarKey(spec, path: path, part: part)
-        let cacheKey = sizes.cacheKey(plan.measure, summary)
+        let cacheKey = sizes.cacheKey(measure, summary)
         return state.withLock { state in
-            let tensor = OpenTensor(
-                recording: recording, path: path, index: index, plan: plan, layout: layout,
-                number: number(key, recording.status, &state), cacheKey: cacheKey, sidecarKey: sidecarKey)
-            if plan.measure.frameCount == nil {
-                state.counts[key] = Counted(status: recording.status, frameCount: plan.frameCount)
+            let names = RecordingFile.Names(
+                numbers: numbers(key, recording.status, content.series.count, &state), cacheKey: cacheKey,
+                sidecarKey: sidecarKey)
+            let file = RecordingFile(
+                recording: recording, path: path, index: index, spec: spec, counts: counts, content: content,
+                layout: layout, expectation: description.expectation(layout), names: names)
+            if measure.counts == nil {
+                state.counts[key] = Counted(status: recording.status, counts: counts)
             }
             if state.open.count >= state.sweepAt {
-                state.open = state.open.filter { $0.value.tensor != nil }
+                state.open = state.open.filter { $0.value.file != nil }
                 state.sweepAt = max(64, 2 * state.open.count)
             }
-            state.open[key] = Weak(tensor)
-            return tensor
+            state.open[key] = Weak(file)
+            return file
         }
     }
 
-    /// The same content keeps its number, and with it its frames.
-    private func number(_ key: String, _ status: FileStatus, _ state: inout State) -> UInt64 {
+    /// The same content keeps its numbers, one for each series of blocks, and with them its blocks.
+    private func numbers(_ key: String, _ status: FileStatus, _ count: Int, _ state: inout State) -> [UInt64] {
         if let known = state.numbers[key] {
-            if known.status == status { return known.number }
-            frames.drop(tensor: known.number)
+            if known.status == status { return known.numbers }
+            for number in known.numbers { frames.drop(tensor: number) }
         }
-        defer { state.nextNumber += 1 }
-        state.numbers[key] = Numbered(status: status, number: state.nextNumber)
-        return state.nextNumber
+        let numbers = (0..<UInt64(count)).map { state.nextNumber + $0 }
+        state.nextNumber += UInt64(count)
+        state.numbers[key] = Numbered(status: status, numbers: numbers)
+        return numbers
     }
 
-    private func keepRecent(_ tensor: OpenTensor) {
-        let leaving = state.withLock { state -> OpenTensor? in
-            state.recent.removeAll { $0 === tensor }
-            state.recent.append(tensor)
-            return state.recent.count > TensorLibrary.recentLimit ? state.recent.removeFirst() : nil
+    private func keepRecent(_ file: RecordingFile) {
+        let leaving = state.withLock { state -> RecordingFile? in
+            state.recent.removeAll { $0 === file }
+            state.recent.append(file)
+            return state.recent.count > FileLibrary.recentLimit ? state.recent.removeFirst() : nil
         }
         // Freed here, outside the lock.
         _ = consume leaving
@@ -235,8 +250,8 @@ final class TensorLibrary: Sendable {
         let recent = state.withLock { $0.recent }
         let outdated = recent.filter { (try? FileStatus(path: $0.recording.path)) != $0.recording.status }
         guard !outdated.isEmpty else { return }
-        state.withLock { state in state.recent.removeAll { tensor in outdated.contains { $0 === tensor } } }
-        for tensor in outdated { frames.drop(tensor: tensor.number) }
+        state.withLock { state in state.recent.removeAll { file in outdated.contains { $0 === file } } }
+        for file in outdated { for number in file.names.numbers { frames.drop(tensor: number) } }
     }
 
     /// An error of the layers below as what the caller of a system call is told.
@@ -272,26 +287,28 @@ final class TensorLibrary: Sendable {
 
 extension Recording {
     /// What a sidecar remembers of its recording.
-    package func sidecarState(of preprocessing: any Preprocessing) -> RecordingState {
+    ///
+    /// - Parameter version: of a preprocessing of the user's own.
+    package func sidecarState(_ version: String?) -> RecordingState {
         RecordingState(
             device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
-            headerDigest: sidecarDigest(identity.headerDigest, preprocessing) ^ readingDigest)
+            headerDigest: sidecarDigest(identity.headerDigest, version) ^ readingDigest)
     }
 }
 
-extension TensorLibrary.Facts {
+extension FileLibrary.Facts {
     /// The same, of a recording that need not be open.
     var sidecarState: RecordingState {
         RecordingState(
             device: status.device, inode: recording.inode, size: recording.size, modified: recording.modified,
-            headerDigest: sidecarDigest(recording.headerDigest, measure.spec.preprocessing) ^ recording.readingDigest)
+            headerDigest: sidecarDigest(recording.headerDigest, measure.spec.ownVersion) ^ recording.readingDigest)
     }
 }
 
 /// What was added to a tensor of a preprocessing of the user's own is carried over when that becomes another, as if the
 /// recording had changed.
-private func sidecarDigest(_ header: UInt32, _ preprocessing: any Preprocessing) -> UInt64 {
+private func sidecarDigest(_ header: UInt32, _ version: String?) -> UInt64 {
     // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
-    let version = preprocessing.version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    let version = version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     return UInt64(header) ^ (version ?? 0)
 }

@@ -1,6 +1,7 @@
 // The size of a virtual file by arithmetic: from a recording's totals, without libhdf5 and without the recording.
 
 import Datasets
+import EventFiles
 import Files
 import FrameStore
 import Recordings
@@ -8,25 +9,26 @@ import Synchronization
 import TensorFile
 import Tensors
 
-/// Knows how long head and tail of tensor files are.
+/// Knows how long head and tail of virtual files are.
 ///
-/// They depend on nothing but the lengths of the texts among the attributes (`TensorFileTests` compares with libhdf5):
-/// so of a specification, all recordings with equal geometry and format whose names are equally long, and all their
-/// parts, have the same. libhdf5 makes one of each kind; then sizes are sums.
-final class TensorSizes: Sendable {
+/// They depend on nothing but the datasets and the lengths of the texts among the attributes (`TensorFileTests`
+/// compares with libhdf5): so of a specification, all recordings with equal geometry and format whose names are equally
+/// long, and all their parts, have the same. libhdf5 makes one of each kind; then sizes are sums.
+final class FileSizes: Sendable {
     private struct Kind: Hashable {
-        let preprocessing: String
-        let window: String
+        let spec: String
         let geometry: Geometry
         let format: RecordingFormat
         let nameLength: Int
-        /// A file without frames has no storage for them.
-        let isEmpty: Bool
+        /// A dataset without elements has no storage.
+        let hasItems: Bool
+        let hasTriggers: Bool
+        /// Whether times take 64 bits.
+        let isWide: Bool
     }
 
     private struct KeyKind: Hashable {
-        let preprocessing: String
-        let window: String
+        let spec: String
         let geometry: Geometry
         let startTime: Int64
     }
@@ -37,15 +39,14 @@ final class TensorSizes: Sendable {
 
     init(programVersion: String) { self.programVersion = programVersion }
 
-    /// Bytes of head and tail of the file with `frameCount` frames of the recording called `name`.
+    /// Bytes of head and tail of the file of the recording called `name`.
     func wrapping(
-        _ measure: TensorMeasure, frameCount: Int, _ recording: RecordingSummary, name: String
+        _ measure: FileMeasure, _ counts: FileCounts, _ recording: RecordingSummary, name: String
     ) throws -> Int64 {
-        let kind = kind(measure, frameCount: frameCount, recording, name: name)
+        let kind = kind(measure, counts, recording, name: name)
         if let known = wrappings.withLock({ $0[kind] }) { return known }
-        let layout = try TensorFileLayout.make(
-            TensorFileDescription(
-                measure, frameCount: frameCount, of: recording, name: name, programVersion: programVersion))
+        let layout = try FileLayout.make(
+            measure.description(counts, of: recording, name: name, programVersion: programVersion))
         let wrapping = Int64(layout.head.count) + Int64(layout.tail.count)
         wrappings.withLock { $0[kind] = wrapping }
         return wrapping
@@ -53,9 +54,9 @@ final class TensorSizes: Sendable {
 
     /// Takes note of a file that was made. False when its size is not what was said before.
     func note(
-        _ layout: TensorFileLayout, _ measure: TensorMeasure, _ recording: RecordingSummary, name: String
+        _ layout: FileLayout, _ measure: FileMeasure, _ counts: FileCounts, _ recording: RecordingSummary, name: String
     ) -> Bool {
-        let kind = kind(measure, frameCount: layout.frameCount, recording, name: name)
+        let kind = kind(measure, counts, recording, name: name)
         let wrapping = Int64(layout.head.count) + Int64(layout.tail.count)
         return wrappings.withLock { wrappings in
             defer { wrappings[kind] = wrapping }
@@ -64,23 +65,22 @@ final class TensorSizes: Sendable {
     }
 
     private func kind(
-        _ measure: TensorMeasure, frameCount: Int, _ recording: RecordingSummary, name: String
+        _ measure: FileMeasure, _ counts: FileCounts, _ recording: RecordingSummary, name: String
     ) -> Kind {
-        Kind(
-            preprocessing: measure.spec.preprocessingText, window: measure.spec.windowText,
-            geometry: recording.geometry,
-            format: recording.format, nameLength: name.utf8.count, isEmpty: frameCount == 0)
+        var isWide = false
+        if case .events(let events) = measure { isWide = events.isWide }
+        return Kind(
+            spec: measure.spec.text, geometry: recording.geometry, format: recording.format,
+            nameLength: name.utf8.count, hasItems: counts.hasItems, hasTriggers: counts.hasTriggers, isWide: isWide)
     }
 
-    /// What names the frames of the file on disk.
-    func cacheKey(_ measure: TensorMeasure, _ recording: RecordingSummary) -> CacheKey {
+    /// What names the blocks of the file on disk.
+    func cacheKey(_ measure: FileMeasure, _ recording: RecordingSummary) -> CacheKey {
         let kind = KeyKind(
-            preprocessing: measure.spec.preprocessingText, window: measure.spec.windowText,
-            geometry: recording.geometry,
-            startTime: measure.startTime)
+            spec: measure.spec.text, geometry: recording.geometry, startTime: measure.startTime)
         let end = keyEnds.withLock { ends in
             if let known = ends[kind] { return known }
-            let end = TensorSizes.keyEnd(measure)
+            let end = measure.keyEnd
             ends[kind] = end
             return end
         }
@@ -93,6 +93,31 @@ final class TensorSizes: Sendable {
             contents \(recording.contentsDigest)
             \(end)
             """)
+    }
+}
+
+extension FileMeasure {
+    /// us; where the file's own time begins.
+    fileprivate var startTime: Int64 {
+        switch self {
+        case .tensor(let measure): measure.startTime
+        case .events(let measure): measure.times.lowerBound
+        }
+    }
+
+    fileprivate var keyEnd: String {
+        switch self {
+        case .tensor(let measure): Self.keyEnd(measure)
+        case .events(let measure):
+            // Which entries there are follows from the recording, which the key's beginning names.
+            """
+            geometry \(measure.geometry)
+            index of \(measure.spec.text)
+            start \(measure.times.lowerBound)
+            version \(EventsSpec.version)
+
+            """
+        }
     }
 
     /// All that the bytes of frames depend on besides what the recording was: what is made of it, and by which kernels.

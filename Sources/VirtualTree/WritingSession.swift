@@ -6,14 +6,14 @@ import SidecarStore
 import Synchronization
 
 /// The one writer of a virtual file, for as many times as its process has opened it.
-final class TensorWriter: Sendable {
+final class WritingSession: Sendable {
     private struct State {
         var handles = 1
         /// Why what is written now cannot be committed; nil when that is not known, as after each write.
         var failure: SidecarError?
         /// The process that wrote last was killed, or may have been, and has written nothing since.
         var torn: Closing?
-        /// A write into the tensor was refused.
+        /// A write into what is computed was refused.
         var wasRefused = false
         /// A descriptor was closed since the last write: the file may be about to be released.
         var isClosing = false
@@ -21,7 +21,7 @@ final class TensorWriter: Sendable {
 
     /// The path below the mount, for messages.
     private let name: String
-    let tensor: OpenTensor
+    let file: RecordingFile
     let sidecar: SidecarWriter
     /// The process that opened it; 0 when that is not known.
     let process: Int32
@@ -29,9 +29,9 @@ final class TensorWriter: Sendable {
     private let released = DispatchGroup()
     private let state = Mutex(State())
 
-    init(name: String, tensor: OpenTensor, sidecar: SidecarWriter, process: Int32) {
+    init(name: String, file: RecordingFile, sidecar: SidecarWriter, process: Int32) {
         self.name = name
-        self.tensor = tensor
+        self.file = file
         self.sidecar = sidecar
         self.process = process
         released.enter()
@@ -56,15 +56,16 @@ final class TensorWriter: Sendable {
     // MARK: Writing
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileSystemError) {
-        let map = tensor.layout.map
+        let map = file.layout.map
         let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.count))
         guard offset >= 0, !overflow else { throw FileSystemError(EFBIG, "no file reaches that far", level: .notice) }
         guard end <= map.dataOffset || offset >= map.tailOffset || bytes.isEmpty else {
             state.withLock { $0.wasRefused = true }
-            sidecar.poison("somebody wrote into the tensor (/data), which is computed and cannot be changed")
+            let what = computedName(offset..<end)
+            sidecar.poison("somebody wrote into \(what), which is computed and cannot be changed")
             throw FileSystemError(
                 EPERM,
-                "'\(name)': the tensor (/data) is computed from the recording and cannot be overwritten; this session will not be committed: close the file, open it again and add a dataset of its own",
+                "'\(name)': \(what) is computed from the recording and cannot be overwritten; this session will not be committed: close the file, open it again and add a dataset of its own",
                 level: .warning)
         }
         do throws(SidecarError) {
@@ -72,6 +73,16 @@ final class TensorWriter: Sendable {
             try sidecar.write(bytes, at: offset)
         } catch { throw explain(error) }
         changed()
+    }
+
+    /// What of the file is computed, for messages: the dataset that has bytes of `range`, or all.
+    private func computedName(_ range: Range<Int64>?) -> String {
+        if case .tensor = file.spec { return "the tensor (/data)" }
+        let map = file.layout.map
+        let hit = zip(map.datasets, file.expectation.datasets).first { dataset, _ in
+            range.map { dataset.offset < $0.upperBound && dataset.end > $0.lowerBound } ?? false
+        }
+        return hit.map { "the dataset /\($0.1.path)" } ?? "what is computed"
     }
 
     /// HDF5 writes the superblock of a file that it opened for writing, whether anything was changed or not: that
@@ -91,10 +102,10 @@ final class TensorWriter: Sendable {
     }
 
     func setSize(_ size: Int64) throws(FileSystemError) {
-        guard size >= tensor.layout.map.tailOffset else {
+        guard size >= file.layout.map.tailOffset else {
             throw FileSystemError(
                 EPERM,
-                "'\(name)': cutting the file to \(size) bytes would cut the tensor; os.remove takes back what was added",
+                "'\(name)': cutting the file to \(size) bytes would cut \(computedName(size..<file.layout.map.tailOffset)); os.remove takes back what was added",
                 level: .warning)
         }
         // HDF5 sets the size that a file has, too.
@@ -134,7 +145,8 @@ final class TensorWriter: Sendable {
     private func commit() throws(FileSystemError) -> Bool {
         guard sidecar.hasUncommitted else {
             guard state.withLock({ $0.wasRefused }) else { return false }
-            throw FileSystemError(EPERM, "'\(name)': what was written into the tensor was refused", level: .notice)
+            throw FileSystemError(
+                EPERM, "'\(name)': what was written into \(computedName(nil)) was refused", level: .notice)
         }
         if let failure = state.withLock({ $0.failure }) { throw explain(failure) }
         do throws(SidecarError) {
@@ -158,7 +170,7 @@ final class TensorWriter: Sendable {
             if torn == .killed && wasRefused {
                 // HDF5 2.0 crashes when it cannot write what it kept: the end is not the cause.
                 sidecar.rollBack(
-                    "it wrote into the tensor (/data), which is computed and cannot be changed, and ended without closing the file"
+                    "it wrote into \(computedName(nil)), which is computed and cannot be changed, and ended without closing the file"
                 )
             } else if torn == .killed {
                 sidecar.rollBack("the writing process was killed before it closed the file")

@@ -1,0 +1,85 @@
+// The path component of event files: `events[,key=value...]`.
+
+import Tensors
+
+/// What an event file is, independent of a recording. Two that mean the same are equal and have the same text.
+public struct EventsSpec: Hashable, Sendable {
+    public enum Layout: String, Hashable, Sendable, CaseIterable {
+        /// DSEC's columns and what others added to them: `<name>.h5`.
+        case columns
+        /// Prophesee's event file, contiguous: `<name>.hdf5`.
+        case prophesee
+
+        /// How the names of its files end.
+        public var suffix: String {
+            switch self {
+            case .columns: ".h5"
+            case .prophesee: ".hdf5"
+            }
+        }
+    }
+
+    /// What such a component begins with.
+    public static let head = "events"
+    /// To be raised whenever the bytes of an event file of the same recording become others.
+    public static let version = 1
+
+    public let layout: Layout
+    /// Events before are left out; us.
+    public let startTime: Int64
+    /// The length of each part, us; nil when the events are one file.
+    public let maxDuration: Int64?
+    /// The canonical path component.
+    public let text: String
+
+    /// Whether `component` is meant to be one of these, right or wrong.
+    public static func isMeant(by component: String) -> Bool {
+        component == head || component.hasPrefix(head + ",")
+    }
+
+    /// Parses a component in any valid spelling.
+    ///
+    /// - Throws: a `TensorError` that says what is wrong; never anything else, whatever the text is.
+    public init(_ component: String) throws(TensorError) {
+        var parts = try SpecComponent(component, code: .invalidParameter)
+        guard parts.head == Self.head else {
+            throw TensorError(.invalidParameter, "\(component) does not begin with \(Self.head)")
+        }
+        var layout = Layout.columns
+        if let name = parts.take("layout") {
+            guard let known = Layout(rawValue: name) else {
+                let names = Layout.allCases.map(\.rawValue).joined(separator: ", ")
+                throw TensorError(.invalidParameter, "layout=\(name): there are \(names)")
+            }
+            layout = known
+        }
+        startTime = try Self.time("start_ts", &parts, from: 0) ?? 0
+        maxDuration = try Self.time("max_duration", &parts, from: 1)
+        if let key = parts.unknownKey {
+            throw TensorError(
+                .unknownParameter, "\(Self.head) has no parameter \(key); it has layout, max_duration, start_ts")
+        }
+        self.layout = layout
+        var items = [Self.head]
+        if layout != .columns { items.append("layout=\(layout.rawValue)") }
+        if let maxDuration { items.append("max_duration=\(TimeText.text(maxDuration))") }
+        if startTime != 0 { items.append("start_ts=\(TimeText.text(startTime))") }
+        text = items.joined(separator: ",")
+    }
+
+    private static func time(
+        _ key: String, _ parts: inout SpecComponent, from lowest: Int64
+    ) throws(TensorError) -> Int64? {
+        guard let text = parts.take(key) else { return nil }
+        guard let time = TimeText.microseconds(text), time >= lowest else {
+            throw TensorError(
+                .invalidParameter,
+                "\(key)=\(text): \(key) is a whole number of us from \(lowest) to \(TimeText.largest), such as 250ms or 0.25s"
+            )
+        }
+        return time
+    }
+
+    public static func == (left: EventsSpec, right: EventsSpec) -> Bool { left.text == right.text }
+    public func hash(into hasher: inout Hasher) { hasher.combine(text) }
+}

@@ -1,0 +1,104 @@
+// Where times are among the events: for equidistant times the first event at or after each.
+
+/// Equidistant times, us: `first`, `first + step` and so on.
+public struct BoundaryTimes: Hashable, Sendable {
+    public let first: Int64
+    public let step: Int64
+
+    public init(first: Int64, step: Int64) {
+        self.first = first
+        self.step = step
+    }
+}
+
+/// Notes the events at which time first reaches each boundary.
+struct BoundarySink: EventSink {
+    let step: Int64
+    /// Boundaries from `found` on are still to be reached.
+    let end: Int
+    let ordinals: UnsafeMutablePointer<Int64>
+    let times: UnsafeMutablePointer<Int64>?
+    var found = 0
+    /// The next boundary, us.
+    var next: Int64
+    /// The number of the next event.
+    var ordinal: Int64
+
+    let placement: CellPlacement?
+
+    mutating func reach(_ t: Int64, _ number: Int64) {
+        while found < end, t >= next {
+            ordinals[found] = number
+            times?[found] = t
+            found &+= 1
+            next &+= step
+        }
+    }
+
+    @inline(__always)
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        if t >= next { reach(t, ordinal) }
+        ordinal &+= 1
+    }
+
+    @inline(__always)
+    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
+        if t >= next { reach(t, ordinal) }
+        ordinal &+= Int64(mask.nonzeroBitCount)
+    }
+
+    mutating func take(_ batch: CellBatch) {
+        // Most batches reach none: that is found without a look at each.
+        var greatest: UInt32 = 0
+        for i in 0..<batch.count { greatest = max(greatest, batch.times[i]) }
+        if batch.base &+ Int64(greatest) >= next {
+            for i in 0..<batch.count {
+                let t = batch.base &+ Int64(batch.times[i])
+                if t >= next { reach(t, ordinal &+ Int64(i)) }
+            }
+        }
+        ordinal &+= Int64(batch.count)
+    }
+}
+
+extension EventReader {
+    /// For `count` times of `boundaries` from number `first` on: the number in `selection` of the first event, in file
+    /// order, that is not earlier, or `selection.count` where there is none. Where time runs backwards later events may
+    /// be earlier again.
+    ///
+    /// - Parameter times: the times of those events, us; those without an event stay as they are.
+    public func find(
+        _ boundaries: BoundaryTimes, from first: Int, count: Int, of selection: EventSelection,
+        ordinals: UnsafeMutablePointer<Int64>, times: UnsafeMutablePointer<Int64>? = nil
+    ) throws(RecordingError) {
+        let (product, tooFar) = Int64(first).multipliedReportingOverflow(by: boundaries.step)
+        let (start, tooLate) = boundaries.first.addingReportingOverflow(product)
+        var found = 0
+        if !tooFar, !tooLate, count > 0 {
+            // Before this segment all events are earlier.
+            let reached = max(index.firstSegment(reaching: start), selection.firstSegment)
+            var i = reached - selection.firstSegment
+            var sink = BoundarySink(
+                step: boundaries.step, end: count, ordinals: ordinals, times: times, next: start,
+                ordinal: i < selection.before.count ? selection.before[i] : selection.count,
+                placement: CellPlacement(
+                    width: recording.geometry.width, height: recording.geometry.height, shift: 0,
+                    columns: recording.geometry.width, on: CellPlacement.onBit))
+            var buffer: ReadBuffer?
+            while i + 1 < selection.before.count, sink.found < count {
+                defer { i += 1 }
+                let segment = index.segments[selection.firstSegment + i]
+                guard selection.before[i + 1] > selection.before[i], segment.highest >= sink.next else {
+                    sink.ordinal = selection.before[i + 1]
+                    continue
+                }
+                let number = selection.firstSegment + i
+                let piece = piece(number..<number + 1, isInside: segment.isInside(selection.times))
+                if buffer == nil { buffer = try ReadBuffer(for: [piece]) }
+                if let buffer { try decode(piece, selection.times, buffer, into: &sink) }
+            }
+            found = sink.found
+        }
+        for i in found..<max(found, count) { ordinals[i] = selection.count }
+    }
+}

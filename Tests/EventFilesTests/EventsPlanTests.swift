@@ -1,0 +1,191 @@
+// The blocks of event files against the events that recordings were written of.
+
+import EventFiles
+import Files
+import Foundation
+import RandomFixture
+import Recordings
+import Tensors
+import Testing
+
+/// A recording in a folder of its own, which goes with this.
+private final class Written {
+    let folder: String
+    let recording: Recording
+    let index: TimeIndex
+
+    init(_ events: [Event], _ format: RecordingFormat, _ geometry: Geometry) throws {
+        folder = NSTemporaryDirectory() + "evh5-events-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let path = folder + "/a" + (format.isDAT ? "_td.dat" : ".raw")
+        var writer = try RecordingWriter(path: path, format: format, geometry: geometry)
+        for event in events { try writer.append(event) }
+        try writer.finish()
+        recording = try Recording(path: path)
+        index = try IndexStore(directory: nil).index(of: recording)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func plan(_ spec: String, part: Int? = nil) throws -> EventsPlan {
+        let summary = RecordingSummary(recording, index)
+        return try EventsPlan(EventsMeasure(EventsSpec(spec), summary, part: part), recording, index)
+    }
+}
+
+extension EventsPlan {
+    /// All bytes of each computed dataset that is kept in blocks, put together from them.
+    fileprivate func datasets() throws -> [Int: [UInt8]] {
+        var result: [Int: [UInt8]] = [:]
+        for kind in EventBlocks.allCases {
+            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount(kind), alignment: 64)
+            defer { memory.deallocate() }
+            for block in 0..<count(kind) {
+                // Over garbage, so that bytes that are not written show.
+                memory.initializeMemory(as: UInt8.self, repeating: 0xA5)
+                try render(kind, block, into: memory)
+                for part in parts(ofBlock: block, kind) {
+                    #expect(Int64(result[part.dataset]?.count ?? 0) == part.bytes.lowerBound)
+                    result[part.dataset, default: []] += memory[part.offset..<part.offset + part.bytes.count]
+                }
+            }
+        }
+        return result
+    }
+}
+
+private func numbers<T: FixedWidthInteger>(_ bytes: [UInt8]?, _: T.Type) -> [T] {
+    (bytes ?? []).withUnsafeBytes { raw in
+        (0..<raw.count / MemoryLayout<T>.size).map {
+            T(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
+        }
+    }
+}
+
+/// For each time the number of the first event that is not earlier, by a look at all.
+private func reached(_ events: [Event], _ times: [Int64]) -> [Int64] {
+    times.map { time in Int64(events.firstIndex { $0.t >= time } ?? events.count) }
+}
+
+private let geometry = Geometry(width: 300, height: 200)
+
+private func scene(_ count: Int, until end: Int64, seed: UInt64) -> [Event] {
+    var random = SplitMix(seed: seed)
+    let times = (0..<count).map { _ in Int64.random(in: 0..<end, using: &random) }.sorted()
+    return times.map {
+        Event(
+            x: Int.random(in: 0..<300, using: &random), y: Int.random(in: 0..<200, using: &random),
+            polarity: Int.random(in: 0...1, using: &random), t: $0)
+    }
+}
+
+private func check(_ plan: EventsPlan, _ events: [Event]) throws {
+    let datasets = try plan.datasets()
+    #expect(plan.eventCount == Int64(events.count))
+    typealias Column = EventsMeasure.Column
+    #expect(numbers(datasets[Column.x.rawValue], UInt16.self) == events.map(\.x))
+    #expect(numbers(datasets[Column.y.rawValue], UInt16.self) == events.map(\.y))
+    #expect(numbers(datasets[Column.p.rawValue], UInt8.self) == events.map(\.polarity))
+    if plan.measure.isWide {
+        #expect(numbers(datasets[Column.t.rawValue], Int64.self) == events.map(\.t))
+    } else {
+        #expect(numbers(datasets[Column.t.rawValue], UInt32.self) == events.map { UInt32($0.t) })
+    }
+    let index = numbers(datasets[Column.index.rawValue], Int64.self)
+    #expect(index == reached(events, index.indices.map { Int64($0) * 1000 }))
+    // The last partial ms has an end.
+    #expect(Int64(index.count) == (events.map(\.t).max() ?? 0) / 1000 + 2)
+}
+
+@Suite(.serialized) struct EventsPlanTests {
+    static let formats: [RecordingFormat] = [.evt2, .evt21, .evt21Legacy, .evt3, .evt4, .dat]
+
+    /// More than two blocks, and every kernel that this machine has.
+    @Test(arguments: formats) func `columns are the events`(_ format: RecordingFormat) throws {
+        let events = scene(300_000, until: 900_000, seed: 3)
+        let written = try Written(events, format, geometry)
+        let before = KernelVariant.current
+        defer { KernelVariant.current = before }
+        for variant in KernelVariant.available {
+            KernelVariant.current = variant
+            try check(written.plan("events"), events)
+        }
+    }
+
+    @Test(arguments: formats) func `records are the events`(_ format: RecordingFormat) throws {
+        let events = scene(150_000, until: 3_000_000, seed: 4)
+        let written = try Written(events, format, geometry)
+        let plan = try written.plan("events,layout=prophesee")
+        let datasets = try plan.datasets()
+        let words = numbers(datasets[EventsMeasure.Record.events.rawValue], UInt64.self)
+        let expected = events.flatMap {
+            [UInt64($0.x) | UInt64($0.y) << 16 | UInt64($0.polarity) << 32, UInt64(bitPattern: $0.t)]
+        }
+        #expect(words == expected)
+        let index = numbers(datasets[EventsMeasure.Record.index.rawValue], Int64.self)
+        let times = (0...events[events.count - 1].t / 2000).map { $0 * 2000 }
+        let found = reached(events, times)
+        var entries: [Int64] = [0, -1]
+        for id in found { entries += [id, events[Int(id)].t] }
+        entries += [Int64(events.count), events[events.count - 1].t]
+        #expect(index == entries)
+    }
+
+    @Test func `short and empty recordings`() throws {
+        for count in [0, 1, 2, 511, 512, 513, 1025] {
+            let events = scene(count, until: 5000, seed: 5)
+            let plan = try Written(events, .evt3, geometry).plan("events")
+            try check(plan, events)
+        }
+    }
+
+    /// Parts have the recording's times.
+    @Test func `parts are cut by time`() throws {
+        let events = scene(60_000, until: 950_000, seed: 6)
+        let written = try Written(events, .evt3, geometry)
+        for part in 0..<5 {
+            let plan = try written.plan("events,max_duration=200ms,start_ts=50ms", part: part)
+            let start = 50_000 + 200_000 * Int64(part)
+            try check(plan, events.filter { (start..<start + 200_000).contains($0.t) })
+        }
+        #expect(throws: TensorError.self) {
+            try written.plan("events,max_duration=200ms,start_ts=50ms", part: 5)
+        }
+        try check(written.plan("events,start_ts=100ms"), events.filter { $0.t >= 100_000 })
+    }
+
+    /// DAT may go back: the order stays, and the index says when a time was reached first.
+    @Test func `time that runs backwards`() throws {
+        let first = scene(90_000, until: 400_000, seed: 7)
+        let second = scene(90_000, until: 300_000, seed: 8)
+        // A writer takes events in order only: two recordings, one after the other.
+        let one = try Written(first, .dat, geometry)
+        let two = try Written(second, .dat, geometry)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: one.recording.path))
+        let other = try Data(contentsOf: URL(fileURLWithPath: two.recording.path))
+        bytes.append(other.suffix(8 * second.count))
+        let path = one.folder + "/b_td.dat"
+        try bytes.write(to: URL(fileURLWithPath: path))
+        let recording = try Recording(path: path)
+        let index = try IndexStore(directory: nil).index(of: recording)
+        let plan = try EventsPlan(
+            EventsMeasure(EventsSpec("events"), RecordingSummary(recording, index)), recording, index)
+        try check(plan, first + second)
+    }
+
+    /// Times beyond 2^32 us take 64 bits.
+    @Test func `long recordings are wide`() throws {
+        var events = scene(2000, until: 1_000_000, seed: 9)
+        events += scene(2000, until: 1_000_000, seed: 10).map { event in
+            Event(x: Int(event.x), y: Int(event.y), polarity: Int(event.polarity), t: event.t + 5_000_000_000)
+        }
+        let plan = try Written(events, .evt21, geometry).plan("events")
+        #expect(plan.measure.isWide)
+        let datasets = try plan.datasets()
+        #expect(numbers(datasets[EventsMeasure.Column.t.rawValue], Int64.self) == events.map(\.t))
+        let index = numbers(datasets[EventsMeasure.Column.index.rawValue], Int64.self)
+        for ms in [0, 1, 999, 1000, 1001, 3_000_000, 5_000_000, 5_000_500] {
+            #expect(index[ms] == Int64(events.firstIndex { $0.t >= Int64(ms) * 1000 } ?? events.count))
+        }
+    }
+}
