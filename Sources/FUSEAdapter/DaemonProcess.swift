@@ -25,11 +25,13 @@ package struct DaemonProcess: Sendable, Hashable {
     package static func find(_ mount: Mount) -> DaemonProcess? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         let programs = names.compactMap { pid_t($0) }.filter(isProgram)
-        // The kernel gives the number of a mount that is gone to another one, and a daemon that was stopped keeps it.
+        // The kernel gives the number of a mount that is gone to another one, while a daemon that was stopped keeps it:
+        // so the number alone says nothing, unless the daemon got the mount without being told its name.
         let connected = programs.filter { connections(of: $0).contains(mount.connection) }
         let process =
-            connected.first { words(of: $0).contains(mount.mountPoint) } ?? only(connected)
-            ?? programs.first { words(of: $0).contains(mount.mountPoint) }
+            connected.first { words(of: $0).contains { isPath($0, of: mount) || isSpelling($0, of: mount) } }
+            ?? only(connected.filter { words(of: $0).contains { $0.hasPrefix("/dev/fd/") } })
+            ?? programs.first { words(of: $0).contains { isPath($0, of: mount) } }
             ?? only(programs.filter { isServing($0) && words(of: $0).contains { isSpelling($0, of: mount) } })
         return process.flatMap { DaemonProcess(process: $0) }
     }
@@ -76,6 +78,18 @@ package struct DaemonProcess: Sendable, Hashable {
         return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter {
             (try? FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + $0)) == "/dev/fuse"
         }
+    }
+
+    /// Whether an absolute path is the mount point, through links too. The mount itself is not looked at: it may hang.
+    private static func isPath(_ word: String, of mount: Mount) -> Bool {
+        guard word.hasPrefix("/") else { return false }
+        if word == mount.mountPoint { return true }
+        let path = word as NSString
+        guard path.lastPathComponent == (mount.mountPoint as NSString).lastPathComponent,
+            let folder = realpath(path.deletingLastPathComponent, nil)
+        else { return false }
+        defer { free(folder) }
+        return (String(cString: folder) as NSString).appendingPathComponent(path.lastPathComponent) == mount.mountPoint
     }
 
     /// A relative path meant something else where the daemon was started; its last name is the mount point's. An
