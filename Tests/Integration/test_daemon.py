@@ -259,12 +259,14 @@ def test_a_reader_in_flight_does_not_stop_the_end(mount, library):
 def test_a_hung_mount_fails_a_test_instead_of_hanging_it(mount, library, guard):
     """The tests' own safety: a daemon that does not answer is ended by the guard when the test's time is over."""
     where = mount(library)
-    os.kill(where.pid, signal.SIGSTOP)
+    pid = where.pid
+    os.kill(pid, signal.SIGSTOP)
     guard("begin 1")
     with pytest.raises(OSError) as problem:
         os.stat(where / "histo/10ms/evt2.h5")
     assert problem.value.errno in (errno.ENOTCONN, errno.ECONNABORTED, errno.ENOENT)
     assert wait_unmounted(where.point)
+    os.kill(pid, signal.SIGKILL)  # stopped, it would never end
 
 
 def test_modes_and_owner(mount, library):
