@@ -39,12 +39,11 @@ extension EventsMeasure {
 
     /// Ordered by the size of elements, so that all are aligned.
     private func columns(_ counts: EventsCounts) -> [DatasetDescription] {
-        let triggers = max(1, Int(counts.triggers))
         let block = Self.blockLength(counts.events)
         func array(_ path: String, _ kind: ElementKind, _ count: Int64, block: Int) -> DatasetDescription {
             DatasetDescription(
                 path, .number(kind), shape: [Int(count)],
-                blockBytes: kind.size.multipliedReportingOverflow(by: block).partialValue)
+                blockBytes: kind.size * block)
         }
         func value(_ path: String, _ kind: ElementKind) -> DatasetDescription {
             DatasetDescription(path, .number(kind), shape: [], blockBytes: kind.size)
@@ -53,15 +52,15 @@ extension EventsMeasure {
             switch column {
             case .index: array("ms_to_idx", .uint64, Int64(index(counts).count), block: Self.indexBlock)
             case .timeOffset: value("t_offset", .int64)
-            case .triggerTime: array("triggers/t", .int64, counts.triggers, block: triggers)
+            case .triggerTime: array("triggers/t", .int64, counts.triggers, block: Self.madeBlock)
             case .t: array("events/t", isWide ? .int64 : .uint32, counts.events, block: block)
             case .width: value("events/width", .int32)
             case .height: value("events/height", .int32)
             case .divider: value("events/divider", .int32)
             case .x: array("events/x", .uint16, counts.events, block: block)
             case .y: array("events/y", .uint16, counts.events, block: block)
-            case .triggerID: array("triggers/id", .int16, counts.triggers, block: triggers)
-            case .triggerPolarity: array("triggers/p", .int16, counts.triggers, block: triggers)
+            case .triggerID: array("triggers/id", .int16, counts.triggers, block: Self.madeBlock)
+            case .triggerPolarity: array("triggers/p", .int16, counts.triggers, block: Self.madeBlock)
             case .p: array("events/p", .uint8, counts.events, block: block)
             }
         }
@@ -113,11 +112,10 @@ extension EventsMeasure {
                 attributes: offset),
             DatasetDescription(
                 "EXT_TRIGGER/events", trigger, shape: [triggers],
-                blockBytes: max(1, triggers.multipliedReportingOverflow(by: TriggerRecord.size).partialValue)
-            ),
+                blockBytes: Self.madeBlock * TriggerRecord.size),
             DatasetDescription(
                 "EXT_TRIGGER/indexes", entry, shape: [triggerEntries],
-                blockBytes: max(1, triggerEntries.multipliedReportingOverflow(by: indexEntryBytes).partialValue),
+                blockBytes: Self.madeBlock * indexEntryBytes,
                 attributes: offset),
         ]
     }

@@ -55,22 +55,12 @@ public struct EventsMeasure: Sendable {
     /// Whether times of the recording do not fit 32 bits: then `events/t` is int64.
     public let isWide: Bool
 
-    /// The most parts that max_duration may make of a recording.
-    public static let largestPartCount = TensorMeasure.largestPartCount
-
     /// How many files max_duration makes of a recording: as many as it takes to cover the latest event; at least 1.
     ///
-    /// - Throws: `.notApplicable` when there would be more than `largestPartCount`.
+    /// - Throws: `.notApplicable` when there would be more than `TensorMeasure.largestPartCount`.
     public static func partCount(_ spec: EventsSpec, _ recording: RecordingSummary) throws(TensorError) -> Int {
         guard let maxDuration = spec.maxDuration, recording.eventCount > 0 else { return 1 }
-        let (covered, overflow) = recording.highestTime.subtractingReportingOverflow(spec.startTime)
-        let parts = overflow || covered < 0 ? 1 : covered / maxDuration + 1
-        guard parts <= largestPartCount else {
-            throw TensorError(
-                .notApplicable,
-                "max_duration=\(TimeText.text(maxDuration)) makes more than \(largestPartCount) files; make it longer")
-        }
-        return Int(parts)
+        return try TensorMeasure.partCount(of: maxDuration, from: spec.startTime, to: recording.highestTime)
     }
 
     /// - Parameter part: which file, with max_duration; nil is the first.
@@ -134,4 +124,6 @@ extension EventsMeasure {
     static let largestBlock = 1 << 17
     /// Entries of the index that are computed at a time.
     static let indexBlock = 8192
+    /// Elements at a time of what is kept in no blocks.
+    static let madeBlock = 8192
 }

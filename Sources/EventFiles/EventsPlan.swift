@@ -19,6 +19,8 @@ public struct EventsPlan: Sendable {
     public let measure: EventsMeasure
     public let counts: EventsCounts
     public let triggers: [Trigger]
+    /// For each trigger the latest time of it and all before.
+    let triggersReached: [Int64]
     private let reader: EventReader
     private let selection: EventSelection
     private let blockLength: Int
@@ -33,10 +35,15 @@ public struct EventsPlan: Sendable {
         self.measure = measure
         reader = EventReader(recording, index)
         selection = try reader.selection(of: measure.times)
-        triggers = index.triggers.filter { measure.times.contains($0.t) }
+        let times = measure.times
+        triggers =
+            times == Int64.min..<Int64.max ? index.triggers : index.triggers.filter { times.contains($0.t) }
+        var reached = triggers.map(\.t)
+        for i in reached.indices.dropFirst() { reached[i] = max(reached[i], reached[i - 1]) }
+        triggersReached = reached
         counts = EventsCounts(
             events: selection.count, highestTime: selection.highestTime ?? 0, triggers: Int64(triggers.count),
-            highestTriggerTime: triggers.lazy.map(\.t).max() ?? 0)
+            highestTriggerTime: reached.last ?? 0)
         blockLength = EventsMeasure.blockLength(selection.count)
         shape = measure.index(counts)
     }
@@ -65,7 +72,7 @@ public struct EventsPlan: Sendable {
     public func scratchBytes(_ kind: EventBlocks) -> Int {
         switch kind {
         case .events: 1 << 19
-        case .index: threads << 19 + EventsMeasure.indexBlock * 16
+        case .index: (threads << 19) + EventsMeasure.indexBlock * 16
         }
     }
 
@@ -235,62 +242,5 @@ public struct EventsPlan: Sendable {
             } catch { failure.withLock { $0 = $0 ?? error } }
         }
         if let failure = failure.withLock({ $0 }) { throw failure }
-    }
-
-    // MARK: Triggers
-
-    /// All bytes of a dataset that is made anew each time.
-    public func bytes(ofDataset dataset: Int) -> [UInt8] {
-        func numbers<T: FixedWidthInteger>(_ value: (Trigger) -> T) -> [UInt8] {
-            triggers.flatMap { trigger in withUnsafeBytes(of: value(trigger).littleEndian) { Array($0) } }
-        }
-        switch measure.spec.layout {
-        case .columns:
-            let column = EventsMeasure.Column(rawValue: dataset)
-            if let column, let (kind, value) = measure.value(column) {
-                return withUnsafeBytes(of: value.littleEndian) { Array($0.prefix(kind.size)) }
-            }
-            switch column {
-            case .triggerTime: return numbers(\.t)
-            case .triggerID: return numbers(\.id)
-            case .triggerPolarity: return numbers(\.p)
-            default: return []
-            }
-        case .prophesee:
-            switch EventsMeasure.Record(rawValue: dataset) {
-            case .triggers: return records()
-            case .triggerIndex: return triggerIndex()
-            default: return []
-            }
-        }
-    }
-
-    private func records() -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: triggers.count * TriggerRecord.size)
-        bytes.withUnsafeMutableBytes { bytes in
-            for (i, trigger) in triggers.enumerated() {
-                let place = i * TriggerRecord.size
-                bytes.storeBytes(of: trigger.p.littleEndian, toByteOffset: place, as: Int16.self)
-                bytes.storeBytes(of: trigger.t.littleEndian, toByteOffset: place + 8, as: Int64.self)
-                bytes.storeBytes(of: trigger.id.littleEndian, toByteOffset: place + 16, as: Int16.self)
-            }
-        }
-        return bytes
-    }
-
-    /// As that of the events.
-    private func triggerIndex() -> [UInt8] {
-        let shape = measure.triggerIndex(counts)
-        guard let last = triggers.last else { return [] }
-        var entries: [(Int64, Int64)] = [(0, -1)]
-        var next = 0
-        for boundary in 0..<shape.boundaries {
-            while next < triggers.count, triggers[next].t < Int64(boundary) * shape.step { next += 1 }
-            entries.append((Int64(next), next < triggers.count ? triggers[next].t : last.t))
-        }
-        entries.append((Int64(triggers.count), last.t))
-        return entries.flatMap { id, time in
-            withUnsafeBytes(of: id.littleEndian) { Array($0) } + withUnsafeBytes(of: time.littleEndian) { Array($0) }
-        }
     }
 }

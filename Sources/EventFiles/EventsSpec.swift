@@ -53,8 +53,8 @@ public struct EventsSpec: Hashable, Sendable {
             }
             layout = known
         }
-        startTime = try Self.time("start_ts", &parts, from: 0) ?? 0
-        maxDuration = try Self.time("max_duration", &parts, from: 1)
+        startTime = try parts.takeTime("start_ts", from: 0) ?? 0
+        maxDuration = try parts.takeTime("max_duration", from: 1)
         if let key = parts.unknownKey {
             throw TensorError(
                 .unknownParameter, "\(Self.head) has no parameter \(key); it has layout, max_duration, start_ts")
@@ -65,19 +65,6 @@ public struct EventsSpec: Hashable, Sendable {
         if let maxDuration { items.append("max_duration=\(TimeText.text(maxDuration))") }
         if startTime != 0 { items.append("start_ts=\(TimeText.text(startTime))") }
         text = items.joined(separator: ",")
-    }
-
-    private static func time(
-        _ key: String, _ parts: inout SpecComponent, from lowest: Int64
-    ) throws(TensorError) -> Int64? {
-        guard let text = parts.take(key) else { return nil }
-        guard let time = TimeText.microseconds(text), time >= lowest else {
-            throw TensorError(
-                .invalidParameter,
-                "\(key)=\(text): \(key) is a whole number of us from \(lowest) to \(TimeText.largest), such as 250ms or 0.25s"
-            )
-        }
-        return time
     }
 
     public static func == (left: EventsSpec, right: EventsSpec) -> Bool { left.text == right.text }

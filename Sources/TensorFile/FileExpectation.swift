@@ -14,7 +14,7 @@ public struct ComputedDataset: Hashable, Codable, Sendable {
     }
 
     /// Bytes of all elements. Shapes may come from a file, so no sum traps.
-    var byteCount: Int64 {
+    public var byteCount: Int64 {
         shape.reduce(Int64(type.size)) { bytes, length in
             let (product, overflow) = bytes.multipliedReportingOverflow(by: Int64(max(0, length)))
             return overflow ? .max : product

@@ -33,18 +33,26 @@ public struct TensorMeasure: Sendable {
     /// - Throws: `.notApplicable` when there would be more than `largestPartCount`.
     public static func partCount(_ spec: TensorSpec, _ totals: EventTotals) throws(TensorError) -> Int {
         guard let maxDuration = spec.maxDuration, totals.count > 0 else { return 1 }
-        let parts: Int64
         switch spec.window {
         case .period(let period):
             let perPart = maxDuration / period
-            parts = roundedUp(periods(period, spec, totals), perPart)
-        case .count:
-            let covered = totals.highestTime.subtractingReportingOverflow(spec.startTime)
-            // Nothing overflows after the limit is met, so it is applied here already.
-            let whole = covered.overflow || covered.partialValue < 0 ? 0 : covered.partialValue / maxDuration
-            parts = min(whole, Int64(largestPartCount)) + 1
+            return try checked(roundedUp(periods(period, spec, totals), perPart), maxDuration)
+        case .count: return try partCount(of: maxDuration, from: spec.startTime, to: totals.highestTime)
         }
-        guard parts <= largestPartCount else {
+    }
+
+    /// How many parts of `maxDuration` us it takes from `start` to the event at `highest`; at least 1.
+    ///
+    /// - Throws: `.notApplicable` when there would be more than `largestPartCount`.
+    package static func partCount(
+        of maxDuration: Int64, from start: Int64, to highest: Int64
+    ) throws(TensorError) -> Int {
+        let (covered, overflow) = highest.subtractingReportingOverflow(start)
+        return try checked(overflow || covered < 0 ? 1 : covered / maxDuration &+ 1, maxDuration)
+    }
+
+    private static func checked(_ parts: Int64, _ maxDuration: Int64) throws(TensorError) -> Int {
+        guard (0...Int64(largestPartCount)).contains(parts) else {
             throw TensorError(
                 .notApplicable,
                 "max_duration=\(TimeText.text(maxDuration)) makes more than \(largestPartCount) files; make it longer"

@@ -117,17 +117,11 @@ struct EventsContent: FileContent {
     }
 
     func render(series: Int, index: Int, into memory: UnsafeMutableRawBufferPointer) throws {
-        guard let kind = EventBlocks(rawValue: series) else { return }
-        try plan.render(kind, index, into: memory)
+        try plan.render(EventBlocks.allCases[series], index, into: memory)
     }
 
     func make(dataset: Int, _ range: Range<Int64>) throws -> HeldBytes {
-        let bytes = plan.bytes(ofDataset: dataset)
-        let part = Int(range.lowerBound)..<Int(range.upperBound)
-        return HeldBytes(capacity: part.count) { memory in
-            bytes.withUnsafeBytes { memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[part])) }
-            return memory.count
-        }
+        HeldBytes(plan.bytes(ofDataset: dataset, range))
     }
 
     func expand(_ kept: UnsafeRawBufferPointer, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) -> Int

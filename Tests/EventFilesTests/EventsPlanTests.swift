@@ -189,3 +189,39 @@ private func check(_ plan: EventsPlan, _ events: [Event]) throws {
         }
     }
 }
+
+@Suite struct EventTriggersTests {
+    /// A damaged recording may have a trigger after years: no more of its index is made than is asked for.
+    @Test func `a trigger after years`() throws {
+        let folder = NSTemporaryDirectory() + "evh5-triggers-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let times: [Int64] = [100, 100, 5000, 5999, 1 << 45]
+        var writer = try RecordingWriter(path: folder + "/a.raw", format: .evt21, geometry: geometry)
+        for (i, t) in times.enumerated() {
+            try writer.append(Trigger(t: t, id: Int16(i), p: Int16(i % 2)))
+        }
+        try writer.finish()
+        let recording = try Recording(path: folder + "/a.raw")
+        let index = try IndexStore(directory: nil).index(of: recording)
+        let summary = RecordingSummary(recording, index)
+        let plan = try EventsPlan(
+            EventsMeasure(EventsSpec("events,layout=prophesee"), summary), recording, index)
+        #expect(plan.triggers.map(\.t) == times)
+        let last = (1 << 45) / 2000 + 2
+        func entries(_ range: Range<Int>) -> [Int64] {
+            numbers(
+                plan.bytes(
+                    ofDataset: EventsMeasure.Record.triggerIndex.rawValue,
+                    Int64(range.lowerBound) * 16..<Int64(range.upperBound) * 16), Int64.self)
+        }
+        #expect(entries(0..<5) == [0, -1, 0, 100, 2, 5000, 2, 5000, 4, 1 << 45])
+        #expect(entries(last - 1..<last + 1) == [4, 1 << 45, 5, 1 << 45])
+        // From within one element into another.
+        let whole = plan.bytes(ofDataset: EventsMeasure.Record.triggers.rawValue, 0..<120)
+        #expect(plan.bytes(ofDataset: EventsMeasure.Record.triggers.rawValue, 19..<77) == Array(whole[19..<77]))
+        let columns = try EventsPlan(EventsMeasure(EventsSpec("events"), summary), recording, index)
+        let ids = columns.bytes(ofDataset: EventsMeasure.Column.triggerID.rawValue, 2..<8)
+        #expect(numbers(ids, Int16.self) == [1, 2, 3])
+    }
+}

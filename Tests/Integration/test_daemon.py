@@ -269,6 +269,22 @@ def test_a_hung_mount_fails_a_test_instead_of_hanging_it(mount, library, guard):
     os.kill(pid, signal.SIGKILL)  # stopped, it would never end
 
 
+def test_a_stopped_daemon_is_not_taken_for_another(evh5, mount, library, tmp_path):
+    """A mount that is gone leaves its number to the next one, while its daemon, which was stopped, keeps it."""
+    gone, point = tmp_path / "gone", tmp_path / "next"
+    for folder in (gone, point):
+        folder.mkdir()
+        evh5.run("mount", library, folder, check=0)
+        if folder == gone:
+            pid = evh5.json("status", gone)["pid"]
+            os.kill(pid, signal.SIGSTOP)
+            evh5.run("unmount", "--lazy", gone, check=0)
+    try:
+        evh5.run("unmount", point, check=0)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_modes_and_owner(mount, library):
     # Others may look in, so that the files can be somebody else's even where an ordinary user runs these tests.
     where = mount(library, "--file-mode", "0404", "--dir-mode", "0505", "--uid", "1234", "--gid", "4321")

@@ -49,7 +49,7 @@ struct ExportedContent {
                 ).file()
             }
         } catch {
-            throw CommandError(.recordingUnusable, "the tensor cannot be computed: \(error)", cause: error)
+            throw CommandError(.recordingUnusable, "what is computed of it cannot be made: \(error)", cause: error)
         }
         let state = recording.sidecarState(preprocessing?.version)
         guard state.isSameContent(as: source.recording), source.layout.datasets == description.computedDatasets else {
@@ -131,22 +131,24 @@ struct WholeFile {
             }
         }
         do {
-            for (dataset, offset) in offsets.enumerated() {
-                guard let offset else { continue }
-                let bytes: [UInt8]
-                switch content.plan {
-                case .tensor(let plan) where dataset == 1:
-                    bytes = try plan.lastTimestamps(0..<plan.frameCount).map(\.littleEndian).withUnsafeBytes {
-                        Array($0)
+            switch content.plan {
+            case .tensor(let plan):
+                guard offsets.count > 1, let offset = offsets[1] else { break }
+                let times = try plan.lastTimestamps(0..<plan.frameCount).map(\.littleEndian)
+                try times.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset, path) }
+            case .events(let plan):
+                for (number, (dataset, offset)) in zip(layout.datasets, offsets).enumerated()
+                where plan.place(ofDataset: number) == nil {
+                    guard let offset else { continue }
+                    for start in stride(from: 0, to: dataset.byteCount, by: 1 << 20) {
+                        let bytes = plan.bytes(ofDataset: number, start..<min(dataset.byteCount, start + (1 << 20)))
+                        try bytes.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset + start, path) }
                     }
-                case .events(let plan): bytes = plan.bytes(ofDataset: dataset)
-                case .tensor: continue
                 }
-                try bytes.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset, path) }
             }
             _ = try content.index.checkUnchanged(in: content.recording, checked: nil)
         } catch let error as CommandError { throw error } catch {
-            throw CommandError(.recordingUnusable, "the tensor cannot be computed: \(error)", cause: error)
+            throw CommandError(.recordingUnusable, "what is computed of it cannot be made: \(error)", cause: error)
         }
     }
 
@@ -176,7 +178,7 @@ struct WholeFile {
                 } catch {
                     let failure =
                         error as? CommandError
-                        ?? CommandError(.recordingUnusable, "frame \(block) cannot be computed: \(error)", cause: error)
+                        ?? CommandError(.recordingUnusable, "block \(block) cannot be computed: \(error)", cause: error)
                     next.withLock { $0.failure = $0.failure ?? failure }
                 }
             }

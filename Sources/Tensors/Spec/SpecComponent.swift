@@ -34,6 +34,18 @@ package struct SpecComponent {
     /// Removes and returns the value of `key`; nil when it was not given.
     package mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
 
+    /// Removes and returns the value of `key` as a time, us; nil when it was not given.
+    package mutating func takeTime(_ key: String, from lowest: Int64) throws(TensorError) -> Int64? {
+        guard let text = take(key) else { return nil }
+        guard let time = TimeText.microseconds(text), time >= lowest else {
+            throw TensorError(
+                code,
+                "\(key)=\(text): \(key) is a whole number of us from \(lowest) to \(TimeText.largest), such as 250ms or 0.25s"
+            )
+        }
+        return time
+    }
+
     /// The first key, in order of the alphabet, that nobody took.
     package var unknownKey: String? { values.keys.min() }
 }

@@ -27,8 +27,8 @@ public struct WindowSpec: Sendable {
     public init(_ component: String) throws(TensorError) {
         var parts = try SpecComponent(component, code: .invalidWindow)
         window = try Self.window(parts.head)
-        startTime = try Self.time("start_ts", &parts, from: 0) ?? 0
-        maxDuration = try Self.time("max_duration", &parts, from: 1)
+        startTime = try parts.takeTime("start_ts", from: 0) ?? 0
+        maxDuration = try parts.takeTime("max_duration", from: 1)
         if let key = parts.unknownKey {
             throw TensorError(.unknownParameter, "a window has no \(key); it has start_ts and max_duration")
         }
@@ -65,18 +65,5 @@ public struct WindowSpec: Sendable {
             )
         }
         return .period(period)
-    }
-
-    private static func time(
-        _ key: String, _ parts: inout SpecComponent, from lowest: Int64
-    ) throws(TensorError) -> Int64? {
-        guard let text = parts.take(key) else { return nil }
-        guard let time = TimeText.microseconds(text), time >= lowest else {
-            throw TensorError(
-                .invalidWindow,
-                "\(key)=\(text): \(key) is a whole number of us from \(lowest) to \(TimeText.largest), such as 250ms or 0.25s"
-            )
-        }
-        return time
     }
 }
