@@ -76,7 +76,8 @@ public struct EventsPlan: Sendable {
         }
     }
 
-    private var threads: Int { min(8, ProcessInfo.processInfo.activeProcessorCount) }
+    /// How many compute blocks, or search for times, at once.
+    public var threads: Int { min(8, ProcessInfo.processInfo.activeProcessorCount) }
 
     /// Where the blocks of a computed dataset are kept: blocks of which kind, and where in each its own begins; nil for
     /// one that is made anew each time.

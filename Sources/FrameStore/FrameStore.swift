@@ -72,20 +72,23 @@ public final class FrameStore: Sendable {
         return frames[0]
     }
 
-    /// The frames of `keys`, each of `byteCount` bytes, in that order. Those that are not there are computed one after
-    /// the other; else as `frame`. The first error is thrown, after which no frame is held.
+    /// The frames of `keys`, each of `byteCount` bytes, in that order. Of those that are not there `atOnce` are
+    /// computed at a time, by as many threads, each with `scratchBytes`; else as `frame`. The first error is thrown,
+    /// after which no frame is held.
     public func frames(
-        _ keys: [FrameKey], byteCount: Int, scratchBytes: Int = 0, cached: CacheKey? = nil, isElsewhere: Bool = false,
-        compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
+        _ keys: [FrameKey], byteCount: Int, scratchBytes: Int = 0, atOnce: Int = 1, cached: CacheKey? = nil,
+        isElsewhere: Bool = false, compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> [Frame] {
-        guard let capacity = Buffer.capacity(for: byteCount), scratchBytes >= 0, scratchBytes <= Int.max / 4,
+        let threads = max(1, min(atOnce, keys.count))
+        let (scratch, tooMuch) = scratchBytes.multipliedReportingOverflow(by: threads)
+        guard let capacity = Buffer.capacity(for: byteCount), scratchBytes >= 0, !tooMuch, scratch <= Int.max / 4,
             capacity <= Int.max / 4 / max(1, keys.count)
         else {
             throw FrameStoreError(
                 .tooLarge, "\(keys.count) frames of \(byteCount) bytes are more than memory can be: ask for fewer")
         }
-        let claims = try admit(Demand(keys: keys, capacity: capacity, scratch: scratchBytes))
-        return try complete(claims, byteCount, scratchBytes, cached, isAhead: false, isElsewhere, compute)
+        let claims = try admit(Demand(keys: keys, capacity: capacity, scratch: scratch))
+        return try complete(claims, byteCount, scratch, threads: threads, cached, isAhead: false, isElsewhere, compute)
     }
 
     /// Computes the frame of `key` in the background if there is memory and a core that nobody waits for; perhaps
@@ -100,31 +103,41 @@ public final class FrameStore: Sendable {
         let demand = Demand(keys: [key], capacity: capacity, scratch: scratchBytes)
         (isElsewhere ? prefetcherElsewhere : prefetcher).submit { [weak self] in
             guard let self, let claims = collect({ $0.admitAhead(demand, now: .now, garbage: &$1) }) else { return }
-            _ = try? complete(claims, byteCount, scratchBytes, cached, isAhead: true, isElsewhere, compute)
+            _ = try? complete(
+                claims, byteCount, scratchBytes, threads: 1, cached, isAhead: true, isElsewhere, compute)
         }
     }
 
     /// Fills the claimed frames that are this request's to compute and waits for the others.
     private func complete(
-        _ claims: [Claim], _ byteCount: Int, _ scratchBytes: Int, _ cached: CacheKey?, isAhead: Bool,
+        _ claims: [Claim], _ byteCount: Int, _ scratchBytes: Int, threads: Int, _ cached: CacheKey?, isAhead: Bool,
         _ isElsewhere: Bool, _ compute: (FrameKey, UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> [Frame] {
         let capacity = Buffer.capacity(for: byteCount) ?? byteCount
-        var failure: (any Error)?
-        // What this request owes to others comes first: then no two requests wait for each other.
-        var owes = false
-        for case .owned(let slot, let key, let flight, let pooled) in claims {
-            owes = true
+        let failed = Guarded<(any Error)?>(nil)
+        func fill(_ claim: Claim) {
+            guard case .owned(let slot, let key, let flight, let pooled) = claim else { return }
             do {
                 try resolve(
-                    slot, flight, pooled, capacity, isAhead: isAhead, isElsewhere, abandon: failure,
+                    slot, flight, pooled, capacity, isAhead: isAhead, isElsewhere, abandon: failed.withLock { $0 },
                     load: { load(key, cached, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
                     fill: { try compute(key, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
                     keep: { keep(key, cached, byteCount) })
-            } catch { failure = failure ?? error }
+            } catch { failed.withLock { $0 = $0 ?? error } }
         }
-        if owes { table.withLock { $0.returnScratch(scratchBytes) } }
+        // What this request owes to others comes first: then no two requests wait for each other.
+        let owed = claims.filter { if case .owned = $0 { true } else { false } }
+        if threads > 1, owed.count > 1 {
+            let count = min(threads, owed.count)
+            Threads.run(count) { first in
+                for i in stride(from: first, to: owed.count, by: count) { fill(owed[i]) }
+            }
+        } else {
+            for claim in owed { fill(claim) }
+        }
+        if !owed.isEmpty { table.withLock { $0.returnScratch(scratchBytes) } }
 
+        var failure = failed.withLock { $0 }
         var frames: [Frame] = []
         frames.reserveCapacity(claims.count)
         for claim in claims {

@@ -1,6 +1,7 @@
-// How threads exclude and wait for each other here: the only place that knows pthreads.
+// How threads exclude and wait for each other here, and share work: the only place that knows pthreads.
 // Not Synchronization's Mutex: the thread sanitizer does not see it, and reports races where there are none.
 
+import Dispatch
 import Glibc
 
 /// A pthread mutex with one condition; both at a fixed address for as long as they are used.
@@ -128,5 +129,17 @@ final class Flight: @unchecked Sendable {
             if !monitor.wait(until: deadline) { return result }
         }
         return result
+    }
+}
+
+enum Threads {
+    /// Calls `body` with 0 to `count` - 1, in as many threads as there are to spare, the calling one among them, and
+    /// returns when all is done. `body` must be fit to be called by several at once.
+    static func run(_ count: Int, _ body: (Int) -> Void) {
+        struct Shared: @unchecked Sendable { let body: (Int) -> Void }
+        withoutActuallyEscaping(body) { body in
+            let shared = Shared(body: body)
+            DispatchQueue.concurrentPerform(iterations: count) { shared.body($0) }
+        }
     }
 }

@@ -6,15 +6,19 @@ enum KernelScan {
     /// Bytes of words for the exact decoder where a kernel has stopped.
     private static let oddBytes = 64
 
+    /// Whether there is a kernel for it here.
+    static func scans(_ format: RecordingFormat, _ geometry: Geometry) -> Bool {
+        KernelVariant.current != .plain && format.words != nil && (1...16384).contains(geometry.width)
+            && (1...16384).contains(geometry.height)
+    }
+
     /// Counts the events of `bytes` for the time index, as the decoder of `format` with an `IndexSink` does, and
     /// returns the bytes used; nil when there is no kernel for it.
-    static func scan(
+    static func scan<Tally: DropTally>(
         _ bytes: UnsafeRawBufferPointer, _ format: RecordingFormat, geometry: Geometry, state: inout DecoderState,
-        into sink: inout IndexSink, tally: inout ScanTally
+        into sink: inout IndexSink, tally: inout Tally
     ) -> Int? {
-        guard KernelVariant.current != .plain, let kind = format.words,
-            (1...16384).contains(geometry.width), (1...16384).contains(geometry.height)
-        else { return nil }
+        guard scans(format, geometry), let kind = format.words else { return nil }
         guard let words = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return 0 }
         var i = 0
         while i < bytes.count {

@@ -16,6 +16,9 @@ struct BlockSeries: Sendable {
     let scratchBytes: Int
     /// Whether other processes compute them.
     var isElsewhere = false
+    /// How many of a request's are computed at a time. A request is for several only where they are small: threads pay
+    /// if they are not so small that waking one takes as long.
+    var atOnce = 1
     /// Whether they are kept on disk too: where that is faster than computing them again.
     var isOnDisk = true
 }
@@ -105,7 +108,7 @@ struct EventsContent: FileContent {
             // index stands for thousands of them.
             BlockSeries(
                 count: plan.count(kind), byteCount: plan.byteCount(kind), scratchBytes: plan.scratchBytes(kind),
-                isOnDisk: kind == .index)
+                atOnce: kind == .events ? plan.threads : 1, isOnDisk: kind == .index)
         }
     }
 

@@ -7,6 +7,8 @@ import Synchronization
 /// A reader that goes on to the next frame is taken to go on further; one that jumps costs nothing.
 final class ReadAhead: Sendable {
     private struct State {
+        /// The frames that were read last.
+        var first = Int.min
         var last = Int.min
         /// How many frames it has moved forward without a jump.
         var run = 0
@@ -26,9 +28,11 @@ final class ReadAhead: Sendable {
     func next(after frames: ClosedRange<Int>) -> Range<Int> {
         let (run, isNew) = state.withLock { state -> (Int, Bool) in
             let (first, last) = (frames.lowerBound, frames.upperBound)
+            // Columns of events lie in the same blocks: who reads one after the other stays where they are.
+            if first >= state.first, last <= state.last { return (state.run, false) }
             let forward = first == state.last || first == state.last &+ 1
             let steps = last &- state.last
-            defer { state.last = last }
+            defer { (state.first, state.last) = (first, last) }
             guard forward else {
                 state.run = 0
                 return (0, false)

@@ -102,7 +102,8 @@ final class RecordingFile: Sendable {
         var isCopied = false
         if let first = wanted.first {
             let series = content.series[first.series]
-            let most = store.mostFrames(byteCount: series.byteCount, scratchBytes: series.scratchBytes)
+            let scratch = series.scratchBytes * min(series.atOnce, wanted.count)
+            let most = store.mostFrames(byteCount: series.byteCount, scratchBytes: scratch)
             isCopied = wanted.count > max(1, most) || wanted.contains { $0.series != first.series }
         }
         let frames = try isCopied ? [] : self.frames(wanted, from: store)
@@ -206,8 +207,8 @@ final class RecordingFile: Sendable {
         let series = content.series[number]
         return try store.frames(
             wanted.map { FrameKey(tensor: names.numbers[number], frame: $0.index) }, byteCount: series.byteCount,
-            scratchBytes: series.scratchBytes, cached: series.isOnDisk ? names.cacheKey : nil,
-            isElsewhere: series.isElsewhere
+            scratchBytes: series.scratchBytes, atOnce: series.atOnce,
+            cached: series.isOnDisk ? names.cacheKey : nil, isElsewhere: series.isElsewhere
         ) { key, memory in try render(number, key.frame, memory) }
     }
 

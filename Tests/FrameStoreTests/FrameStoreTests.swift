@@ -256,6 +256,39 @@ import Testing
         #expect(store.statistics.bytesScratch == 0)
     }
 
+    @Test func framesOfARequestAreComputedAtOnce() throws {
+        let store = FrameStore(memoryTarget: 1 << 20, computeLimit: 3)
+        let running = Level()
+        let keys = (0..<5).map { key($0) }
+        let frames = try store.frames(keys, byteCount: 4096, scratchBytes: 8192, atOnce: 2) { which, bytes in
+            running.add(1)
+            // The first waits for the second.
+            if which.frame == 0 { #expect(eventually { running.peak == 2 }) }
+            #expect(store.statistics.bytesScratch == 2 * 8192)
+            fill(which, bytes)
+            running.add(-1)
+        }
+        #expect(zip(keys, frames).allSatisfy { isWhole($0, $1.bytes) })
+        #expect(running.peak == 2)
+        #expect(store.statistics.computed == 5 && store.statistics.bytesScratch == 0)
+    }
+
+    @Test func anErrorOfOneEndsThoseComputedAtOnce() {
+        let store = FrameStore(memoryTarget: 1 << 20, computeLimit: 3)
+        #expect(throws: Failure(number: 3)) {
+            _ = try store.frames((0..<6).map { key($0) }, byteCount: 4096, scratchBytes: 64, atOnce: 3) {
+                if $0.frame == 3 { throw Failure(number: 3) }
+                fill($0, $1)
+            }
+        }
+        #expect(store.statistics.bytesScratch == 0 && store.statistics.computingNow == 0)
+        for frame in 0..<6 {
+            let again = try? store.frame(key(frame), byteCount: 4096) { fill(key(frame), $0) }
+            #expect(again.map { isWhole(key(frame), $0.bytes) } == true)
+        }
+        #expect(store.statistics.framesHeld == 6)
+    }
+
     @Test func oddRequests() throws {
         let store = FrameStore(memoryTarget: 0)
         #expect(try store.frames([], byteCount: 100) { _, _ in }.isEmpty)

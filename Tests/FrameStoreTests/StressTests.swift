@@ -10,7 +10,7 @@ import Testing
 
     /// Requests of up to four frames of mixed sizes, some failing, from 8 threads: at no time is more memory in use
     /// than the target, neither by the store's figures nor by the test's own count of what it holds.
-    @Test(arguments: [false, true]) func memoryStaysWithinTheTarget(dropping: Bool) {
+    @Test(arguments: [false, true], [1, 3]) func memoryStaysWithinTheTarget(dropping: Bool, atOnce: Int) {
         let target = 3 << 20  // a bit more than three of the largest requests, for eight threads
         let store = FrameStore(memoryTarget: target, computeLimit: 3, patience: 60_000)
         let live = Level()
@@ -26,7 +26,9 @@ import Testing
                 }
                 let fails = Int.random(in: 0..<20, using: &generator) == 0
                 if dropping, Int.random(in: 0..<10, using: &generator) == 0 { store.drop(tensor: UInt64(tensor)) }
-                let frames = try? store.frames(keys, byteCount: size, scratchBytes: 8192) { which, bytes in
+                let frames = try? store.frames(
+                    keys, byteCount: size, scratchBytes: 8192, atOnce: atOnce
+                ) { which, bytes in
                     live.add(bytes.count + 8192)
                     defer { live.add(-bytes.count - 8192) }
                     let isFirst = computing.withLock { $0.insert(which).inserted }
