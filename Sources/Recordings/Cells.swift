@@ -74,6 +74,11 @@ public struct CellBatch {
     /// Adds 1 to the counter of every cell, up to 255.
     public func count(into counters: UnsafeMutablePointer<UInt8>) { evh5_count_cells(cells, count, counters) }
 
+    /// As above, for the cells in `range`.
+    public func count(_ range: Range<Int>, into counters: UnsafeMutablePointer<UInt8>) {
+        evh5_count_cells(cells + range.lowerBound, range.count, counters)
+    }
+
     /// Float32 of (t - t0) / duration for every cell, which need room for `count`.
     public func fractions(from t0: Int64, of duration: Double, into values: UnsafeMutablePointer<Float>) {
         evh5_time_fractions(times, count, base &- t0, duration, values)

@@ -110,23 +110,6 @@ struct PlannedEvents: Sendable {
     }
 }
 
-/// The times of the first and the last event that pass, in file order.
-private struct FirstAndLastTime: EventSink {
-    var first: Int64?
-    var last: Int64 = 0
-
-    @inline(__always)
-    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
-        if first == nil { first = t }
-        last = t
-    }
-
-    @inline(__always)
-    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
-        event(x: baseX, y: y, polarity: polarity, t: t)
-    }
-}
-
 /// The times of events n, 2n, 3n ... that pass.
 private struct EveryNthTime: EventSink {
     let n: Int64

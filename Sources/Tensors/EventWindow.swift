@@ -52,4 +52,14 @@ public struct EventWindow: Sendable {
             try reader.events(numbered: ordinals, of: selection, into: &sink)
         }
     }
+
+    /// The times of the first and the last event in file order, us; nil without events.
+    ///
+    /// - Throws: what reading the recording throws.
+    func firstAndLastTime() throws(RecordingError) -> (first: Int64, last: Int64)? {
+        if case .times(let reader, let times) = source { return try reader.firstAndLastTime(in: times) }
+        var ends = FirstAndLastTime()
+        try forEach(&ends)
+        return ends.first.map { ($0, ends.last) }
+    }
 }

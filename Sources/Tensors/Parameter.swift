@@ -58,6 +58,8 @@ public struct ParameterDefinition: Sendable {
         case boolean
         /// 1 to 64 ASCII letters, digits and `_ - + . :`.
         case text
+        /// One of these texts.
+        case choice([String])
     }
 
     public let name: String
@@ -95,6 +97,9 @@ public struct ParameterDefinition: Sendable {
         case .text:
             if ParameterDefinition.isText(text) { return .text(text) }
             expected = "1 to 64 ASCII letters, digits and _ - + . :"
+        case .choice(let choices):
+            if choices.contains(text) { return .text(text) }
+            expected = "one of " + choices.joined(separator: ", ")
         }
         throw TensorError(.invalidParameter, "\(name)=\(text): \(name) must be \(expected)")
     }

@@ -4,7 +4,8 @@ import Synchronization
 
 /// Names and definitions of preprocessings, in the order of registration.
 public final class PreprocessingRegistry: Sendable {
-    /// In the order of the contract. A new preprocessing adds its line here.
+    /// Those of Metavision ML in the order of the contract, then those of models. A new preprocessing adds its line
+    /// here.
     static let standardDefinitions: [PreprocessingDefinition] = [
         Histogram.definition,
         Difference.definition,
@@ -14,9 +15,15 @@ public final class PreprocessingRegistry: Sendable {
         MultiChannelTimeSurface.definition,
         QuantizedHistogram.definition,
         QuantizedDifference.definition,
+        StackedHistogram.definition,
+        MixedDensityStack.definition,
+        VoxelGrid.definition,
+        EventVolume.definition,
+        EventCount.definition,
+        EventImage.definition,
     ]
 
-    /// The preprocessings of Metavision ML.
+    /// The preprocessings of Metavision ML, and the inputs of published models.
     public static let standard = PreprocessingRegistry(standardDefinitions)
 
     private let definitions: Mutex<[PreprocessingDefinition]>

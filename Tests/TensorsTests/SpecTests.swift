@@ -111,6 +111,10 @@ import Testing
         ("histo_quantized,total_bit_length=13", .invalidParameter),
         ("diff_quantized,negative_bit_length=9", .invalidParameter),
         ("diff_quantized,negative_bit_length=0", .invalidParameter),
+        ("voxel_grid,origin=event", .invalidParameter), ("voxel_grid,norm=true", .invalidParameter),
+        ("event_count,dtype=int8", .invalidParameter), ("event_image,dtype=uint8", .invalidParameter),
+        ("stacked_histogram,dtype=uint8", .invalidParameter), ("stacked_histogram,num_bins=65", .invalidParameter),
+        ("mixed_density_stack,count_cutoff=128", .invalidParameter),
     ])
     func otherPreprocessingsAreErrors(_ text: String, _ code: TensorError.Code) {
         let error = #expect(throws: TensorError.self) { try PreprocessingSpec(text) }
@@ -123,7 +127,8 @@ import Testing
             PreprocessingRegistry.standard.names == [
                 "histo", "diff", "timesurface", "event_cube", "event_cube_paper", "multi_channel_timesurface",
                 "histo_quantized",
-                "diff_quantized",
+                "diff_quantized", "stacked_histogram", "mixed_density_stack", "voxel_grid", "event_volume",
+                "event_count", "event_image",
             ])
     }
 
