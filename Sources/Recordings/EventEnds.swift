@@ -20,14 +20,20 @@ public struct FirstAndLastTime: EventSink {
 }
 
 extension EventReader {
-    /// The times of the first and the last event, in file order, of those in `times`; nil without one. Only the segments
-    /// that they are in are decoded, and those beside them that might have held them.
+    /// The times of the first and the last event, in file order, of those in `times`; nil without one. Only the
+    /// segments that they are in are decoded, and those beside them that might have held them.
     public func firstAndLastTime(in times: Range<Int64>) throws(RecordingError) -> (first: Int64, last: Int64)? {
         let segments = index.candidates(times)
         guard let first = try firstEnds(of: segments, in: times),
             let last = try firstEnds(of: segments.reversed(), in: times)
         else { return nil }
         return (first.first, last.last)
+    }
+
+    /// A number in `selection` before which all events are earlier than `time`: that of the first event of a segment.
+    public func first(reaching time: Int64, of selection: EventSelection) -> Int64 {
+        let i = index.firstSegment(reaching: time) - selection.firstSegment
+        return i < 0 ? 0 : i < selection.before.count ? selection.before[i] : selection.count
     }
 
     /// Those of the first of `segments` that has events in `times`.

@@ -61,7 +61,8 @@ extension TensorPlan {
         }
         guard blocks.length > 1 else { return try renderKept(frame: block, into: kept) }
         let frames = blocks.frames(of: block)
-        let gathered = try events.gathered(frames, from: startTime)
+        // Gathered are the events of the frames, not those before them.
+        let gathered = spec.preprocessing.lookBack == 0 ? try events.gathered(frames, from: startTime) : nil
         var rest = UnsafeMutableRawBufferPointer(rebasing: kept[...])
         for frame in frames {
             let memory = UnsafeMutableRawBufferPointer(rebasing: rest[..<keptBytes])
