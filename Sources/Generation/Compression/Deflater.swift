@@ -3,7 +3,7 @@
 import CISAL
 import CLibdeflate
 
-/// Which library packs the frames of a file.
+/// Which library packs the chunks of a dataset.
 package enum DeflateMethod: Sendable {
     /// libdeflate: as small as zlib makes it, for any frames.
     case thorough
