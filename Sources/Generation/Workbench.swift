@@ -80,7 +80,7 @@ final class Workbench {
         for chunk in unit.chunks where seen.insert(chunk.dataset).inserted {
             methods[chunk.dataset] = encoder.deflateMethod(
                 for: UnsafeRawBufferPointer(rebasing: memory[chunk.bytes]),
-                shuffle: source.datasets[chunk.dataset].shuffle)
+                shuffle: source.datasets[chunk.dataset].shuffle, quickCost: source.datasets[chunk.dataset].quickCost)
         }
         return methods
     }

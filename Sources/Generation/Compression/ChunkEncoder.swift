@@ -28,8 +28,12 @@ package final class ChunkEncoder {
     deinit { ZSTD_freeCCtx(zstd) }
 
     /// Which deflate is the best for chunks like this one, whose elements of `shuffle` bytes are shuffled.
-    package func deflateMethod(for chunk: UnsafeRawBufferPointer, shuffle: Int = 1) -> DeflateMethod {
-        deflater?.method(for: shuffling(chunk, shuffle)) ?? .thorough
+    ///
+    /// - Parameter quickCost: the part of its size that the quick one may cost: 20 is a twentieth.
+    package func deflateMethod(
+        for chunk: UnsafeRawBufferPointer, shuffle: Int = 1, quickCost: Int = 20
+    ) -> DeflateMethod {
+        deflater?.method(for: shuffling(chunk, shuffle), quickCost) ?? .thorough
     }
 
     /// - Parameters:

@@ -25,11 +25,14 @@ struct EventsSource: ContentSource {
     private let places: [Int?]
     private let values: [(number: Int, description: DatasetDescription)]
 
-    /// Events of a chunk: the largest power of two of which a chunk of Prophesee's records, 16 bytes each, fits the
-    /// cache that HDF5 has for a dataset's chunks, 1 MiB. Of a larger one all would be unpacked for each read.
-    static let chunkLength = 1 << 16
+    /// Events of a chunk. A chunk is unpacked whole, whatever is read of it. Read by h5py, 2500 events anywhere take
+    /// 0.7 ms, 25,000 1.1 ms; with chunks of 2^16 1.2 and 1.5 ms, with 2^13 0.3 and 0.8 ms. Whole reads are as fast with
+    /// each. Files are 1 % smaller with 2^16, 4 % larger with 2^13.
+    static let chunkLength = 1 << 15
     /// Bytes of an index of times. 4 GiB are an entry for each ms of six days: times beyond are a damaged recording's.
     private static let largestIndex: Int64 = 1 << 32
+    /// Packing takes ten times as long as decoding: a tenth more bytes for half of that time.
+    private static let quickCost = 10
     /// Blocks from which on it is worth finding out how columns are packed best.
     private static let manyBlocks = 4
 
@@ -82,7 +85,8 @@ struct EventsSource: ContentSource {
         let shuffle = compression == .none ? 1 : dataset.type.size
         let filters = compression.filters(chunkBytes: length * dataset.type.size, shuffle: shuffle)
         return ChunkedDataset(
-            stored: StoredDataset(dataset, chunk: [length], filters: filters), shuffle: shuffle)
+            stored: StoredDataset(dataset, chunk: [length], filters: filters), shuffle: shuffle,
+            quickCost: EventsSource.quickCost)
     }
 
     var unitCount: Int { series.reduce(0) { $0 + $1.count } }

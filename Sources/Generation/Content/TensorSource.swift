@@ -17,7 +17,7 @@ struct TensorSource: ContentSource {
         _ plan: TensorPlan, _ description: TensorFileDescription, _ compression: ChunkCompression
     ) throws(TensorFileError) {
         let stored = try description.stored(filters: compression.filters(chunkBytes: plan.frameBytes, shuffle: 1))
-        datasets = [ChunkedDataset(stored: stored.data, shuffle: 1)]
+        datasets = [ChunkedDataset(stored: stored.data, shuffle: 1, quickCost: 20)]
         rootAttributes = description.rootAttributes
         lastTimestamps = stored.lastTimestamps
         self.plan = plan
