@@ -26,8 +26,8 @@ struct EventsSource: ContentSource {
     private let values: [(number: Int, description: DatasetDescription)]
 
     /// Events of a chunk. A chunk is unpacked whole, whatever is read of it. Read by h5py, 2500 events anywhere take
-    /// 0.7 ms, 25,000 1.1 ms; with chunks of 2^16 1.2 and 1.5 ms, with 2^13 0.3 and 0.8 ms. Whole reads are as fast with
-    /// each. Files are 1 % smaller with 2^16, 4 % larger with 2^13.
+    /// 0.7 ms, 25,000 1.1 ms; with chunks of 2^16 1.2 and 1.5 ms, with 2^13 0.3 and 0.8 ms. Whole reads are as fast
+    /// with each. Files are 1 % smaller with 2^16, 4 % larger with 2^13.
     static let chunkLength = 1 << 15
     /// Bytes of an index of times. 4 GiB are an entry for each ms of six days: times beyond are a damaged recording's.
     private static let largestIndex: Int64 = 1 << 32
