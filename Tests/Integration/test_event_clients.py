@@ -153,7 +153,7 @@ def test_moving_and_deleting_events_is_refused(mount, library, store, step):
 # --- Files of their own
 
 def test_packed_by_h5repack(mounted, shown, put_in, tmp_path):
-    """As docs/EVENTS.md says it."""
+    """For who wants chunks and filters of their own."""
     names = "ms_to_idx,events/t,events/x,events/y,events/p"
     tool("h5repack", "-f", f"{names}:SHUF", "-f", f"{names}:GZIP=4", mounted / "events/evt3.h5", tmp_path / "a.h5")
     check(tmp_path / "a.h5", event_files.columns(shown["evt3"], put_in["evt3"]))

@@ -31,7 +31,8 @@ struct EventsSource: ContentSource {
     static let chunkLength = 1 << 15
     /// Bytes of an index of times. 4 GiB are an entry for each ms of six days: times beyond are a damaged recording's.
     private static let largestIndex: Int64 = 1 << 32
-    /// Packing takes ten times as long as decoding: a tenth more bytes for half of that time.
+    /// Packing takes several times as long as decoding: where a column may grow by a tenth, a file of a dense recording
+    /// is 7 % larger and takes 30 % less processor time. With a fifth, a real one grew by 14 %.
     private static let quickCost = 10
     /// Blocks from which on it is worth finding out how columns are packed best.
     private static let manyBlocks = 4
