@@ -109,7 +109,14 @@ struct TensorFlags: ParsableArguments {
         if let maxDurationMs, maxDurationMs > 0 { limits += ",max_duration=\(maxDurationMs)ms" }
         if start != "0" { limits += ",start_ts=\(start)" }
         do throws(TensorError) {
-            if areEvents { return .events(try EventsSpec(preprocess + limits)) }
+            if areEvents {
+                let spec = try EventsSpec(preprocess + limits)
+                // A mount may show some that have their own packing.
+                guard ContentSpec.storedLayouts.contains(spec.layout) else {
+                    throw TensorError(.notApplicable, "generate makes no files of layout=\(spec.layout.rawValue)")
+                }
+                return .events(spec)
+            }
             let window = mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT ?? "50000"
             return .tensor(
                 TensorSpec(

@@ -10,6 +10,9 @@ public enum ContentSpec: Hashable, Sendable {
     case tensor(TensorSpec)
     case events(EventsSpec)
 
+    /// Layouts of events whose datasets are plain elements, in chunks of any length.
+    public static let storedLayouts: Set<EventsSpec.Layout> = [.columns, .prophesee]
+
     /// us.
     public var startTime: Int64 {
         switch self {
