@@ -17,7 +17,7 @@ enum ExistingFile {
             guard let stored = try? StoredTensor(path: path) else { return "it is no HDF5 file with a tensor" }
             differences = self.differences(stored, spec, geometry)
         case .events(let spec):
-            guard let stored = try? StoredEvents(path: path, spec.layout == .columns ? "events/t" : "CD/events") else {
+            guard let stored = StoredEvents(path: path, areColumns: spec.layout == .columns) else {
                 return "it is no HDF5 file with events as \(spec.layout.rawValue)"
             }
             differences = self.differences(stored, geometry)
@@ -55,6 +55,15 @@ enum ExistingFile {
             guard let found = there[name], found != value else { return nil }
             return "\(name) \(found.shown), not \(value.shown)"
         }
+    }
+}
+
+extension StoredEvents {
+    /// Those of evh5's columns, or of Prophesee's event file; nil when `path` is no such file.
+    init?(path: String, areColumns: Bool) {
+        let (events, index) = areColumns ? ("events/t", "ms_to_idx") : ("CD/events", "CD/indexes")
+        guard let stored = try? StoredEvents(path: path, events: events, index: index) else { return nil }
+        self = stored
     }
 }
 
