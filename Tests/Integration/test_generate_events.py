@@ -12,6 +12,7 @@ import hdf5plugin  # so that h5py knows its filters
 import numpy as np
 import pytest
 
+from test_clients import tool
 from toolbox import encoders, event_files, originals, scenes, triggers
 from toolbox.event_files import COLUMNS, EXTENSION, PROPHESEE, check, datasets, expected_in, path_of
 
@@ -151,6 +152,28 @@ def test_time_slices_by_the_index(evh5, many, out):
         index, times = file["ms_to_idx"][:], events["t"]
         for ms in range(0, int(times[-1]) // 1000 + 1, 7):
             assert np.array_equal(file["events/t"][index[ms]:index[ms + 1]], times[times // 1000 == ms]), ms
+
+
+def test_other_readers(evh5, many, out):
+    """HDF5's tools, PyTables, pyfive, and evutils, which knows both layouts."""
+    from evutils.io import EventStreamer
+    import pyfive
+    import tables
+
+    path, events = many
+    for layout in EXTENSION:
+        evh5.run("generate", path, "-o", out, "--preprocess", layout, check=0)
+        made = out / f"many.{EXTENSION[layout]}"
+        assert "COMPRESSION DEFLATE { LEVEL 4 }" in tool("h5dump", "-p", "-H", made) and "PREPROCESSING SHUFFLE" in tool("h5dump", "-p", "-H", made)
+        tool("h5stat", made)
+        pieces = [[np.array(getattr(piece, field)) for field in "xypt"] for piece in EventStreamer(str(made), chunk_size=50_000)]
+        for field, values in zip("xypt", zip(*pieces)):
+            assert np.array_equal(np.concatenate(values), events[field]), (layout, field)
+    with pyfive.File(str(out / "many.h5")) as columns, pyfive.File(str(out / "many.hdf5")) as records:
+        for field in "xypt":
+            assert np.array_equal(columns[f"events/{field}"][:], events[field]) and np.array_equal(records["CD/events"][:][field], events[field])
+    with tables.open_file(out / "many.h5") as columns, tables.open_file(out / "many.hdf5") as records:
+        assert np.array_equal(columns.root.events.t[:], events["t"]) and np.array_equal(records.root.CD.events[100_000:200_000]["t"], events["t"][100_000:200_000])
 
 
 # --- Compression
