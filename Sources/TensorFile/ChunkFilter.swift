@@ -1,4 +1,4 @@
-// How the chunks of a stored tensor are packed, as HDF5 names it: what readers look up to unpack them.
+// How the chunks of a stored dataset are packed, as HDF5 names it: what readers look up to unpack them.
 
 import CHDF5
 
@@ -21,6 +21,11 @@ public struct ChunkFilter: Hashable, Sendable {
     /// HDF5's own filter, which every reader has.
     public static func deflate(level: Int) -> ChunkFilter {
         ChunkFilter(number: 1, name: "deflate", values: [UInt32(clamping: level)])
+    }
+
+    /// HDF5's own filter: the bytes of elements of `elementBytes` go side by side, by their weight.
+    public static func shuffle(elementBytes: Int) -> ChunkFilter {
+        ChunkFilter(number: 2, name: "shuffle", values: [UInt32(clamping: elementBytes)])
     }
 
     /// Sets the filter for a dataset that is to be created. Optional, as h5py sets it: single chunks may go without.
