@@ -3,9 +3,9 @@
 import Glibc
 import Recordings
 
-/// `exponential_timesurface`: float32 (2, H, W), channel 0 off and 1 on: exp((t - end) / tau) of the cell's latest event
-/// (in file order) before the window's end, also where that lies before the window; 0 where there was none. As tonic's
-/// ToTimesurface and HOTS have it. What is older than 104 tau is 0 in float32, so that no more is looked at.
+/// `exponential_timesurface`: float32 (2, H, W), channel 0 off and 1 on: exp((t - end) / tau) of the cell's latest
+/// event (in file order) before the window's end, also where that lies before the window; 0 where there was none. As
+/// tonic's ToTimesurface and HOTS have it. What is older than 104 tau is 0 in float32, so that no more is looked at.
 struct ExponentialTimeSurface: Preprocessing {
     static let tau = ParameterDefinition(
         "tau", .duration, default: .text("30ms"), "the time in which values fall to 0.37")
