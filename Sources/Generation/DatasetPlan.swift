@@ -192,7 +192,9 @@ public struct DatasetPlan: Sendable {
                 continue
             }
             let (recording, index) = try scan()
-            let plan = try TensorPlan(spec: input.spec, recording: recording, index: index, part: job.part)
+            let plan = try TensorPlan(
+                spec: input.spec, recording: recording, index: index, part: job.part,
+                times: TimesFile.read(input.spec, beside: input.path))
             files.append(
                 File(
                     job: job, exists: false, shape: [plan.frameCount, plan.channels, plan.height, plan.width],

@@ -53,7 +53,9 @@ final class OpenJob: @unchecked Sendable {
         do {
             recording = try opener.open(job.recording)
             index = try opener.store.index(of: recording)
-            plan = try TensorPlan(spec: job.spec, recording: recording, index: index, part: job.part)
+            plan = try TensorPlan(
+                spec: job.spec, recording: recording, index: index, part: job.part,
+                times: TimesFile.read(job.spec, beside: job.recording))
             if case .gzip = compression, plan.frameCount >= OpenJob.manyFrames {
                 let frame = bench.frame(plan.frameBytes)
                 try plan.render(frame: plan.frameCount / 2, into: frame)
@@ -85,13 +87,13 @@ final class OpenJob: @unchecked Sendable {
 
     /// Ends the file and gives it its name; returns its bytes.
     func finish() throws(GenerationError) -> Int64 {
-        let times: [Int64]
+        let times: [[Int64]]
         do {
-            times = try plan.lastTimestamps(0..<plan.frameCount)
+            times = try plan.times(0..<plan.frameCount)
             // What was computed of a recording that somebody wrote to is of no use.
             try recording.checkUnchanged()
         } catch { throw OpenJob.unusable(job, error) }
-        do throws(TensorFileError) { try stored.finish(lastTimestamps: times) } catch {
+        do throws(TensorFileError) { try stored.finish(times: times) } catch {
             throw OpenJob.unwritable(job, error)
         }
         do throws(FileError) { return try output.publish() } catch { throw GenerationError(unwritable: error) }

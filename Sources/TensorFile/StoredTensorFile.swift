@@ -3,7 +3,7 @@
 import CHDF5
 
 /// An HDF5 file that is being written: `/data` of chunks (1, C, H, W) and shape (None, C, H, W), and
-/// `/last_timestamps`.
+/// datasets of times.
 ///
 /// Safe to use from many threads, one at a time. Either `finish` or `abandon` must be called.
 public final class StoredTensorFile: @unchecked Sendable {
@@ -60,20 +60,19 @@ public final class StoredTensorFile: @unchecked Sendable {
 
     /// Ends the file: all bytes have been handed to the `RandomAccessFile` then.
     ///
-    /// - Parameter lastTimestamps: what `/last_timestamps` holds; one for each frame where the description has it.
-    public func finish(lastTimestamps: [Int64]) throws(TensorFileError) {
+    /// - Parameter times: what the description's datasets of times hold, in their order; one for each frame.
+    public func finish(times: [[Int64]]) throws(TensorFileError) {
         try HDF5.serially { () throws(TensorFileError) in
             do throws(TensorFileError) {
-                if description.hasLastTimestamps {
-                    // In chunks of one, as generate_hdf5 makes it.
-                    let times = try StoredTensorFile.createDataset(
-                        in: id, "last_timestamps", CHDF5_int64LE(), [description.frameCount], chunk: [1],
-                        .deflate(level: 4))
+                for (name, times) in zip(description.timeDatasets, times) {
+                    // In chunks of one, as generate_hdf5 makes its last timestamps.
+                    let dataset = try StoredTensorFile.createDataset(
+                        in: id, name, CHDF5_int64LE(), [description.frameCount],
+                        chunk: [name == "last_timestamps" ? 1 : 1024], .deflate(level: 4))
                     let all = CHDF5_default()
-                    if !lastTimestamps.isEmpty {
+                    if !times.isEmpty {
                         try HDF5.check(
-                            H5Dwrite(times, CHDF5_nativeInt64(), all, all, all, lastTimestamps),
-                            "write '/last_timestamps'")
+                            H5Dwrite(dataset, CHDF5_nativeInt64(), all, all, all, times), "write '/\(name)'")
                     }
                 }
                 try HDF5.check(H5Fflush(id, H5F_SCOPE_GLOBAL), "write a file")

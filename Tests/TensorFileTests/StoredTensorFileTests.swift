@@ -40,7 +40,7 @@ import Testing
         let memory = Memory()
         let stored = try StoredTensorFile(description, filter: .deflate(level: 4), in: memory)
         try fill(stored, description)
-        try stored.finish(lastTimestamps: (0..<frames).map { Int64($0 * 1000) })
+        try stored.finish(times: [(0..<frames).map { Int64($0 * 1000) }])
         let path = folder.path + "/a.h5"
         try Data(memory.bytes).write(to: URL(fileURLWithPath: path))
         let dump = try #require(try run("h5dump", "-p", path))
@@ -61,7 +61,7 @@ import Testing
             let filter = ChunkFilter(number: 32015, name: "of a plugin", values: [3])
             let stored = try StoredTensorFile(description, filter: filter, in: memory)
             try fill(stored, description)
-            try stored.finish(lastTimestamps: [])
+            try stored.finish(times: [[]])
             return memory.bytes
         }
         #expect(try made() == made())
@@ -76,7 +76,7 @@ import Testing
             let stored = try StoredTensorFile(description, filter: nil, in: memory)
             defer { stored.abandon() }
             try fill(stored, description)
-            try stored.finish(lastTimestamps: (0..<20).map { Int64($0) })
+            try stored.finish(times: [(0..<20).map { Int64($0) }])
         }
         #expect(error?.cause is Memory.Full)
         _ = try FileLayout.make(description)

@@ -16,6 +16,11 @@ struct TensorFlags: ParsableArguments {
         help: ArgumentHelp("Period of frames: us, or as 50ms.", valueName: "time"))
     var deltaT = "50000"
     @Option(
+        help: ArgumentHelp(
+            "Any window of a mount's paths, instead of --mode, --delta-t and --n-events: 50ms,stride=10ms.",
+            valueName: "window[,key=value...]"))
+    var window: String?
+    @Option(
         name: [.customLong("start-ts"), .customLong("start_ts")], parsing: .upToNextOption,
         help: ArgumentHelp(
             "Where frames begin: us, or as 1s; once, or for each recording. (default: 0)", valueName: "time"))
@@ -88,7 +93,7 @@ struct TensorFlags: ParsableArguments {
                 .usage,
                 "generate makes tensors; a mount shows events, and h5repack packs them: see docs/EVENTS.md")
         }
-        var window = mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT
+        var window = self.window ?? (mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT)
         if let maxDurationMs, maxDurationMs > 0 { window += ",max_duration=\(maxDurationMs)ms" }
         if start != "0" { window += ",start_ts=\(start)" }
         do throws(TensorError) {
