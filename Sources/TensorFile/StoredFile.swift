@@ -160,15 +160,17 @@ public final class StoredFile: @unchecked Sendable {
 
 extension TensorFileDescription {
     /// The datasets as generate_hdf5 stores them: the tensor in chunks of a frame, the last timestamps in chunks of
-    /// one.
+    /// one. Other times are in larger ones.
     public func stored(filters: [ChunkFilter]) throws(TensorFileError) -> (
-        data: StoredDataset, lastTimestamps: StoredDataset?
+        data: StoredDataset, times: [StoredDataset]
     ) {
         let file = try file()
         return (
             StoredDataset(file.datasets[0], chunk: [1] + frameShape, filters: filters),
-            hasLastTimestamps
-                ? StoredDataset(file.datasets[1], chunk: [1], filters: [.deflate(level: 4)]) : nil
+            file.datasets.dropFirst().map {
+                StoredDataset(
+                    $0, chunk: [$0.path == "last_timestamps" ? 1 : 1024], filters: [.deflate(level: 4)])
+            }
         )
     }
 }

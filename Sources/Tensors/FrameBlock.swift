@@ -75,28 +75,26 @@ extension TensorPlan {
 
 /// The events of a few frames in a row, decoded once for all of them.
 struct GatheredEvents {
-    enum Kind {
-        /// The events of each frame, from its place in `bounds` up to the next.
-        case period(Int64, bounds: [Int], start: Int64)
-        case count(PlannedEvents)
-    }
-
-    let kind: Kind
-    let events: [Event]
-    let geometry: Geometry
+    let planned: PlannedEvents
+    /// Those of each frame, in file order. Frames that overlap share some.
+    let slices: [ArraySlice<Event>]
     /// The first of the frames.
     let first: Int
 
     /// As `PlannedEvents.window`.
     func window(_ index: Int, from start: Int64, isTimed: Bool) throws(RecordingError) -> EventWindow {
-        switch kind {
-        case .period(let period, let bounds, let begin):
-            let place = index - first
-            return EventWindow(
-                t0: begin &+ Int64(index) &* period, duration: period,
-                events: events[bounds[place]..<bounds[place + 1]], geometry: geometry)
-        case .count(let planned): return try planned.window(index - first, from: start, isTimed: isTimed)
+        let events = slices[index - first]
+        var (t0, duration): (Int64, Int64) = (0, 0)
+        if let span = planned.span(index, from: start) {
+            (t0, duration) = (span.t0, span.duration)
+        } else if isTimed, case .count = planned.kind {
+            t0 = events.first?.t ?? 0
+            duration = (events.last?.t ?? 0) &- t0
+        } else if isTimed {
+            let times = try planned.frameTimes(index..<index + 1, from: start)
+            (t0, duration) = (times.starts[0], times.ends[0] &- times.starts[0])
         }
+        return EventWindow(t0: t0, duration: duration, events: events, geometry: planned.geometry)
     }
 }
 
@@ -106,45 +104,68 @@ extension PlannedEvents {
 
     /// The events of `frames`; nil when there may be too many, or they are in memory already.
     func gathered(_ frames: Range<Int>, from start: Int64) throws(RecordingError) -> GatheredEvents? {
-        guard case .reader(let reader) = source, let last = frames.last else { return nil }
-        var collector = EventCollector()
+        guard case .reader(let reader) = source, !frames.isEmpty else { return nil }
+        let slices: [ArraySlice<Event>]?
         switch kind {
-        case .period(let period):
-            let t0 = start &+ Int64(frames.lowerBound) &* period
-            let times = t0..<max(t0, start &+ Int64(last) &* period &+ period)
-            // Segments of a dense recording have more than that, of which the frames may have a few: counting decodes
-            // the segments once, where each frame would.
-            if reader.mostEvents(in: times) > Self.mostGathered {
-                guard try reader.selection(of: times).count <= Self.mostGathered else { return nil }
-            }
-            try reader.events(in: times, into: &collector)
-            // By frame, and in file order within each, as a look for each frame's times would find them.
-            var bounds = [Int](repeating: 0, count: frames.count + 1)
-            let places = collector.events.map { event in
-                min(frames.count - 1, max(0, Int(truncatingIfNeeded: (event.t &- t0) / period)))
-            }
-            for place in places { bounds[place + 1] += 1 }
-            for i in 1..<bounds.count { bounds[i] += bounds[i - 1] }
-            var next = bounds
-            var sorted = collector.events
-            for (event, place) in zip(collector.events, places) {
-                sorted[next[place]] = event
-                next[place] += 1
-            }
-            return GatheredEvents(
-                kind: .period(period, bounds: bounds, start: start), events: sorted, geometry: geometry,
-                first: frames.lowerBound)
-        case .count(let count, let selection):
-            guard case .recorded(let reader, let recorded) = selection,
-                !count.multipliedReportingOverflow(by: Int64(frames.count)).overflow,
-                count * Int64(frames.count) <= Self.mostGathered
-            else { return nil }
-            let ordinals = Int64(frames.lowerBound) &* count..<(Int64(last) &+ 1) &* count
-            try reader.events(numbered: ordinals, of: recorded, into: &collector)
-            let events = PlannedEvents(
-                source: .array([]), kind: .count(count, .array(collector.events)), geometry: geometry)
-            return GatheredEvents(
-                kind: .count(events), events: [], geometry: geometry, first: frames.lowerBound)
+        case .period, .listed:
+            slices = try timed(frames.compactMap { span($0, from: start)?.events }, reader)
+        case .count(_, _, let events), .cut(_, let events):
+            slices = try numbered(frames.compactMap { numbers($0)?.ordinals }, events)
         }
+        return slices.map { GatheredEvents(planned: self, slices: $0, first: frames.lowerBound) }
+    }
+
+    /// The events of ranges of times.
+    private func timed(
+        _ ranges: [Range<Int64>], _ reader: EventReader
+    ) throws(RecordingError) -> [ArraySlice<Event>]? {
+        let all = Self.union(ranges)
+        // Segments of a dense recording have more than that, of which the frames may have a few: counting decodes the
+        // segments once, where each frame would.
+        if reader.mostEvents(in: all) > Self.mostGathered {
+            guard try reader.selection(of: all).count <= Self.mostGathered else { return nil }
+        }
+        var collector = EventCollector()
+        try reader.events(in: all, into: &collector)
+        let events = collector.events
+        var isSorted = true
+        for i in events.indices.dropFirst() where events[i].t < events[i - 1].t { isSorted = false }
+        // Where time runs backwards, as a look for each frame's times would find them.
+        guard isSorted else { return ranges.map { range in events.filter { range.contains($0.t) }[...] } }
+        func place(_ time: Int64) -> Int {
+            var (low, high) = (0, events.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if events[middle].t < time { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
+        return ranges.map { range in
+            let first = place(range.lowerBound)
+            return events[first..<max(first, place(range.upperBound))]
+        }
+    }
+
+    /// The events of ranges of numbers.
+    private func numbered(
+        _ ranges: [Range<Int64>], _ events: SelectedEvents
+    ) throws(RecordingError) -> [ArraySlice<Event>]? {
+        let all = Self.union(ranges)
+        guard all.upperBound &- all.lowerBound <= Self.mostGathered else { return nil }
+        var collector = EventCollector()
+        try events.forEach(all, &collector)
+        let gathered = collector.events
+        return ranges.map { range in
+            let inside = (range.lowerBound - all.lowerBound..<range.upperBound - all.lowerBound)
+                .clamped(to: 0..<Int64(gathered.count))
+            return gathered[Int(inside.lowerBound)..<Int(inside.upperBound)]
+        }
+    }
+
+    /// From the begin of the first range that has anything to the end of the last.
+    private static func union(_ ranges: [Range<Int64>]) -> Range<Int64> {
+        let full = ranges.filter { !$0.isEmpty }
+        guard let first = full.map(\.lowerBound).min(), let last = full.map(\.upperBound).max() else { return 0..<0 }
+        return first..<last
     }
 }

@@ -42,7 +42,7 @@ import Testing
     }
 
     private func finish(_ stored: StoredFile, _ description: TensorFileDescription, _ times: [Int64]) throws {
-        let dataset = try #require(try description.stored(filters: []).lastTimestamps)
+        let dataset = try #require(try description.stored(filters: []).times.first)
         try stored.finish([(dataset, times.withUnsafeBytes { [UInt8]($0) })])
     }
 

@@ -38,10 +38,14 @@ import Testing
         return bytes
     }
 
-    @Test(arguments: ["7us", "1ms", "50ms", "3ev", "40ev", "1ms,start_ts=3ms,max_duration=20ms"])
+    @Test(arguments: [
+        "7us", "1ms", "50ms", "3ev", "40ev", "1ms,start_ts=3ms,max_duration=20ms",
+        "7us,stride=2us", "5ms,stride=1ms", "1ms,stride=40ms", "40ev,stride=3", "3ev,stride=40", "700parts",
+        "5ev,max_period=300us",
+    ])
     func blocksHoldTheirFrames(_ window: String) throws {
         let geometry = Geometry(width: 64, height: 64)
-        let events = randomEvents(2000, in: geometry, until: window == "7us" ? 3000 : 150_000, seed: 4)
+        let events = randomEvents(2000, in: geometry, until: window.hasPrefix("7us") ? 3000 : 150_000, seed: 4)
         let path = NSTemporaryDirectory() + "evh5-blocks-\(UUID().uuidString).raw"
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Data(evt2(events)).write(to: URL(fileURLWithPath: path))

@@ -17,6 +17,11 @@ struct TensorFlags: ParsableArguments {
         help: ArgumentHelp("Period of frames: us, or as 50ms. (default: 50000)", valueName: "time"))
     var deltaT: String?
     @Option(
+        help: ArgumentHelp(
+            "Any window of a mount's paths, instead of --mode, --delta-t and --n-events: 50ms,stride=10ms.",
+            valueName: "window[,key=value...]"))
+    var window: String?
+    @Option(
         name: [.customLong("start-ts"), .customLong("start_ts")], parsing: .upToNextOption,
         help: ArgumentHelp(
             "Where frames begin, or events: us, or as 1s; once, or for each recording. (default: 0)", valueName: "time")
@@ -93,7 +98,8 @@ struct TensorFlags: ParsableArguments {
     /// The first option that was given and says nothing of events; nil when none was.
     private var flagOfTensors: String? {
         let flags: [(String, Bool)] = [
-            ("--delta-t", deltaT != nil), ("--height_width", !heightWidth.isEmpty), ("--store_as_uint8", storeAsUInt8),
+            ("--delta-t", deltaT != nil), ("--window", window != nil), ("--height_width", !heightWidth.isEmpty),
+            ("--store_as_uint8", storeAsUInt8),
             ("--max_val", maxVal != nil), ("--mode", mode != nil), ("--n_events", nEvents != nil),
             ("--neg_bit_len_quantized", negBitLen != nil), ("--total_bit_len_quantized", totalBitLen != nil),
             ("--normalization_quantized", normalization), ("--simu_sensor_output_quantized", simulatesSensor),
@@ -117,7 +123,7 @@ struct TensorFlags: ParsableArguments {
                 }
                 return .events(spec)
             }
-            let window = mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT ?? "50000"
+            let window = self.window ?? (mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT ?? "50000")
             return .tensor(
                 TensorSpec(
                     try PreprocessingSpec(component(registry), registry: registry), try WindowSpec(window + limits)))

@@ -26,7 +26,7 @@ struct ExportedContent {
         _ key: SidecarKey, _ source: SidecarFile, access: RecordingAccess, registry: PreprocessingRegistry
     ) throws(CommandError) {
         let description: FileDescription
-        var preprocessing: (any Preprocessing)?
+        var version: String?
         do {
             recording = try access.open(key.recordingPath)
             let progress = Progress(key.recordingPath, total: recording.status.size)
@@ -41,9 +41,11 @@ struct ExportedContent {
                     events.counts, of: summary, name: "", programVersion: "")
             } else {
                 let spec = try TensorSpec(preprocessing: key.preprocessing, window: key.window, registry: registry)
-                let tensor = try TensorPlan(spec: spec, recording: recording, index: index, part: key.part)
+                let tensor = try TensorPlan(
+                    spec: spec, recording: recording, index: index, part: key.part,
+                    times: TimesFile.read(spec, beside: key.recordingPath))
                 plan = .tensor(tensor)
-                preprocessing = spec.preprocessing
+                version = spec.ownVersion(tensor.measure.listDigest)
                 description = try TensorFileDescription(
                     tensor, of: recording, index, name: "", programVersion: ""
                 ).file()
@@ -51,7 +53,7 @@ struct ExportedContent {
         } catch {
             throw CommandError(.recordingUnusable, "what is computed of it cannot be made: \(error)", cause: error)
         }
-        let state = recording.sidecarState(preprocessing?.version)
+        let state = recording.sidecarState(version)
         guard state.isSameContent(as: source.recording), source.layout.datasets == description.computedDatasets else {
             throw CommandError(
                 .recordingUnusable,
@@ -133,9 +135,12 @@ struct WholeFile {
         do {
             switch content.plan {
             case .tensor(let plan):
-                guard offsets.count > 1, let offset = offsets[1] else { break }
-                let times = try plan.lastTimestamps(0..<plan.frameCount).map(\.littleEndian)
-                try times.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset, path) }
+                for (offset, times) in zip(offsets.dropFirst(), try plan.times(0..<plan.frameCount)) {
+                    guard let offset else { continue }
+                    try times.map(\.littleEndian).withUnsafeBytes {
+                        try WholeFile.write($0, to: descriptor, at: offset, path)
+                    }
+                }
             case .events(let plan):
                 for (number, (dataset, offset)) in zip(layout.datasets, offsets).enumerated()
                 where plan.place(ofDataset: number) == nil {

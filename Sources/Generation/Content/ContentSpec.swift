@@ -1,5 +1,6 @@
 // What is stored of a recording: a tensor, or its events.
 
+import Datasets
 import EventFiles
 import Recordings
 import TensorFile
@@ -54,7 +55,9 @@ public enum ContentSpec: Hashable, Sendable {
     ) throws -> any ContentSource {
         switch self {
         case .tensor(let spec):
-            let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
+            let plan = try TensorPlan(
+                spec: spec, recording: recording, index: index, part: part,
+                times: TimesFile.read(spec, beside: recording.path))
             let description = TensorFileDescription(
                 plan, of: recording, index, name: name, programVersion: programVersion)
             return try TensorSource(plan, description, compression)

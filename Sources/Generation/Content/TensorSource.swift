@@ -1,5 +1,6 @@
 // A tensor, frame by frame.
 
+import Datasets
 import TensorFile
 import Tensors
 
@@ -7,7 +8,7 @@ struct TensorSource: ContentSource {
     let datasets: [ChunkedDataset]
     let rootAttributes: [(name: String, value: AttributeValue)]
     private let plan: TensorPlan
-    private let lastTimestamps: StoredDataset?
+    private let times: [StoredDataset]
 
     /// Frames from which on it is worth finding out how they are packed best.
     private static let manyFrames = 16
@@ -19,7 +20,7 @@ struct TensorSource: ContentSource {
         let stored = try description.stored(filters: compression.filters(chunkBytes: plan.frameBytes, shuffle: 1))
         datasets = [ChunkedDataset(stored: stored.data, shuffle: 1, quickCost: 20)]
         rootAttributes = description.rootAttributes
-        lastTimestamps = stored.lastTimestamps
+        times = stored.times
         self.plan = plan
     }
 
@@ -37,10 +38,9 @@ struct TensorSource: ContentSource {
     var sample: Int? { plan.frameCount >= TensorSource.manyFrames ? plan.frameCount / 2 : nil }
 
     func whole() throws -> [(dataset: StoredDataset, bytes: [UInt8])] {
-        guard let lastTimestamps else { return [] }
-        let times = try plan.lastTimestamps(0..<plan.frameCount)
-        let bytes = times.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
-        return [(lastTimestamps, bytes)]
+        zip(times, try plan.times(0..<plan.frameCount)).map { dataset, times in
+            (dataset, times.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) })
+        }
     }
 
     var amount: ContentAmount { .frames([plan.frameCount, plan.channels, plan.height, plan.width]) }
