@@ -194,7 +194,7 @@ public struct DatasetPlan: Sendable {
             let (recording, index) = try scan()
             let plan = try TensorPlan(
                 spec: input.spec, recording: recording, index: index, part: job.part,
-                times: TimesFile.read(input.spec, beside: input.path))
+                times: TimesFile.read(input.spec, beside: input.path), store: opener.store)
             files.append(
                 File(
                     job: job, exists: false, shape: [plan.frameCount, plan.channels, plan.height, plan.width],

@@ -55,7 +55,7 @@ final class OpenJob: @unchecked Sendable {
             index = try opener.store.index(of: recording)
             plan = try TensorPlan(
                 spec: job.spec, recording: recording, index: index, part: job.part,
-                times: TimesFile.read(job.spec, beside: job.recording))
+                times: TimesFile.read(job.spec, beside: job.recording), store: opener.store)
             if case .gzip = compression, plan.frameCount >= OpenJob.manyFrames {
                 let frame = bench.frame(plan.frameBytes)
                 try plan.render(frame: plan.frameCount / 2, into: frame)
@@ -89,7 +89,7 @@ final class OpenJob: @unchecked Sendable {
     func finish() throws(GenerationError) -> Int64 {
         let times: [[Int64]]
         do {
-            times = try plan.times(0..<plan.frameCount)
+            times = try plan.allTimes()
             // What was computed of a recording that somebody wrote to is of no use.
             try recording.checkUnchanged()
         } catch { throw OpenJob.unusable(job, error) }
