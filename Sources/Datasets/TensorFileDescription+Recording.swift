@@ -94,14 +94,14 @@ extension TensorSpec {
 }
 
 extension TensorPlan {
-    /// The contents of the datasets of times, in their order.
-    package func times(_ frames: Range<Int>) throws -> [[Int64]] {
-        switch spec.timeDatasets {
-        case 0: return []
-        case 1: return [try lastTimestamps(frames)]
-        default:
-            let (starts, ends) = try frameTimes(frames)
-            return [starts, ends]
-        }
+    /// The contents of dataset of times number `dataset`, 0 being the first.
+    package func times(_ dataset: Int, _ frames: Range<Int>) throws -> [Int64] {
+        if spec.timeDatasets == 1 { return try lastTimestamps(frames) }
+        return try dataset == 0 ? starts(frames) : ends(frames)
+    }
+
+    /// The contents of all of them.
+    package func allTimes() throws -> [[Int64]] {
+        try (0..<spec.timeDatasets).map { try times($0, 0..<frameCount) }
     }
 }

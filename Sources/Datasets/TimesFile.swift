@@ -22,8 +22,8 @@ public struct TimesFileError: Error, CustomStringConvertible {
 /// A file of times in us, one column or two (begins and ends): `.npy` of int64, uint64, int32, uint32 or float64, or
 /// text of a line each.
 ///
-/// In text, columns are parted by a comma, a semicolon or blanks; what follows a `#` and empty lines do not count. Times
-/// are whole numbers, also as `1e+06`, and may not fall.
+/// In text, columns are parted by a comma, a semicolon or blanks; what follows a `#` and empty lines do not count.
+/// Times are whole numbers, also as `1e+06`, and may not fall.
 public enum TimesFile {
     /// A larger file is none.
     public static let largestSize: Int64 = 1 << 27
@@ -86,7 +86,9 @@ public enum TimesFile {
     }
 
     /// The times in `bytes`, which are those of a file called `name`.
-    static func times(_ origin: TimesOrigin, _ bytes: [UInt8], _ name: String) throws(TimesFileError) -> WindowTimes {
+    package static func times(_ origin: TimesOrigin, _ bytes: [UInt8], _ name: String) throws(TimesFileError)
+        -> WindowTimes
+    {
         if case .labels = origin {
             do throws(LabelFileError) { return WindowTimes(try LabelFile(bytes).distinctTimes()) } catch {
                 throw TimesFileError(.unusable, error.description)

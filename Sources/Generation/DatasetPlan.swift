@@ -198,7 +198,7 @@ public struct DatasetPlan: Sendable {
             let (recording, index) = try scan()
             // Neither the texts nor the packing matter to sizes.
             let source = try input.spec.source(
-                recording, index, part: job.part, name: "", programVersion: "", .none)
+                recording, index, part: job.part, name: "", programVersion: "", .none, opener.store)
             files.append(File(job: job, amount: source.amount, bytes: source.byteCount, geometry: geometry))
             addLabels(input, base, part: job.part)
             if !isCounted { recordingBytes += recording.status.size }

@@ -42,7 +42,8 @@ final class OpenJob: @unchecked Sendable {
             recording = try opener.open(job.recording)
             let index = try opener.store.index(of: recording)
             source = try job.spec.source(
-                recording, index, part: job.part, name: job.recordingName, programVersion: programVersion, compression)
+                recording, index, part: job.part, name: job.recordingName, programVersion: programVersion, compression,
+                opener.store)
             deflate = try bench.deflateMethods(for: source)
         } catch let error as TensorFileError {
             throw OpenJob.unwritable(error)

@@ -91,8 +91,8 @@ struct GatheredEvents {
             t0 = events.first?.t ?? 0
             duration = (events.last?.t ?? 0) &- t0
         } else if isTimed {
-            let times = try planned.frameTimes(index..<index + 1, from: start)
-            (t0, duration) = (times.starts[0], times.ends[0] &- times.starts[0])
+            t0 = try planned.starts(index..<index + 1, from: start).first ?? 0
+            duration = (try planned.ends(index..<index + 1, from: start).first ?? 0) &- t0
         }
         return EventWindow(t0: t0, duration: duration, events: events, geometry: planned.geometry)
     }

@@ -105,11 +105,15 @@ struct EventCuts: Sendable {
                 "max_period=\(TimeText.text(period)) makes more than \(WindowTimes.largestCount) frames; make it longer"
             )
         }
-        firsts = [0] + sink.pasts.dropLast()
-        if sink.pasts.isEmpty { firsts = [] }
-        pasts = sink.pasts
-        starts = sink.ends.isEmpty ? [] : [start] + sink.ends.dropLast()
-        ends = sink.ends
+        self.init(pasts: sink.pasts, ends: sink.ends, from: start)
+    }
+
+    /// Frames that follow each other.
+    init(pasts: [Int64], ends: [Int64], from start: Int64) {
+        firsts = pasts.isEmpty ? [] : [0] + pasts.dropLast()
+        self.pasts = pasts
+        starts = ends.isEmpty ? [] : [start] + ends.dropLast()
+        self.ends = ends
     }
 }
 

@@ -59,33 +59,41 @@ struct PlannedEvents: Sendable {
         }
         var t0: Int64 = 0
         var end: Int64 = 0
-        if isTimed {
-            let (starts, ends) = try frameTimes(index..<index + 1, from: start)
-            (t0, end) = (starts[0], ends[0])
+        if isTimed, case .count = kind {
+            // Both at once.
+            let times = try events.times(of: [ordinals.lowerBound, ordinals.upperBound &- 1])
+            (t0, end) = (times.first ?? 0, times.last ?? 0)
+        } else if isTimed {
+            t0 = try starts(index..<index + 1, from: start).first ?? 0
+            end = try ends(index..<index + 1, from: start).first ?? 0
         }
         return EventWindow(t0: t0, duration: end &- t0, source: events.source(ordinals, geometry))
     }
 
-    /// When the window of each frame begins and ends, us in the recording's time. A window of counted events runs from
-    /// its first event to its last.
-    func frameTimes(_ frames: Range<Int>, from start: Int64) throws(RecordingError) -> (starts: [Int64], ends: [Int64])
-    {
+    /// When the window of each frame begins, us in the recording's time. A window of counted events begins with its
+    /// first event, and ends with its last.
+    func starts(_ frames: Range<Int>, from start: Int64) throws(RecordingError) -> [Int64] {
         switch kind {
-        case .period, .listed:
-            let spans = frames.compactMap { span($0, from: start) }
-            return (spans.map(\.t0), spans.map { $0.t0 &+ $0.duration })
-        case .count(let count, let stride, let events):
-            let firsts = frames.map { Int64($0) &* stride }
-            return (try events.times(of: firsts), try events.times(of: firsts.map { $0 &+ count &- 1 }))
+        case .period, .listed: return frames.compactMap { span($0, from: start)?.t0 }
+        case .count(_, let stride, let events): return try events.times(of: frames.map { Int64($0) &* stride })
         case .cut(let cuts, let events):
-            let ends = Array(cuts.ends[frames])
-            if let starts = cuts.starts { return (Array(starts[frames]), ends) }
+            if let starts = cuts.starts { return Array(starts[frames]) }
             // An empty one has no first event.
             let full = frames.filter { cuts.firsts[$0] < cuts.pasts[$0] }
-            let times = try events.times(of: full.map { cuts.firsts[$0] })
-            var starts = ends
-            for (frame, time) in zip(full, times) { starts[frame - frames.lowerBound] = time }
-            return (starts, ends)
+            var starts = Array(cuts.ends[frames])
+            for (frame, time) in zip(full, try events.times(of: full.map { cuts.firsts[$0] })) {
+                starts[frame - frames.lowerBound] = time
+            }
+            return starts
+        }
+    }
+
+    /// When the window of each frame ends, as above.
+    func ends(_ frames: Range<Int>, from start: Int64) throws(RecordingError) -> [Int64] {
+        switch kind {
+        case .period, .listed: frames.compactMap { span($0, from: start).map { $0.t0 &+ $0.duration } }
+        case .count: try lastTimes(frames)
+        case .cut(let cuts, _): Array(cuts.ends[frames])
         }
     }
 

@@ -22,16 +22,23 @@ extension TensorPlan {
     /// - Parameters:
     ///   - part: which file, with max_duration; nil is the first.
     ///   - times: the list that windows are at, where that is a file.
-    ///   - known: where windows of a count and a period end, if that was found before.
+    ///   - store: where it is kept where windows of a count and a period end, which takes a pass over the events.
     /// - Throws: as `init(spec:geometry:totals:source:part:times:known:)`.
     public init(
         spec: TensorSpec, recording: Recording, index: TimeIndex, part: Int? = nil, times: WindowTimes? = nil,
-        known: FoundCuts? = nil
+        store: IndexStore? = nil
     ) throws {
+        // Named by all that they depend on.
+        var name = "\(spec.windowSpec.window) of \(spec.windowSpec.maxPeriod ?? 0) us from \(spec.startTime) us"
+        if let maxDuration = spec.maxDuration { name += ", part \(part ?? 0) of \(maxDuration) us" }
+        let start = spec.startTime &+ Int64(part ?? 0) &* (spec.maxDuration ?? 0)
+        let known = spec.windowSpec.maxPeriod.flatMap { _ in store?.found(name, index) }
+            .flatMap { FoundCuts($0, from: start) }
         try self.init(
             spec: spec, geometry: recording.geometry, totals: EventTotals(index),
             source: .reader(EventReader(recording, index)), part: part,
             times: times ?? spec.times.flatMap { WindowTimes($0, index.triggers) }, known: known)
+        if known == nil, let cuts = foundCuts { store?.keep(cuts.bytes, name, index) }
     }
 
     /// How many files max_duration makes of a recording; see `partCount(_:_:)`.

@@ -98,20 +98,27 @@ public struct TensorPlan: Sendable {
     ///
     /// `generate_hdf5` sums up relative times here, restarting in every part, so they too count from the file's start.
     public func lastTimestamps(_ frames: Range<Int>) throws -> [Int64] {
-        guard frames.lowerBound >= 0, frames.upperBound <= frameCount else {
-            throw TensorError(.notApplicable, "there are \(frameCount) frames, not \(frames)")
-        }
+        try checkFrames(frames)
         return try events.lastTimes(frames).map { $0 &- startTime }
     }
 
-    /// The contents of `/starts` and `/ends`: when the window of each frame begins and ends, us from the file's start
-    /// as above. Windows of counted events run from their first event to their last.
-    public func frameTimes(_ frames: Range<Int>) throws -> (starts: [Int64], ends: [Int64]) {
+    /// The contents of `/starts`: when the window of each frame begins, us from the file's start as above. Windows of
+    /// counted events run from their first event to their last.
+    public func starts(_ frames: Range<Int>) throws -> [Int64] {
+        try checkFrames(frames)
+        return try events.starts(frames, from: startTime).map { $0 &- startTime }
+    }
+
+    /// The contents of `/ends`: when the window of each frame ends, as above.
+    public func ends(_ frames: Range<Int>) throws -> [Int64] {
+        try checkFrames(frames)
+        return try events.ends(frames, from: startTime).map { $0 &- startTime }
+    }
+
+    private func checkFrames(_ frames: Range<Int>) throws(TensorError) {
         guard frames.lowerBound >= 0, frames.upperBound <= frameCount else {
             throw TensorError(.notApplicable, "there are \(frameCount) frames, not \(frames)")
         }
-        let (starts, ends) = try events.frameTimes(frames, from: startTime)
-        return (starts.map { $0 &- startTime }, ends.map { $0 &- startTime })
     }
 
     /// Where windows of a count and a period end, as the events told; nil for other windows.
@@ -129,8 +136,25 @@ public struct FoundCuts: Sendable {
 
     /// The numbers of each frame's events.
     public var ranges: [Range<Int>] { (0..<cuts.count).map { Int(cuts.firsts[$0])..<Int(cuts.pasts[$0]) } }
-    /// Bytes it takes in memory, about.
-    public var memorySize: Int { cuts.count * 32 }
+
+    /// As they are kept: the number of the event after each frame, then the time at which it ends.
+    var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(cuts.count * 16)
+        for number in cuts.pasts + cuts.ends { withUnsafeBytes(of: number.littleEndian) { bytes += $0 } }
+        return bytes
+    }
+
+    /// What `bytes` gave; nil when it is nothing that it gives.
+    init?(_ bytes: [UInt8], from start: Int64) {
+        guard bytes.count % 16 == 0 else { return nil }
+        let numbers = bytes.withUnsafeBytes { raw in
+            (0..<raw.count / 8).map { Int64(littleEndian: raw.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)) }
+        }
+        let count = numbers.count / 2
+        cuts = EventCuts(pasts: Array(numbers[..<count]), ends: Array(numbers[count...]), from: start)
+        guard zip(cuts.firsts, cuts.pasts).allSatisfy({ $0 <= $1 }) else { return nil }
+    }
 }
 
 extension PlannedEvents {

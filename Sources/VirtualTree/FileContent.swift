@@ -82,7 +82,7 @@ struct TensorContent: FileContent {
         let width = MemoryLayout<Int64>.size
         let bytes = Int(range.lowerBound)..<Int(range.upperBound)
         let frames = bytes.lowerBound / width..<(bytes.upperBound + width - 1) / width
-        let times = try plan.times(frames)[dataset - 1]
+        let times = try plan.times(dataset - 1, frames)
         let start = bytes.lowerBound - frames.lowerBound * width
         return HeldBytes(capacity: bytes.count) { memory in
             times.withUnsafeBytes {

@@ -45,12 +45,6 @@ final class FileLibrary: Sendable {
         let counts: FileCounts
     }
 
-    /// Where the windows of a file end, which took a pass over the events.
-    private struct Found {
-        let status: FileStatus
-        let cuts: FoundCuts
-    }
-
     private struct State {
         var open: [String: Weak] = [:]
         /// When `open` has this many entries, those of files that are gone are looked for.
@@ -61,13 +55,10 @@ final class FileLibrary: Sendable {
         var numbers = RecentTable<String, Numbered>(limit: 200_000)
         /// The elements of files whose number of elements only the events tell.
         var counts = RecentTable<String, Counted>(limit: 200_000)
-        /// Up to `foundLimit` bytes each.
-        var found = RecentTable<String, Found>(limit: 32)
         var nextNumber: UInt64 = 1
     }
 
     private static let recentLimit = 16
-    private static let foundLimit = 1 << 22
 
     private let source: SourceTree
     private let catalog: RecordingCatalog
@@ -205,13 +196,8 @@ final class FileLibrary: Sendable {
         let content: any FileContent
         switch spec {
         case .tensor(let spec):
-            let found = state.withLock { $0.found[key] }
             let plan = try TensorPlan(
-                spec: spec, recording: recording, index: index, part: part, times: list?.times,
-                known: found?.status == recording.status ? found?.cuts : nil)
-            if let cuts = plan.foundCuts, cuts.memorySize <= FileLibrary.foundLimit {
-                state.withLock { $0.found[key] = Found(status: recording.status, cuts: cuts) }
-            }
+                spec: spec, recording: recording, index: index, part: part, times: list?.times, store: indexes)
             // As the facts have it: the times of triggers are in the index only.
             measure = .tensor(
                 try TensorMeasure(
@@ -320,33 +306,4 @@ final class FileLibrary: Sendable {
         default: return FileSystemError(EIO, "'\(path)': \(error)", cause: error)
         }
     }
-}
-
-extension Recording {
-    /// What a sidecar remembers of its recording.
-    ///
-    /// - Parameter version: see `FileSpec.ownVersion`.
-    package func sidecarState(_ version: String?) -> RecordingState {
-        RecordingState(
-            device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
-            headerDigest: sidecarDigest(identity.headerDigest, version) ^ readingDigest)
-    }
-}
-
-extension FileLibrary.Facts {
-    /// The same, of a recording that need not be open.
-    var sidecarState: RecordingState {
-        RecordingState(
-            device: status.device, inode: recording.inode, size: recording.size, modified: recording.modified,
-            headerDigest: sidecarDigest(recording.headerDigest, measure.spec.ownVersion(measure.listDigest))
-                ^ recording.readingDigest)
-    }
-}
-
-/// What was added to a tensor of a preprocessing of the user's own, or of windows at listed times, is carried over when
-/// code or list become another, as if the recording had changed.
-private func sidecarDigest(_ header: UInt32, _ version: String?) -> UInt64 {
-    // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
-    let version = version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-    return UInt64(header) ^ (version ?? 0)
 }

@@ -41,7 +41,8 @@ private struct Collector: EventSink {
                         }
                         let frames = 0..<min(20, read.frameCount)
                         #expect(try read.lastTimestamps(frames) == held.lastTimestamps(frames))
-                        #expect(try read.frameTimes(frames) == held.frameTimes(frames))
+                        #expect(
+                            try read.starts(frames) == held.starts(frames) && read.ends(frames) == held.ends(frames))
                     }
                 }
             }

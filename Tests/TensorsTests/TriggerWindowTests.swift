@@ -61,8 +61,8 @@ import Testing
                     preprocessing: "event_cube", window: "200us,at=trigger\(channel)\(edge),closed=both")
                 let plan = try TensorPlan(spec: spec, recording: recording, index: index)
                 #expect(plan.frameCount == times.count)
-                #expect(try plan.frameTimes(0..<times.count).starts == times.map { $0 - 200 })
-                #expect(try plan.frameTimes(0..<times.count).ends == times)
+                #expect(try plan.starts(0..<times.count) == times.map { $0 - 200 })
+                #expect(try plan.ends(0..<times.count) == times)
                 for (frame, time) in times.enumerated() {
                     let inside = events.filter { (time - 200...time).contains($0.t) }
                     let own = try #require(
@@ -75,8 +75,8 @@ import Testing
                 let between = try TensorPlan(
                     spec: TensorSpec(preprocessing: "histo", window: "between=trigger\(channel)\(edge)"),
                     recording: recording, index: index)
-                #expect(try between.frameTimes(0..<between.frameCount).starts == Array(times.dropLast()))
-                #expect(try between.frameTimes(0..<between.frameCount).ends == Array(times.dropFirst()))
+                #expect(try between.starts(0..<between.frameCount) == Array(times.dropLast()))
+                #expect(try between.ends(0..<between.frameCount) == Array(times.dropFirst()))
                 let counted = try TensorPlan(
                     spec: TensorSpec(preprocessing: "timesurface", window: "50ev,at=trigger\(channel)\(edge)"),
                     recording: recording, index: index)
@@ -84,8 +84,8 @@ import Testing
                 for (frame, time) in times.enumerated() {
                     let before = Array(events.prefix { $0.t <= time }.suffix(50))
                     #expect(
-                        try counted.frameTimes(frame..<frame + 1).starts == [before.first?.t ?? time])
-                    #expect(try counted.frameTimes(frame..<frame + 1).ends == [time])
+                        try counted.starts(frame..<frame + 1) == [before.first?.t ?? time])
+                    #expect(try counted.ends(frame..<frame + 1) == [time])
                 }
             }
         }

@@ -41,7 +41,7 @@ struct WindowReferenceTests {
     }
 
     private func times(_ plan: TensorPlan) throws -> [[Int64]] {
-        let (starts, ends) = try plan.frameTimes(0..<plan.frameCount)
+        let (starts, ends) = (try plan.starts(0..<plan.frameCount), try plan.ends(0..<plan.frameCount))
         return zip(starts, ends).map { [$0 + plan.startTime, $1 + plan.startTime] }
     }
 

@@ -20,7 +20,7 @@ import Testing
     }
 
     private func times(_ plan: TensorPlan) throws -> [[Int64]] {
-        let (starts, ends) = try plan.frameTimes(0..<plan.frameCount)
+        let (starts, ends) = (try plan.starts(0..<plan.frameCount), try plan.ends(0..<plan.frameCount))
         return zip(starts, ends).map { [$0, $1] }
     }
 

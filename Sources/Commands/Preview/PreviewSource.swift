@@ -48,7 +48,8 @@ struct PreviewSource {
         defer { progress.end() }
         let index = try access.store.index(of: recording) { progress.update($0) }
         let plan = try TensorPlan(
-            spec: spec, recording: recording, index: index, times: TimesFile.read(spec, beside: path))
+            spec: spec, recording: recording, index: index, times: TimesFile.read(spec, beside: path),
+            store: access.store)
         return PreviewInput(
             path: path, frameCount: plan.frameCount, frameShape: [plan.channels, plan.height, plan.width],
             elementType: plan.elementType.rawValue, start: plan.startTime,
@@ -63,7 +64,7 @@ struct PreviewSource {
                 case .int8: bytes.map { Float(Int8(bitPattern: $0)) }
                 case .uint16: bytes.bindMemory(to: UInt16.self).map { Float($0) }
                 }
-            }, time: { try plan.times($0..<$0 + 1).first?.first })
+            }, time: { plan.spec.timeDatasets == 0 ? nil : try plan.times(0, $0..<$0 + 1).first })
     }
 
     private func stored(_ path: String) throws -> PreviewInput {

@@ -43,7 +43,7 @@ struct ExportedContent {
                 let spec = try TensorSpec(preprocessing: key.preprocessing, window: key.window, registry: registry)
                 let tensor = try TensorPlan(
                     spec: spec, recording: recording, index: index, part: key.part,
-                    times: TimesFile.read(spec, beside: key.recordingPath))
+                    times: TimesFile.read(spec, beside: key.recordingPath), store: access.store)
                 plan = .tensor(tensor)
                 version = spec.ownVersion(tensor.measure.listDigest)
                 description = try TensorFileDescription(
@@ -135,7 +135,7 @@ struct WholeFile {
         do {
             switch content.plan {
             case .tensor(let plan):
-                for (offset, times) in zip(offsets.dropFirst(), try plan.times(0..<plan.frameCount)) {
+                for (offset, times) in zip(offsets.dropFirst(), try plan.allTimes()) {
                     guard let offset else { continue }
                     try times.map(\.littleEndian).withUnsafeBytes {
                         try WholeFile.write($0, to: descriptor, at: offset, path)

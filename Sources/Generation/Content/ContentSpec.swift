@@ -48,16 +48,17 @@ public enum ContentSpec: Hashable, Sendable {
 
     /// What is to be stored of `recording`.
     ///
+    /// - Parameter store: where what is found of windows is kept.
     /// - Throws: `TensorError`, `TensorFileError` or `RecordingError`: why it cannot be.
     func source(
         _ recording: Recording, _ index: TimeIndex, part: Int?, name: String, programVersion: String,
-        _ compression: ChunkCompression
+        _ compression: ChunkCompression, _ store: IndexStore
     ) throws -> any ContentSource {
         switch self {
         case .tensor(let spec):
             let plan = try TensorPlan(
                 spec: spec, recording: recording, index: index, part: part,
-                times: TimesFile.read(spec, beside: recording.path))
+                times: TimesFile.read(spec, beside: recording.path), store: store)
             let description = TensorFileDescription(
                 plan, of: recording, index, name: name, programVersion: programVersion)
             return try TensorSource(plan, description, compression)

@@ -38,7 +38,7 @@ struct TensorSource: ContentSource {
     var sample: Int? { plan.frameCount >= TensorSource.manyFrames ? plan.frameCount / 2 : nil }
 
     func whole() throws -> [(dataset: StoredDataset, bytes: [UInt8])] {
-        zip(times, try plan.times(0..<plan.frameCount)).map { dataset, times in
+        zip(times, try plan.allTimes()).map { dataset, times in
             (dataset, times.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) })
         }
     }

@@ -36,7 +36,10 @@ struct ExponentialTimeSurface: Preprocessing {
             var sink = Sink(values, grid, end: window.t0 &+ window.duration)
             try window.forEach(lookingBack: lookBack, &sink)
             let scale = 1 / Double(tau)
-            for i in 0..<count where values[i] > -.infinity { values[i] = expf(Float(Double(values[i]) * scale)) }
+            // Only where time runs backwards is an event of a counted window later than its last one.
+            for i in 0..<count where values[i] > -.infinity {
+                values[i] = expf(Float(Double(min(0, values[i])) * scale))
+            }
             for i in 0..<count where values[i] == -.infinity { values[i] = 0 }
         }
     }
