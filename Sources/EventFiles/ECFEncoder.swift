@@ -4,7 +4,8 @@
 //
 // - u32: number of events << 2 | 2 when y, x and p are packed together | 1 when only x and p are.
 // - u64: the time that the first event's is counted from.
-// - Times, a byte at a time. The upper half 15: the lower half is four more bits of a number, the lowest first, which is
+// - Times, a byte at a time. The upper half 15: the lower half is four more bits of a number, the lowest first, which
+//   is
 //   added to the time when another byte comes. Else the upper half is added to the time, and as many events as the
 //   lower half says have it; where that is 15, a u16 follows that says how many. Sums have 64 bits and go around, so
 //   that the time can go back: by sixteen bytes.
@@ -45,8 +46,8 @@ package enum ECFEncoder {
 
     /// The most bytes of numbers that `count` steps forward have, which add up to `rise`.
     ///
-    /// A step below 15 has none. One of d bytes, d above 1, is at least 16^(d-1): of all ways to have so many bytes, the
-    /// one with the steps as equal as possible needs the least time.
+    /// A step below 15 has none. One of d bytes, d above 1, is at least 16^(d-1): of all ways to have so many bytes,
+    /// the one with the steps as equal as possible needs the least time.
     private static func digits(of count: Int, rise: Int64) -> Int {
         guard count > 0 else { return 0 }
         var (digits, left, cost, gain) = (0, rise, 16 as Int64, 2)
@@ -68,7 +69,8 @@ package enum ECFEncoder {
     /// - Parameters:
     ///   - cells: y << 12 | x << 1 | p of each event, x and y below 2048; those up to a full chunk are set to 0.
     ///   - times: us.
-    /// - Returns: false when the chunk has no room for them, which `chunkSize` rules out for events that it was told of.
+    /// - Returns: false when the chunk has no room for them, which `chunkSize` rules out for events that it was told
+    ///   of.
     package static func encode(
         _ cells: UnsafeMutablePointer<UInt32>, _ times: UnsafePointer<Int64>, count: Int,
         into chunk: UnsafeMutableRawBufferPointer

@@ -25,11 +25,15 @@ extension EventsMeasure {
             return FileDescription(
                 datasets: prophesee(counts, provenance),
                 rootAttributes: [
-                    ("version", .variableString("1.0")),
-                    ("geometry", .variableString(recording.geometry.description)),
-                    ("format", .variableString(recording.format.displayName)),
+                    ("version", text("1.0")), ("geometry", text(recording.geometry.description)),
+                    ("format", text(recording.format.displayName)),
                 ])
         }
+    }
+
+    /// As readers of the layout ask for texts.
+    private func text(_ value: String) -> AttributeValue {
+        spec.layout == .ecf ? .variableASCII(value) : .variableString(value)
     }
 
     /// The place of each dataset in the file.
@@ -102,7 +106,7 @@ extension EventsMeasure {
             [CompoundMember("p", 0, .int16), CompoundMember("t", 8, .int64), CompoundMember("id", 16, .int16)])
         let block = blockLength(counts.events) * RecordWriter.size
         // What readers add to times once more.
-        let offset: [(name: String, value: AttributeValue)] = [("offset", .variableString("0"))]
+        let offset: [(name: String, value: AttributeValue)] = [("offset", text("0"))]
         let datasets = [
             DatasetDescription(
                 "CD/events", event, shape: [events], blockBytes: block, attributes: provenance),

@@ -16,7 +16,7 @@ private func description(_ count: Int) -> FileDescription {
         datasets: [
             DatasetDescription(
                 "a/numbers", .number(.int64), shape: [count], blockBytes: 32,
-                chunks: ChunkedStorage(elements: 4, byteCount: 32), attributes: [("offset", .variableString("0"))]),
+                chunks: ChunkedStorage(elements: 4, byteCount: 32), attributes: [("offset", .variableASCII("0"))]),
             DatasetDescription("plain", .number(.int64), shape: [5], blockBytes: 8),
             DatasetDescription(
                 "a/packed", record, shape: [count], blockBytes: 200,
