@@ -1,6 +1,9 @@
 """events,layout=ecf/NAME.hdf5: Prophesee's event file with packed chunks, as OpenEB's C++ reader wants it. Unpacked by toolbox/ecf.py, not by Prophesee's code."""
 import errno
 import os
+import subprocess
+import sys
+import time
 
 import h5py
 import numpy as np
@@ -207,6 +210,67 @@ def test_events_cannot_be_overwritten(mount, source, small):
             os.pwrite(file.fileno(), bytes(16), place)
         assert problem.value.errno == errno.EPERM, place
     assert path.read_bytes() == before
+
+
+def test_labels_stay_when_the_recording_changes(mount, source, small):
+    """It has more chunks then, of more bytes each, and their indexes are elsewhere."""
+    encoders.write(source / "a.dat", "dat", small[:CHUNK - 5])
+    path = mount(source) / f"{ECF}/a.hdf5"
+    with h5py.File(path, "r+") as file:
+        file["labels"] = np.arange(5000)
+        file["CD/events"].attrs["note"] = "x"
+    time.sleep(0.1)
+    events = small.copy()
+    events["t"] *= 1000
+    encoders.write(source / "a.dat", "dat", events)
+    deadline = time.monotonic() + 20
+    while True:
+        with h5py.File(path) as file:
+            if len(file["CD/events"]) == len(events):
+                break
+        assert time.monotonic() < deadline, "the file is still the old one"
+        time.sleep(0.2)
+    with h5py.File(path) as file:
+        assert np.array_equal(file["labels"][:], np.arange(5000)) and file["CD/events"].attrs["note"] == "x"
+        got = np.concatenate([ecf.unpack(file["CD/events"].id.read_direct_chunk((k,))[1]) for k in range(0, len(events), CHUNK)])[:len(events)]
+        assert np.array_equal(got["t"], events["t"]) and np.array_equal(got["x"], events["x"])
+
+
+OVERWRITE = '''
+import h5py, sys
+with h5py.File(sys.argv[1], "r+") as file:
+    value = file["CD/indexes"][0]
+    value["ts"] = 5
+    file["CD/indexes"][0] = value
+'''
+
+
+def test_libhdf5_cannot_overwrite_either(mount, source, small):
+    """It writes chunks when the file is closed. The program fails then, in its own way; the file is what it was, and takes labels."""
+    encoders.write(source / "a.raw", "evt3", scenes.raw_events("evt3", small))
+    path = mount(source) / f"{ECF}/a.hdf5"
+    before = path.read_bytes()
+    done = subprocess.run([sys.executable, "-c", OVERWRITE, path], capture_output=True, timeout=60)
+    assert done.returncode != 0 and b"not permitted" in done.stderr, done.stderr.decode()
+    assert path.read_bytes() == before
+    with h5py.File(path, "r+") as file:
+        file["labels"] = np.arange(10)
+    with h5py.File(path) as file:
+        assert file["labels"][:].tolist() == list(range(10)) and file["CD/indexes"][0]["ts"] == -1
+
+
+def test_export(mount, source, store, small, evh5, tmp_path):
+    """A file of its own, with the labels, is the mount's byte for byte; labels alone are in one without events."""
+    encoders.write(source / "a.raw", "evt3", scenes.raw_events("evt3", small))
+    path = mount(source, "--sidecars", store) / f"{ECF}/a.hdf5"
+    with h5py.File(path, "r+") as file:
+        file["labels"] = np.arange(10)
+        file["CD/events"].attrs["note"] = "x"
+    evh5.run("sidecar", "export", path, "-o", tmp_path / "whole.hdf5", "--with-tensor", "--sidecars", store, check=0)
+    assert (tmp_path / "whole.hdf5").read_bytes() == path.read_bytes()
+    evh5.run("sidecar", "export", path, "-o", tmp_path / "labels.hdf5", "--sidecars", store, check=0)
+    with h5py.File(tmp_path / "labels.hdf5") as file:
+        assert file["labels"][:].tolist() == list(range(10)) and file["CD/events"].attrs["note"] == "x"
 
 
 def test_sensors_that_are_too_large(mount, source):
