@@ -29,7 +29,7 @@ private func description(_ count: Int) -> FileDescription {
 
 /// A file of that description on disk; element i of the numbers is 3 i, of the others 7 i, and the packed bytes are
 /// those of their place.
-private final class ChunkedFile {
+final class ChunkedFile {
     let layout: FileLayout
     let expected: FileExpectation
     let path: String
