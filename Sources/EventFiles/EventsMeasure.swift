@@ -52,6 +52,10 @@ public struct EventsMeasure: Sendable {
     public let times: Range<Int64>
     /// nil where only the events and triggers tell: a part of a recording, or an index of triggers.
     public let counts: EventsCounts?
+    /// us from the earliest to the latest event, or more, and how many are earlier than the one before, or more: how
+    /// many bytes times may take, packed.
+    private let span: Int64
+    private let backwardSteps: Int64
     /// Whether times of the recording do not fit 32 bits: then `events/t` is int64.
     public let isWide: Bool
 
@@ -64,8 +68,15 @@ public struct EventsMeasure: Sendable {
     }
 
     /// - Parameter part: which file, with max_duration; nil is the first.
-    /// - Throws: `TensorError.notApplicable` when there is no such part.
+    /// - Throws: `TensorError.notApplicable` when there is no such part, or the layout has no room for the sensor.
     public init(_ spec: EventsSpec, _ recording: RecordingSummary, part: Int? = nil) throws(TensorError) {
+        let sides = recording.geometry
+        guard spec.layout != .ecf || max(sides.width, sides.height) <= ECFEncoder.largestSide else {
+            throw TensorError(
+                .notApplicable,
+                "a sensor of \(sides) is too large for layout=ecf, which has room for \(ECFEncoder.largestSide)x\(ECFEncoder.largestSide): take layout=prophesee"
+            )
+        }
         let parts = try Self.partCount(spec, recording)
         let part = part ?? 0
         guard (0..<parts).contains(part) else {
@@ -82,6 +93,9 @@ public struct EventsMeasure: Sendable {
         times = isWhole ? Int64.min..<Int64.max : start..<(end ?? Int64.max)
         self.spec = spec
         geometry = recording.geometry
+        let all = recording.highestTime - recording.lowestTime
+        span = min(all, spec.maxDuration ?? all)
+        backwardSteps = recording.backwardSteps
         // Prophesee's files have an index of the triggers' times, of which the totals say nothing.
         let isKnown = isWhole && (spec.layout == .columns || recording.triggerCount == 0)
         counts =
@@ -99,7 +113,7 @@ public struct EventsMeasure: Sendable {
     func index(_ counts: EventsCounts) -> IndexShape {
         switch spec.layout {
         case .columns: .milliseconds(to: counts.highestTime)
-        case .prophesee: .prophesee(counts.events, to: counts.highestTime)
+        case .prophesee, .ecf: .prophesee(counts.events, to: counts.highestTime)
         }
     }
 
@@ -115,10 +129,15 @@ public struct EventsMeasure: Sendable {
 extension EventsMeasure {
     /// Events that are computed at a time in a file of `eventCount`: enough that those decoded for nothing before and
     /// after are few beside them.
-    static func blockLength(_ eventCount: Int64) -> Int {
-        var length = 512
-        while length < largestBlock, Int64(length) < eventCount { length *= 2 }
+    func blockLength(_ eventCount: Int64) -> Int {
+        var length = spec.layout == .ecf ? ECFEncoder.chunkLength : 512
+        while length < Self.largestBlock, Int64(length) < eventCount { length *= 2 }
         return length
+    }
+
+    /// Bytes of a chunk of packed events.
+    func chunkSize(_ eventCount: Int64) -> Int {
+        ECFEncoder.chunkSize(events: eventCount, backwardSteps: backwardSteps, span: span)
     }
 
     static let largestBlock = 1 << 17
