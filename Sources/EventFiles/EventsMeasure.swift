@@ -141,8 +141,8 @@ extension EventsMeasure {
     }
 
     static let largestBlock = 1 << 17
-    /// Entries of the index that are computed at a time.
-    static let indexBlock = 8192
+    /// Entries of the index that are computed at a time: for who looks up a few, seconds of the recording are scanned.
+    static let indexBlock = 2048
     /// Elements at a time of what is kept in no blocks.
     static let madeBlock = 8192
 }
