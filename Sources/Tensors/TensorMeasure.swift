@@ -7,6 +7,10 @@ public struct TensorMeasure: Sendable {
     /// With its scale as a power of two.
     public let spec: TensorSpec
     public let grid: FrameGrid
+    /// What events go through first; nil when all stay as they are.
+    public let filters: AppliedFilters?
+    /// The size that filters leave, before frames are made smaller.
+    let inputGeometry: Geometry
     public let channels: Int
     /// What is stored: uint8 with `dtype=uint8`, else the preprocessing's own type.
     public let elementType: ElementType
@@ -14,7 +18,8 @@ public struct TensorMeasure: Sendable {
     public let frameBytes: Int
     /// us; the frames' time begins here: start_ts plus the parts before this one.
     public let startTime: Int64
-    /// nil where only the events tell: windows of n events that do not take all events of the recording.
+    /// nil where only the events tell: windows of n events that do not take all events of the recording,
+    /// or not all that were there before filters.
     public let frameCount: Int?
 
     /// Whether frames are kept as they are, not as counts.
@@ -80,7 +85,8 @@ public struct TensorMeasure: Sendable {
     ) throws(TensorError) {
         let spec = try spec.resolved(for: geometry)
         let shift = spec.preprocessingSpec.shift
-        guard let grid = FrameGrid(geometry: geometry, shift: shift) else {
+        let filters = try spec.preprocessingSpec.filters(for: geometry)
+        guard let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: shift) else {
             throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
         }
         let parts = try Self.partCount(spec, totals)
@@ -100,10 +106,13 @@ public struct TensorMeasure: Sendable {
             }
             frameCount = Int(frames)
         case .count(let count):
-            frameCount = start == 0 && spec.maxDuration == nil ? Int(totals.count / count) : nil
+            let takesAll = start == 0 && spec.maxDuration == nil && filters?.keepsAll != false
+            frameCount = takesAll ? Int(totals.count / count) : nil
         }
         self.spec = spec
         self.grid = grid
+        self.filters = filters
+        inputGeometry = spec.preprocessingSpec.filters.output(of: geometry) ?? geometry
         startTime = start
         channels = spec.preprocessing.channels
         elementType = spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift)

@@ -40,6 +40,8 @@ public struct TensorPlan: Sendable {
         grid = measure.grid
         frameBytes = measure.frameBytes
         startTime = measure.startTime
+        let geometry = grid.geometry
+        let source = source.through(measure.filters)
         switch spec.window {
         case .period(let period):
             frameCount = measure.frameCount ?? 0
