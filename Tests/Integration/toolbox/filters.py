@@ -25,8 +25,9 @@ def noise(events, time, width, height):
     keys = np.sort(place * count + number)
     keep = np.zeros(count, bool)
     for step in (-wide - 1, -wide, -wide + 1, -1, 1, wide - 1, wide, wide + 1):
-        before = keys[np.maximum(np.searchsorted(keys, (place + step) * count + number) - 1, 0)]
-        keep |= (before // count == place + step) & (events["t"][before % count] >= events["t"] - time)
+        now = (place + step) * count + number
+        before = keys[np.maximum(np.searchsorted(keys, now) - 1, 0)]
+        keep |= (before < now) & (before // count == place + step) & (events["t"][before % count] >= events["t"] - time)
     return events[keep]
 
 
