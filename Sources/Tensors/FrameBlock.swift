@@ -42,7 +42,8 @@ extension TensorPlan {
     /// gathered events.
     public var scratchBytes: Int {
         let kernel = spec.preprocessing.scratchBytes(on: grid, storedAsUInt8: spec.asUInt8)
-        return kernel + (1 << 19) + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
+        return kernel + (measure.filters?.scratchBytes ?? 0) + (1 << 19)
+            + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
     }
 
     /// How frames are kept together.
