@@ -136,7 +136,7 @@ extension EventsMeasure {
                 dataset.chunks = ChunkedStorage(elements: length, byteCount: chunkSize, filter: .ecf)
                 dataset.blockBytes = chunks * chunkSize
             } else {
-                // Blocks have half a chunk: chunks that follow each other are as one array.
+                // Blocks are parts of a chunk: chunks that follow each other are as one array.
                 dataset.chunks = ChunkedStorage(elements: length, byteCount: length * dataset.type.size)
             }
             return dataset

@@ -35,7 +35,7 @@ public struct EventsPlan: Sendable {
     /// - Throws: `RecordingError`.
     public init(_ measure: EventsMeasure, _ recording: Recording, _ index: TimeIndex) throws(RecordingError) {
         self.measure = measure
-        reader = EventReader(recording, index)
+        reader = EventReader(recording, index, filters: measure.filters)
         selection = try reader.selection(of: measure.times)
         let times = measure.times
         triggers =
@@ -81,9 +81,10 @@ public struct EventsPlan: Sendable {
 
     /// Bytes that computing a block takes besides it.
     public func scratchBytes(_ kind: EventBlocks) -> Int {
-        switch kind {
-        case .events: (1 << 19) + (isPacked ? ECFScratch.size : 0)
-        case .index: (threads << 19) + EventsMeasure.indexBlock * 16
+        let filters = measure.filters?.scratchBytes ?? 0
+        return switch kind {
+        case .events: filters + (1 << 19) + (isPacked ? ECFScratch.size : 0)
+        case .index: threads * (filters + (1 << 19)) + EventsMeasure.indexBlock * 16
         }
     }
 

@@ -113,6 +113,18 @@ public struct CellBatch {
             left.values, right.values)
     }
 
+    /// Keeps the cells with a time in `wanted`, us, in place; returns how many.
+    static func within(
+        _ wanted: Range<Int64>, _ cells: UnsafeMutablePointer<UInt32>, _ times: UnsafeMutablePointer<UInt32>,
+        count: Int, base: Int64
+    ) -> Int {
+        let low = max(wanted.lowerBound, base)
+        let length = min(wanted.upperBound, base &+ 1 &<< 32) &- low
+        if length <= 0 { return 0 }
+        guard length <= Int64(UInt32.max) else { return count }
+        return evh5_cells_within(cells, times, count, UInt32(low &- base), UInt32(length))
+    }
+
     /// No batch has more cells.
     public static let capacity = 4096
 }

@@ -24,6 +24,11 @@ extension EventReader {
     /// segments that they are in are decoded, and those beside them that might have held them.
     public func firstAndLastTime(in times: Range<Int64>) throws(RecordingError) -> (first: Int64, last: Int64)? {
         let segments = index.candidates(times)
+        if let filters, !filters.chain.isStateless {
+            var ends = FirstAndLastTime()
+            try events(in: times, into: &ends)
+            return ends.first.map { ($0, ends.last) }
+        }
         guard let first = try firstEnds(of: segments, in: times),
             let last = try firstEnds(of: segments.reversed(), in: times)
         else { return nil }
@@ -44,7 +49,15 @@ extension EventReader {
             let piece = piece(i..<i + 1, isInside: index.segments[i].isInside(times))
             guard let buffer = try ReadBuffer(for: [piece]) else { continue }
             var ends = FirstAndLastTime()
-            try decode(piece, times, buffer, into: &ends)
+            if let filters {
+                try passing(to: &ends, filters) { target, needsTimes, output throws(RecordingError) in
+                    var sink = FilterSink(filters, to: target, needsTimes: needsTimes, output)
+                    try decode(piece, times, buffer, into: &sink)
+                    sink.flush()
+                }
+            } else {
+                try decode(piece, times, buffer, into: &ends)
+            }
             if let first = ends.first { return (first, ends.last) }
         }
         return nil

@@ -161,6 +161,9 @@ public final class TimeIndex: Sendable, Equatable {
         Self.firstIndex(segments.count) { highestSoFar[$0] >= time }
     }
 
+    /// The earliest event of segment `i` and all after it, us.
+    func lowestTime(from i: Int) -> Int64 { i < lowestFromHere.count ? lowestFromHere[i] : .max }
+
     /// The first of 0..<count for which `holds` is true, count if none; it must stay true after that.
     static func firstIndex(_ count: Int, where holds: (Int) -> Bool) -> Int {
         var low = 0

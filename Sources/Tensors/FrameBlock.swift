@@ -42,7 +42,8 @@ extension TensorPlan {
     /// gathered events.
     public var scratchBytes: Int {
         let kernel = spec.preprocessing.scratchBytes(on: grid, storedAsUInt8: spec.asUInt8)
-        return kernel + (1 << 19) + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
+        return kernel + (measure.filters?.scratchBytes ?? 0) + (1 << 19)
+            + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
     }
 
     /// How frames are kept together.
@@ -75,15 +76,27 @@ extension TensorPlan {
 
 /// The events of a few frames in a row, decoded once for all of them.
 struct GatheredEvents {
+    enum Kind {
+        /// Those of each frame, in file order. Frames that overlap share some.
+        case slices([ArraySlice<Event>])
+        /// Those of frames that overlap, where time runs backwards: each frame has those with a time in its range.
+        case backwards([Event], [Range<Int64>])
+    }
+
     let planned: PlannedEvents
-    /// Those of each frame, in file order. Frames that overlap share some.
-    let slices: [ArraySlice<Event>]
+    let kind: Kind
     /// The first of the frames.
     let first: Int
 
     /// As `PlannedEvents.window`.
     func window(_ index: Int, from start: Int64, isTimed: Bool) throws(RecordingError) -> EventWindow {
-        let events = slices[index - first]
+        let events: ArraySlice<Event>
+        switch kind {
+        case .slices(let slices): events = slices[index - first]
+        case .backwards(let all, let ranges):
+            let range = ranges[index - first]
+            events = all.filter { range.contains($0.t) }[...]
+        }
         var (t0, duration): (Int64, Int64) = (0, 0)
         if let span = planned.span(index, from: start) {
             (t0, duration) = (span.t0, span.duration)
@@ -105,20 +118,20 @@ extension PlannedEvents {
     /// The events of `frames`; nil when there may be too many, or they are in memory already.
     func gathered(_ frames: Range<Int>, from start: Int64) throws(RecordingError) -> GatheredEvents? {
         guard case .reader(let reader) = source, !frames.isEmpty else { return nil }
-        let slices: [ArraySlice<Event>]?
+        let gathered: GatheredEvents.Kind?
         switch kind {
         case .period, .listed:
-            slices = try timed(frames.compactMap { span($0, from: start)?.events }, reader)
+            gathered = try timed(frames.compactMap { span($0, from: start)?.events }, reader)
         case .count(_, _, let events), .cut(_, let events):
-            slices = try numbered(frames.compactMap { numbers($0)?.ordinals }, events)
+            gathered = try numbered(frames.compactMap { numbers($0)?.ordinals }, events)
         }
-        return slices.map { GatheredEvents(planned: self, slices: $0, first: frames.lowerBound) }
+        return gathered.map { GatheredEvents(planned: self, kind: $0, first: frames.lowerBound) }
     }
 
     /// The events of ranges of times.
     private func timed(
         _ ranges: [Range<Int64>], _ reader: EventReader
-    ) throws(RecordingError) -> [ArraySlice<Event>]? {
+    ) throws(RecordingError) -> GatheredEvents.Kind? {
         let all = Self.union(ranges)
         // Segments of a dense recording have more than that, of which the frames may have a few: counting decodes the
         // segments once, where each frame would.
@@ -128,38 +141,62 @@ extension PlannedEvents {
         var collector = EventCollector()
         try reader.events(in: all, into: &collector)
         let events = collector.events
-        var isSorted = true
-        for i in events.indices.dropFirst() where events[i].t < events[i - 1].t { isSorted = false }
-        // Where time runs backwards, as a look for each frame's times would find them.
-        guard isSorted else { return ranges.map { range in events.filter { range.contains($0.t) }[...] } }
-        func place(_ time: Int64) -> Int {
-            var (low, high) = (0, events.count)
-            while low < high {
-                let middle = (low + high) / 2
-                if events[middle].t < time { low = middle + 1 } else { high = middle }
-            }
-            return low
+        let isSorted = zip(events, events.dropFirst()).allSatisfy { $0.t <= $1.t }
+        guard isSorted else {
+            let isApart = zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }
+            return isApart ? .slices(Self.distributed(events, ranges)) : .backwards(events, ranges)
         }
-        return ranges.map { range in
-            let first = place(range.lowerBound)
-            return events[first..<max(first, place(range.upperBound))]
+        return .slices(
+            ranges.map { range in
+                let first = Self.firstIndex(events.count) { events[$0].t >= range.lowerBound }
+                let past = Self.firstIndex(events.count) { events[$0].t >= range.upperBound }
+                return events[first..<max(first, past)]
+            })
+    }
+
+    /// The events of ranges that do not overlap, in the order in which they are.
+    private static func distributed(_ events: [Event], _ ranges: [Range<Int64>]) -> [ArraySlice<Event>] {
+        var bounds = [Int](repeating: 0, count: ranges.count + 1)
+        let places = events.map { event in
+            let past = firstIndex(ranges.count) { ranges[$0].lowerBound > event.t }
+            return past > 0 && ranges[past - 1].contains(event.t) ? past - 1 : -1
         }
+        for place in places where place >= 0 { bounds[place + 1] += 1 }
+        for i in 1..<bounds.count { bounds[i] += bounds[i - 1] }
+        var next = bounds
+        var sorted = events
+        for (event, place) in zip(events, places) where place >= 0 {
+            sorted[next[place]] = event
+            next[place] += 1
+        }
+        return ranges.indices.map { sorted[bounds[$0]..<bounds[$0 + 1]] }
+    }
+
+    /// The first of 0..<count for which `holds` is true, count if none; it must stay true after that.
+    private static func firstIndex(_ count: Int, where holds: (Int) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if holds(middle) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 
     /// The events of ranges of numbers.
     private func numbered(
         _ ranges: [Range<Int64>], _ events: SelectedEvents
-    ) throws(RecordingError) -> [ArraySlice<Event>]? {
+    ) throws(RecordingError) -> GatheredEvents.Kind? {
         let all = Self.union(ranges)
         guard all.upperBound &- all.lowerBound <= Self.mostGathered else { return nil }
         var collector = EventCollector()
         try events.forEach(all, &collector)
         let gathered = collector.events
-        return ranges.map { range in
-            let inside = (range.lowerBound - all.lowerBound..<range.upperBound - all.lowerBound)
-                .clamped(to: 0..<Int64(gathered.count))
-            return gathered[Int(inside.lowerBound)..<Int(inside.upperBound)]
-        }
+        return .slices(
+            ranges.map { range in
+                let inside = (range.lowerBound - all.lowerBound..<range.upperBound - all.lowerBound)
+                    .clamped(to: 0..<Int64(gathered.count))
+                return gathered[Int(inside.lowerBound)..<Int(inside.upperBound)]
+            })
     }
 
     /// From the begin of the first range that has anything to the end of the last.

@@ -88,10 +88,10 @@ final class FileLibrary: Sendable {
 
     /// The facts of a virtual file if they are known for the recording as it is now; never scans.
     func knownFacts(_ key: String, _ spec: FileSpec, path: String, part: Int?) -> Facts? {
-        guard let known = catalog.knownSummary(path), let (list, _) = lists.knownList(spec, path: path) else {
-            return nil
-        }
-        return try? facts(key, spec, path, part, known.status, known.summary, list, mayCount: false)
+        let list = lists.peek(spec, path: path)
+        if case .unknown = list { return nil }
+        guard let known = catalog.knownSummary(path) else { return nil }
+        return try? facts(key, spec, path, part, known.status, known.summary, list.list, mayCount: false)
     }
 
     /// The facts of a virtual file, after a scan of the recording if it is new.

@@ -60,15 +60,24 @@ final class TimesLists: Sendable {
         return try list(known, path)
     }
 
-    /// The same without reading a list.
-    ///
-    /// - Returns: nil when that is not known.
-    func knownList(_ spec: FileSpec, path: String) -> (list: TimesList?, Void)? {
-        guard let found = try? find(spec, path) else { return spec.timesOrigin == nil ? (nil, ()) : nil }
-        guard let known = known(found.path, found.origin, found.status), case .list(let list) = known else {
+    /// What is known of a list without reading it.
+    enum Lookup {
+        case notNeeded
+        case list(TimesList)
+        case unknown
+
+        var list: TimesList? {
+            if case .list(let list) = self { return list }
             return nil
         }
-        return (list, ())
+    }
+
+    func peek(_ spec: FileSpec, path: String) -> Lookup {
+        guard spec.timesOrigin != nil else { return .notNeeded }
+        guard let found = (try? find(spec, path)) ?? nil,
+            let known = known(found.path, found.origin, found.status), case .list(let list) = known
+        else { return .unknown }
+        return .list(list)
     }
 
     private func find(

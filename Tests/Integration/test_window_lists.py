@@ -60,7 +60,7 @@ def test_a_list_that_changes_is_another_tensor(mount, source, recorded, tmp_path
     assert np.abs(read(again / "timesurface/20ms,at=frames/a.h5")[0] - frames(recorded, [40_000, 100_001, 300_000], 20_000)).max() <= 2e-6
 
 
-def test_additions_follow_a_list_that_changes(mount, source, recorded, store):
+def test_additions_follow_a_list_that_changes(mount, evh5, source, recorded, store, tmp_path):
     where = mount(source, "--sidecars", store)
     path = where / "histo/20ms,at=frames/a.h5"
     replace(source / "a_frames.npy", [40_000, 100_000])
@@ -71,6 +71,13 @@ def test_additions_follow_a_list_that_changes(mount, source, recorded, store):
     with h5py.File(path) as file:
         assert file["data"].shape[0] == 3 and file["data"].attrs["mine"] == 5
         assert file["notes"][:].tolist() == list(range(7)) and file["ends"][:].tolist() == [40_000, 100_000, 200_000]
+    export = ["sidecar", "export", path, "--sidecars", store, "--with-tensor", "-o"]
+    evh5.run(*export, tmp_path / "whole.h5", check=0)
+    assert (tmp_path / "whole.h5").read_bytes() == path.read_bytes()
+    # What was added to another tensor is no part of this one.
+    replace(source / "a_frames.npy", [40_001, 100_000, 200_000])
+    done = evh5.run(*export, tmp_path / "other.h5")
+    assert done.returncode == 3 and "not what it was" in done.stderr
 
 
 def test_which_file_is_the_list(mount, source, recorded):
@@ -161,10 +168,13 @@ def test_lists_that_do_not_fit(mount, source, recorded):
     assert problem.value.errno in (errno.EIO, errno.ENOENT)
 
 
-def test_a_list_outside_the_source_is_refused(mount, source, recorded, tmp_path):
+def test_links_to_lists(mount, source, recorded, tmp_path):
+    """They are followed; with --allow-other, where others would read by the daemon's rights, not out of the source."""
     np.save(tmp_path / "outside.npy", np.array([1000]))
     os.symlink(tmp_path / "outside.npy", source / "a_x.npy")
     assert read(mount(source) / "histo/1ms,at=x/a.h5")[1] == [1000]
+    with pytest.raises(OSError):
+        os.stat(mount(source, "--allow-other") / "histo/1ms,at=x/a.h5")
 
 
 @pytest.mark.parametrize("type", ["<i8", "<u8", "<i4", "<u4", "<f8"])

@@ -267,3 +267,18 @@ def test_preview(evh5, folder, mounted, tmp_path):
         evh5.run("preview", "--force", folder / "evt3.raw", "-o", tmp_path / "a.png", "--window", window, check=0)
         evh5.run("preview", "--force", mounted / "histo" / window / "evt3.h5", "-o", tmp_path / "b.png", check=0)
         assert (tmp_path / "a.png").stat().st_size > 1000 and (tmp_path / "b.png").stat().st_size > 1000
+
+
+def test_warm_and_listed_windows(mount, evh5, folder, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text('windows: ["50ms,stride=20ms", "50ms,at=ints", "50ms"]\n')
+    where = mount(folder, "--cache", tmp_path / "cache", "--config-file", config)
+    assert sorted(os.listdir(where / "diff")) == ["50ms", "50ms,at=ints", "50ms,stride=20ms"]
+    evh5.run("warm", where / "diff", check=0)
+    with h5py.File(where / "diff/50ms,at=ints/evt3.h5") as file:
+        warmed = file["data"][:]
+    where.stop()
+    again = mount(folder, "--cache", tmp_path / "cache", "--config-file", config)
+    with h5py.File(again / "diff/50ms,at=ints/evt3.h5") as file:
+        assert np.array_equal(file["data"][:], warmed) and warmed.any()
+    assert evh5.json("status", again.point)["frames"]["computed"] == 0
