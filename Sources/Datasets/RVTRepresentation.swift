@@ -43,9 +43,10 @@ public struct RVTRepresentation: Sendable {
         preprocessing = text
     }
 
-    /// The component of a path that says the tensor of a data set. gen4's has half the sides: of 2x2 pixels, one.
+    /// The component of a path that says the tensor of a data set. gen4's has half the sides: one of 2x2 pixels of
+    /// the whole frame.
     public func preprocessing(_ dataset: RVTRule.Dataset) -> String {
-        dataset == .gen4 ? preprocessing + ",downsample=2,sample=nearest" : preprocessing
+        dataset == .gen4 ? preprocessing + ",downsample=2,sample=frame" : preprocessing
     }
 
     /// The component that says its windows: [end - dt, end], or the last events up to end.

@@ -41,8 +41,10 @@ extension TensorPlan {
     /// Bytes that computing a block takes besides it: the kernel's, the recording's bytes as they are read, and
     /// gathered events.
     public var scratchBytes: Int {
-        let kernel = spec.preprocessing.scratchBytes(on: grid, storedAsUInt8: spec.asUInt8)
-        return kernel + (measure.filters?.scratchBytes ?? 0) + (1 << 19)
+        let drawn = measure.drawnGrid
+        let kernel = spec.preprocessing.scratchBytes(on: drawn, storedAsUInt8: spec.asUInt8)
+        let full = drawn == grid ? 0 : channels * drawn.cells * elementType.size
+        return kernel + full + (measure.filters?.scratchBytes ?? 0) + (1 << 19)
             + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
     }
 

@@ -24,7 +24,9 @@ extension TensorSpec {
         let spec = try resolved(for: geometry)
         let shift = spec.preprocessingSpec.shift
         let filters = try spec.preprocessingSpec.filters(for: geometry)
-        guard let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: shift) else {
+        guard
+            let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: shift + spec.preprocessingSpec.picked)
+        else {
             throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
         }
         let input = spec.preprocessingSpec.filters.output(of: geometry) ?? geometry

@@ -25,8 +25,16 @@ public struct TensorMeasure: Sendable {
     public let listDigest: UInt64?
 
     /// Whether frames are kept as they are, not as counts.
-    public var keepsWholeFrames: Bool {
-        FrameCounting(spec.preprocessing, shift: spec.preprocessingSpec.shift, storedAsUInt8: spec.asUInt8) == nil
+    public var keepsWholeFrames: Bool { counting == nil }
+    /// How frames are counted; nil when they are kept as they are.
+    var counting: FrameCounting? {
+        guard spec.preprocessingSpec.picked == 0 else { return nil }
+        return FrameCounting(spec.preprocessing, shift: spec.preprocessingSpec.shift, storedAsUInt8: spec.asUInt8)
+    }
+    /// The grid that frames are drawn on: `grid`, unless pixels of frames at full size are taken.
+    var drawnGrid: FrameGrid {
+        guard spec.preprocessingSpec.picked > 0 else { return grid }
+        return FrameGrid(geometry: grid.geometry, shift: 0) ?? grid
     }
     public var height: Int { grid.height }
     public var width: Int { grid.width }
@@ -97,7 +105,8 @@ public struct TensorMeasure: Sendable {
         let spec = try spec.resolved(for: geometry)
         let shift = spec.preprocessingSpec.shift
         let filters = try spec.preprocessingSpec.filters(for: geometry)
-        guard let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: shift) else {
+        let smaller = shift + spec.preprocessingSpec.picked
+        guard let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: smaller) else {
             throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
         }
         let parts = try Self.partCount(spec, totals)

@@ -56,9 +56,7 @@ public struct TensorPlan: Sendable {
         case .cut(let cuts, _): frameCount = cuts.count
         }
         try measure.checkSize(frameCount)
-        counting = FrameCounting(
-            measure.spec.preprocessing, shift: measure.spec.preprocessingSpec.shift,
-            storedAsUInt8: measure.spec.asUInt8)
+        counting = measure.counting
     }
 
     /// Computes a frame and writes every byte of `frame`, which is `frameBytes` long.
@@ -82,7 +80,14 @@ public struct TensorPlan: Sendable {
             try gathered?.window(index, from: startTime, isTimed: isTimed)
             ?? events.window(index, from: startTime, isTimed: isTimed)
         do {
-            if UInt(bitPattern: base) % 16 == 0 {
+            let drawn = measure.drawnGrid
+            if drawn != grid {
+                let full = UnsafeMutableRawBufferPointer.allocate(
+                    byteCount: channels * drawn.cells * elementType.size, alignment: 16)
+                defer { full.deallocate() }
+                try preprocessing.render(window, on: drawn, storedAsUInt8: spec.asUInt8, into: full)
+                pick(from: UnsafeRawBufferPointer(full), on: drawn, into: frame)
+            } else if UInt(bitPattern: base) % 16 == 0 {
                 try preprocessing.render(window, on: grid, storedAsUInt8: spec.asUInt8, into: frame)
             } else {
                 let aligned = UnsafeMutableRawBufferPointer.allocate(byteCount: frameBytes, alignment: 16)
@@ -92,6 +97,33 @@ public struct TensorPlan: Sendable {
             }
         } catch let error as TensorError {
             throw TensorError(error.code, "frame \(index): \(error.message)", cause: error.cause)
+        }
+    }
+
+    /// Takes the pixel at half the sides of each cell from a frame at full size.
+    private func pick(
+        from full: UnsafeRawBufferPointer, on drawn: FrameGrid, into frame: UnsafeMutableRawBufferPointer
+    ) {
+        switch elementType.size {
+        case 1: pick(UInt8.self, full, drawn, frame)
+        case 2: pick(UInt16.self, full, drawn, frame)
+        default: pick(UInt32.self, full, drawn, frame)
+        }
+    }
+
+    /// As above, of elements as large as `Element`.
+    private func pick<Element: FixedWidthInteger>(
+        _ type: Element.Type, _ full: UnsafeRawBufferPointer, _ drawn: FrameGrid, _ frame: UnsafeMutableRawBufferPointer
+    ) {
+        let (source, target) = (full.bindMemory(to: type), frame.bindMemory(to: type))
+        guard let source = source.baseAddress, var next = target.baseAddress else { return }
+        let (shift, half) = (grid.shift, (1 << grid.shift) / 2)
+        for channel in 0..<channels {
+            for row in 0..<grid.height {
+                let line = source + ((channel * drawn.height + (row << shift) + half) * drawn.width + half)
+                for column in 0..<grid.width { next[column] = line[column << shift] }
+                next += grid.width
+            }
         }
     }
 

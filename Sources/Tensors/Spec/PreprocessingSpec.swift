@@ -5,7 +5,7 @@ import Recordings
 /// `<preprocessing>[,key=value...]`, parsed and canonical.
 ///
 /// Keys are the preprocessing's parameters, `downsample=k` (1, 2, 4 ... 16384; 1 is the default) or `height=` with
-/// `width=`, `sample=`: `sum` (the default) or `nearest`, and `dtype=`: `uint8` for preprocessings whose values are in
+/// `width=`, `sample=`: `sum` (the default), `nearest` or `frame`, and `dtype=`: `uint8` for preprocessings whose values are in
 /// 0...1, `float32` (the default, spelled out) for all that are float32; and those of filters, see
 /// `SpecComponent.takeFilters()`. A parameter of the preprocessing comes before another key of its name.
 public struct PreprocessingSpec: Sendable {
@@ -24,6 +24,8 @@ public struct PreprocessingSpec: Sendable {
         case sum
         /// Only the pixel at half the cell's sides counts: (2y + 1, 2x + 1) for half the size.
         case nearest
+        /// All events make a frame at full size, of which one pixel of each cell is taken.
+        case frame
     }
 
     /// The registered name.
@@ -96,7 +98,7 @@ public struct PreprocessingSpec: Sendable {
         }
         // Cells of one pixel are the same either way.
         let sampling = scale == .full ? .sum : sampling
-        if sampling == .nearest { keys.append("sample=nearest") }
+        if sampling != .sum { keys.append("sample=\(sampling == .frame ? "frame" : "nearest")") }
         if asUInt8 { keys.append("dtype=uint8") }
         keys += filters.items
         self.name = definition.name
@@ -114,7 +116,8 @@ public struct PreprocessingSpec: Sendable {
         switch parts.take("sample") {
         case nil, "sum": .sum
         case "nearest": .nearest
-        case .some(let text): throw TensorError(.invalidParameter, "sample=\(text): sample is sum or nearest")
+        case "frame": .frame
+        case .some(let text): throw TensorError(.invalidParameter, "sample=\(text): sample is sum, nearest or frame")
         }
     }
 
@@ -178,6 +181,9 @@ public struct PreprocessingSpec: Sendable {
 
     /// The power of two by which a resolved specification's cells are larger than a pixel that counts.
     var shift: Int { sampling == .sum ? power : 0 }
+
+    /// The power of two by which frames are made smaller after all events are in them.
+    var picked: Int { sampling == .frame ? power : 0 }
 
     /// What a resolved specification's events go through first: the filters, and what leaves one pixel of each cell;
     /// nil when all stay as they are.
