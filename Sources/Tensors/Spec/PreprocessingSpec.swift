@@ -5,8 +5,8 @@ import Recordings
 /// `<preprocessing>[,key=value...]`, parsed and canonical.
 ///
 /// Keys are the preprocessing's parameters, `downsample=k` (1, 2, 4 ... 16384; 1 is the default) or `height=` with
-/// `width=`, `sample=`: `sum` (the default), `nearest` or `frame`, and `dtype=`: `uint8` for preprocessings whose values are in
-/// 0...1, `float32` (the default, spelled out) for all that are float32; and those of filters, see
+/// `width=`, `sample=`: `sum` (the default), `nearest` or `frame`, and `dtype=`: `uint8` for preprocessings whose
+/// values are in 0...1, `float32` (the default, spelled out) for all that are float32; and those of filters, see
 /// `SpecComponent.takeFilters()`. A parameter of the preprocessing comes before another key of its name.
 public struct PreprocessingSpec: Sendable {
     /// How frames relate to the sensor's geometry.
