@@ -15,9 +15,16 @@ enum ExistingFile {
         var differences: [String] = []
         for (name, value) in wanted.attributes {
             let value = StoredValue(value)
+            // Plain windows have none.
+            if name == "window" { continue }
             // generate_hdf5 leaves some out that evh5 writes.
             guard let found = there[name], found != value else { continue }
             differences.append("\(name) \(found.shown), not \(value.shown)")
+        }
+        let window = wanted.attributes.first { $0.name == "window" }.map { StoredValue($0.value) }
+        if there["window"] != window {
+            differences.append(
+                "window \(there["window"]?.shown ?? "plain"), not \(window?.shown ?? spec.windowText)")
         }
         if stored.elementType != wanted.elementType.rawValue {
             differences.append("\(stored.elementType), not \(wanted.elementType.rawValue)")
