@@ -34,6 +34,9 @@ struct Kernels {
         const uint8_t *words, size_t size, const evh5_placement *placement, evh5_decoder *state,
         const evh5_latest *latest);
     ScanOf *scan[EVH5_WORDS_END];
+    size_t (*filter_cells)(
+        const evh5_filter *filter, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
+        uint32_t *kept_times);
 };
 
 /// Those of a variant of CKernels.h that Targets.cpp makes; null when this processor or this build does not have them.

@@ -42,6 +42,8 @@
 
 #include "Words32-inl.h"
 
+#include "Filter-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace evh5 {
 namespace HWY_NAMESPACE {
@@ -55,6 +57,7 @@ const Kernels *table() {
         dat_count,
         evt3_latest,
         {evt2_scan, evt21_scan, evt21_legacy_scan, evt3_scan, evt4_scan},
+        filter_cells,
     };
     return &all;
 }

@@ -147,3 +147,11 @@ size_t evh5_scan_words(
     const auto *const kernels = current();
     return kernels ? kernels->scan[format](words, size, width, height, time_shift, state, scan) : 0;
 }
+
+size_t evh5_filter_cells(
+    const struct evh5_filter *filter, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
+    uint32_t *kept_times) {
+    const auto *const kernels = current();
+    return (kernels ? kernels->filter_cells : evh5_filter_cells_plain)(
+        filter, cells, times, count, kept_cells, kept_times);
+}

@@ -64,6 +64,7 @@ extension ElementType {
         case .float32: .float32
         case .uint8: .uint8
         case .int8: .int8
+        case .uint16: .uint16
         }
     }
 }

@@ -47,11 +47,18 @@ struct IndexShape: Hashable, Sendable {
 /// A specification applied to the totals of a recording (and a part of it, with max_duration).
 public struct EventsMeasure: Sendable {
     public let spec: EventsSpec
+    /// The size that events have, after filters.
     public let geometry: Geometry
+    /// What events go through first; nil when all stay as they are.
+    public let filters: AppliedFilters?
     /// Only events with these times are in the file, us; all when it is the whole recording.
     public let times: Range<Int64>
-    /// nil where only the events and triggers tell: a part of a recording, or an index of triggers.
+    /// nil where only the events and triggers tell: a part of a recording, an index of triggers, or filters.
     public let counts: EventsCounts?
+    /// us from the earliest to the latest event, or more, and how many are earlier than the one before, or more: how
+    /// many bytes times may take, packed.
+    private let span: Int64
+    private let backwardSteps: Int64
     /// Whether times of the recording do not fit 32 bits: then `events/t` is int64.
     public let isWide: Bool
 
@@ -64,8 +71,18 @@ public struct EventsMeasure: Sendable {
     }
 
     /// - Parameter part: which file, with max_duration; nil is the first.
-    /// - Throws: `TensorError.notApplicable` when there is no such part.
+    /// - Throws: `TensorError.notApplicable` when there is no such part, a region is not inside of the sensor, or the
+    ///   layout has no room for the sensor.
     public init(_ spec: EventsSpec, _ recording: RecordingSummary, part: Int? = nil) throws(TensorError) {
+        filters = try spec.filters.applied(to: recording.geometry)
+        geometry = filters?.geometry ?? recording.geometry
+        let sides = geometry
+        guard spec.layout != .ecf || max(sides.width, sides.height) <= ECFEncoder.largestSide else {
+            throw TensorError(
+                .notApplicable,
+                "a sensor of \(sides) is too large for layout=ecf, which has room for \(ECFEncoder.largestSide)x\(ECFEncoder.largestSide): take layout=prophesee"
+            )
+        }
         let parts = try Self.partCount(spec, recording)
         let part = part ?? 0
         guard (0..<parts).contains(part) else {
@@ -81,9 +98,14 @@ public struct EventsMeasure: Sendable {
         }
         times = isWhole ? Int64.min..<Int64.max : start..<(end ?? Int64.max)
         self.spec = spec
-        geometry = recording.geometry
+        let all = recording.highestTime - recording.lowestTime
+        span = min(all, spec.maxDuration ?? all)
+        // No filter makes more of them.
+        backwardSteps = recording.backwardSteps
         // Prophesee's files have an index of the triggers' times, of which the totals say nothing.
-        let isKnown = isWhole && (spec.layout == .columns || recording.triggerCount == 0)
+        let isKnown =
+            isWhole && filters?.keepsAll != false
+            && (spec.layout == .columns || recording.triggerCount == 0)
         counts =
             isKnown
             ? EventsCounts(
@@ -99,7 +121,7 @@ public struct EventsMeasure: Sendable {
     func index(_ counts: EventsCounts) -> IndexShape {
         switch spec.layout {
         case .columns: .milliseconds(to: counts.highestTime)
-        case .prophesee: .prophesee(counts.events, to: counts.highestTime)
+        case .prophesee, .ecf: .prophesee(counts.events, to: counts.highestTime)
         }
     }
 
@@ -115,15 +137,20 @@ public struct EventsMeasure: Sendable {
 extension EventsMeasure {
     /// Events that are computed at a time in a file of `eventCount`: enough that those decoded for nothing before and
     /// after are few beside them.
-    static func blockLength(_ eventCount: Int64) -> Int {
-        var length = 512
-        while length < largestBlock, Int64(length) < eventCount { length *= 2 }
+    func blockLength(_ eventCount: Int64) -> Int {
+        var length = spec.layout == .ecf ? ECFEncoder.chunkLength : 512
+        while length < Self.largestBlock, Int64(length) < eventCount { length *= 2 }
         return length
     }
 
+    /// Bytes of a chunk of packed events.
+    func chunkSize(_ eventCount: Int64) -> Int {
+        ECFEncoder.chunkSize(events: eventCount, backwardSteps: backwardSteps, span: span)
+    }
+
     static let largestBlock = 1 << 17
-    /// Entries of the index that are computed at a time.
-    static let indexBlock = 8192
+    /// Entries of the index that are computed at a time: for who looks up a few, seconds of the recording are scanned.
+    static let indexBlock = 2048
     /// Elements at a time of what is kept in no blocks.
     static let madeBlock = 8192
 }

@@ -1,5 +1,6 @@
 // The path component of event files: `events[,key=value...]`.
 
+import Recordings
 import Tensors
 
 /// What an event file is, independent of a recording. Two that mean the same are equal and have the same text.
@@ -9,12 +10,14 @@ public struct EventsSpec: Hashable, Sendable {
         case columns
         /// Prophesee's event file, contiguous: `<name>.hdf5`.
         case prophesee
+        /// Prophesee's event file with packed chunks, as OpenEB's C++ reader wants it: `<name>.hdf5`.
+        case ecf
 
         /// How the names of its files end.
         public var suffix: String {
             switch self {
             case .columns: ".h5"
-            case .prophesee: ".hdf5"
+            case .prophesee, .ecf: ".hdf5"
             }
         }
     }
@@ -29,6 +32,8 @@ public struct EventsSpec: Hashable, Sendable {
     public let startTime: Int64
     /// The length of each part, us; nil when the events are one file.
     public let maxDuration: Int64?
+    /// What events go through first.
+    public let filters: EventFilterChain
     /// The canonical path component.
     public let text: String
 
@@ -55,17 +60,23 @@ public struct EventsSpec: Hashable, Sendable {
         }
         startTime = try parts.takeTime("start_ts", from: 0) ?? 0
         maxDuration = try parts.takeTime("max_duration", from: 1)
+        filters = try parts.takeFilters()
         if let key = parts.unknownKey {
-            throw TensorError(
-                .unknownParameter, "\(Self.head) has no parameter \(key); it has layout, max_duration, start_ts")
+            let known = (["layout", "max_duration", "start_ts"] + SpecComponent.filterKeys).joined(separator: ", ")
+            throw TensorError(.unknownParameter, "\(Self.head) has no parameter \(key); it has \(known)")
         }
         self.layout = layout
-        var items = [Self.head]
+        var items = filters.items
         if layout != .columns { items.append("layout=\(layout.rawValue)") }
         if let maxDuration { items.append("max_duration=\(TimeText.text(maxDuration))") }
         if startTime != 0 { items.append("start_ts=\(TimeText.text(startTime))") }
-        text = items.joined(separator: ",")
+        text = ([Self.head] + items.sorted()).joined(separator: ",")
     }
+
+    /// Whether there is such a file of recordings of this geometry.
+    ///
+    /// - Throws: `.notApplicable` when a region is not inside of the sensor.
+    public func check(for geometry: Geometry) throws(TensorError) { _ = try filters.applied(to: geometry) }
 
     public static func == (left: EventsSpec, right: EventsSpec) -> Bool { left.text == right.text }
     public func hash(into hasher: inout Hasher) { hasher.combine(text) }

@@ -157,15 +157,7 @@ import CKernels
             }
             state.take(decoder)
         }
-        if let wanted, count > 0 {
-            let low = max(wanted.lowerBound, base)
-            let length = min(wanted.upperBound, base &+ 1 &<< 32) &- low
-            if length <= 0 {
-                count = 0
-            } else if length <= Int64(UInt32.max) {
-                count = evh5_cells_within(memory, times, count, UInt32(low &- base), UInt32(length))
-            }
-        }
+        if let wanted, count > 0 { count = CellBatch.within(wanted, memory, times, count: count, base: base) }
         return (used, CellBatch(cells: memory, times: times, count: count, base: base))
     }
 }

@@ -74,6 +74,11 @@ public struct CellBatch {
     /// Adds 1 to the counter of every cell, up to 255.
     public func count(into counters: UnsafeMutablePointer<UInt8>) { evh5_count_cells(cells, count, counters) }
 
+    /// As above, for the cells in `range`.
+    public func count(_ range: Range<Int>, into counters: UnsafeMutablePointer<UInt8>) {
+        evh5_count_cells(cells + range.lowerBound, range.count, counters)
+    }
+
     /// Float32 of (t - t0) / duration for every cell, which need room for `count`.
     public func fractions(from t0: Int64, of duration: Double, into values: UnsafeMutablePointer<Float>) {
         evh5_time_fractions(times, count, base &- t0, duration, values)
@@ -106,6 +111,18 @@ public struct CellBatch {
             cells + range.lowerBound, range.count, count - range.lowerBound, left.weight, right.weight,
             isSigned ? 1 : 0,
             left.values, right.values)
+    }
+
+    /// Keeps the cells with a time in `wanted`, us, in place; returns how many.
+    static func within(
+        _ wanted: Range<Int64>, _ cells: UnsafeMutablePointer<UInt32>, _ times: UnsafeMutablePointer<UInt32>,
+        count: Int, base: Int64
+    ) -> Int {
+        let low = max(wanted.lowerBound, base)
+        let length = min(wanted.upperBound, base &+ 1 &<< 32) &- low
+        if length <= 0 { return 0 }
+        guard length <= Int64(UInt32.max) else { return count }
+        return evh5_cells_within(cells, times, count, UInt32(low &- base), UInt32(length))
     }
 
     /// No batch has more cells.

@@ -82,10 +82,11 @@ extension EventReader {
                 step: boundaries.step, end: count, ordinals: ordinals, times: times, next: start,
                 ordinal: i < selection.before.count ? selection.before[i] : selection.count,
                 placement: CellPlacement(
-                    width: recording.geometry.width, height: recording.geometry.height, shift: 0,
-                    columns: recording.geometry.width, on: CellPlacement.onBit))
+                    width: geometry.width, height: geometry.height, shift: 0, columns: geometry.width,
+                    on: CellPlacement.onBit))
+            if let filters { try find(&sink, i, of: selection, filters) }
             var buffer: ReadBuffer?
-            while i + 1 < selection.before.count, sink.found < count {
+            while filters == nil, i + 1 < selection.before.count, sink.found < count {
                 defer { i += 1 }
                 let segment = index.segments[selection.firstSegment + i]
                 guard selection.before[i + 1] > selection.before[i], segment.highest >= sink.next else {
@@ -107,6 +108,36 @@ extension EventReader {
             found = sink.found
         }
         for i in found..<max(found, count) { ordinals[i] = selection.count }
+    }
+
+    /// As `find`, among what `filters` leave, from segment `i` of the selection on.
+    private func find(
+        _ boundaries: inout BoundarySink, _ i: Int, of selection: EventSelection, _ filters: AppliedFilters
+    ) throws(RecordingError) {
+        let before = selection.before
+        guard i + 1 < before.count else { return }
+        var reached = boundaries
+        let output = { (batch: CellBatch) in reached.take(batch) }
+        let all = selection.firstSegment..<selection.firstSegment + before.count - 1
+        let buffer = try ReadBuffer()
+        let isStateless = filters.chain.isStateless
+        var sink =
+            isStateless
+            ? FilterSink(filters, to: filters.cells, needsTimes: true, output)
+            : try warm(
+                filters, all.lowerBound + i..<all.upperBound, selection, buffer, to: filters.cells, needsTimes: true,
+                output)
+        for number in all.lowerBound + i..<all.upperBound where reached.found < reached.end {
+            let place = number - all.lowerBound
+            let segment = index.segments[number]
+            reached.ordinal = before[place]
+            // What looks back must see all.
+            if isStateless, before[place + 1] == before[place] || segment.highest < reached.next { continue }
+            let isInside = !isStateless || segment.isInside(selection.times)
+            try decode(piece(number..<number + 1, isInside: isInside), selection.times, buffer, into: &sink)
+            sink.flush()
+        }
+        boundaries = reached
     }
 
     /// Bytes that are scanned at a time for a boundary: a thousand words take less time than the call costs ten times

@@ -9,16 +9,31 @@ import Files
 public struct EventReader: Sendable {
     public let recording: Recording
     public let index: TimeIndex
+    /// What events go through first: all methods see those only that are left, and as they are then.
+    public let filters: AppliedFilters?
 
-    /// `index` is the index of `recording`, or of an earlier state of it.
-    public init(_ recording: Recording, _ index: TimeIndex) {
+    /// The size that events have.
+    public var geometry: Geometry { filters?.geometry ?? recording.geometry }
+
+    /// `index` is the index of `recording`, or of an earlier state of it; `filters` are for its geometry.
+    public init(_ recording: Recording, _ index: TimeIndex, filters: AppliedFilters? = nil) {
         self.recording = recording
         self.index = index
+        self.filters = filters
     }
+
+    /// The same recording through other filters.
+    public func through(_ filters: AppliedFilters?) -> EventReader { EventReader(recording, index, filters: filters) }
 
     /// Hands every event with a time in `times` (us after the time shift) to `sink`, in file order.
     @inlinable
     public func events<S: EventSink>(in times: Range<Int64>, into sink: inout S) throws(RecordingError) {
+        if let filters {
+            try passing(to: &sink, filters) { target, needsTimes, output throws(RecordingError) in
+                try filter(filters, in: times, to: target, needsTimes: needsTimes, output)
+            }
+            return
+        }
         let pieces = pieces(times)
         guard let buffer = try ReadBuffer(for: pieces) else { return }
         for piece in pieces { try decode(piece, times, buffer, into: &sink) }
@@ -30,6 +45,13 @@ public struct EventReader: Sendable {
     public func events<S: EventSink>(
         numbered ordinals: Range<Int64>, of selection: EventSelection, into sink: inout S
     ) throws(RecordingError) {
+        if let filters {
+            try passing(to: &sink, filters) { target, needsTimes, output throws(RecordingError) in
+                try filter(
+                    filters, numbered: ordinals, of: selection, to: target, needsTimes: needsTimes, output)
+            }
+            return
+        }
         let pieces = pieces(ordinals, selection)
         guard let buffer = try ReadBuffer(for: pieces) else { return }
         for piece in pieces {
@@ -50,8 +72,10 @@ public struct EventReader: Sendable {
         }
     }
 
-    /// Counts the events with a time in `times`; decodes only the segments that lie partly inside.
+    /// Counts the events with a time in `times`; decodes only the segments that lie partly inside, or all where filters
+    /// leave events out.
     public func selection(of times: Range<Int64>) throws(RecordingError) -> EventSelection {
+        if let filters, !filters.keepsAll { return try filteredSelection(filters, of: times) }
         let segments = index.candidates(times)
         var before: [Int64] = [0]
         before.reserveCapacity(segments.count + 1)

@@ -141,6 +141,15 @@ extension EventReader {
     public func write<W: EventWriter>(
         numbered ordinals: Range<Int64>, of selection: EventSelection, to writer: W, at place: Int = 0
     ) throws(RecordingError) -> Int {
+        if let filters {
+            var sink = NumberedSink(writer, geometry, place: place)
+            sink.end = place + ordinals.count
+            try passing(to: &sink, filters) { target, needsTimes, output throws(RecordingError) in
+                try filter(
+                    filters, numbered: ordinals, of: selection, to: target, needsTimes: needsTimes, output)
+            }
+            return sink.place - place
+        }
         let pieces = pieces(ordinals, selection)
         guard let buffer = try ReadBuffer(for: pieces) else { return 0 }
         var sink = NumberedSink(writer, recording.geometry, place: place)

@@ -9,6 +9,15 @@ public enum EventSource: Sendable {
     /// A recording's, up to where its index goes.
     case reader(EventReader)
 
+    /// What `filters` leave of them.
+    func through(_ filters: AppliedFilters?) -> EventSource {
+        guard let filters else { return self }
+        switch self {
+        case .array(let events): return .array(filters.left(of: events))
+        case .reader(let reader): return .reader(reader.through(filters))
+        }
+    }
+
     /// The events with t in `times`, numbered in file order.
     func selection(of times: Range<Int64>) throws(RecordingError) -> SelectedEvents {
         switch self {

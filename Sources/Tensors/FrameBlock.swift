@@ -42,7 +42,8 @@ extension TensorPlan {
     /// gathered events.
     public var scratchBytes: Int {
         let kernel = spec.preprocessing.scratchBytes(on: grid, storedAsUInt8: spec.asUInt8)
-        return kernel + (1 << 19) + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
+        return kernel + (measure.filters?.scratchBytes ?? 0) + (1 << 19)
+            + (blocks.length > 1 ? Int(PlannedEvents.mostGathered) * 40 : 0)
     }
 
     /// How frames are kept together.
@@ -61,7 +62,8 @@ extension TensorPlan {
         }
         guard blocks.length > 1 else { return try renderKept(frame: block, into: kept) }
         let frames = blocks.frames(of: block)
-        let gathered = try events.gathered(frames, from: startTime)
+        // Gathered are the events of the frames, not those before them.
+        let gathered = spec.preprocessing.lookBack == 0 ? try events.gathered(frames, from: startTime) : nil
         var rest = UnsafeMutableRawBufferPointer(rebasing: kept[...])
         for frame in frames {
             let memory = UnsafeMutableRawBufferPointer(rebasing: rest[..<keptBytes])

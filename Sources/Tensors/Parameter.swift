@@ -58,6 +58,10 @@ public struct ParameterDefinition: Sendable {
         case boolean
         /// 1 to 64 ASCII letters, digits and `_ - + . :`.
         case text
+        /// One of these texts.
+        case choice([String])
+        /// A time of at least 1 us, as windows have them; kept in its shortest spelling.
+        case duration
     }
 
     public let name: String
@@ -95,6 +99,12 @@ public struct ParameterDefinition: Sendable {
         case .text:
             if ParameterDefinition.isText(text) { return .text(text) }
             expected = "1 to 64 ASCII letters, digits and _ - + . :"
+        case .choice(let choices):
+            if choices.contains(text) { return .text(text) }
+            expected = "one of " + choices.joined(separator: ", ")
+        case .duration:
+            if let time = TimeText.microseconds(text), time >= 1 { return .text(TimeText.text(time)) }
+            expected = "a time such as 30ms, a whole number of us from 1 to \(TimeText.largest)"
         }
         throw TensorError(.invalidParameter, "\(name)=\(text): \(name) must be \(expected)")
     }

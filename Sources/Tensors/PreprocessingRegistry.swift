@@ -4,7 +4,8 @@ import Synchronization
 
 /// Names and definitions of preprocessings, in the order of registration.
 public final class PreprocessingRegistry: Sendable {
-    /// In the order of the contract. A new preprocessing adds its line here.
+    /// Those of Metavision ML in the order of the contract, then those of models. A new preprocessing adds its line
+    /// here.
     static let standardDefinitions: [PreprocessingDefinition] = [
         Histogram.definition,
         Difference.definition,
@@ -14,9 +15,16 @@ public final class PreprocessingRegistry: Sendable {
         MultiChannelTimeSurface.definition,
         QuantizedHistogram.definition,
         QuantizedDifference.definition,
+        StackedHistogram.definition,
+        MixedDensityStack.definition,
+        VoxelGrid.definition,
+        EventVolume.definition,
+        EventCount.definition,
+        EventImage.definition,
+        ExponentialTimeSurface.definition,
     ]
 
-    /// The preprocessings of Metavision ML.
+    /// The preprocessings of Metavision ML, and the inputs of published models.
     public static let standard = PreprocessingRegistry(standardDefinitions)
 
     private let definitions: Mutex<[PreprocessingDefinition]>
@@ -55,12 +63,12 @@ public final class PreprocessingRegistry: Sendable {
     /// `histo,max_incr_per_pixel=10`. Its parameters remain parameters, and `events_to_tensor` says the new name.
     ///
     /// - Throws: `.invalidParameter` when the name is taken or is no name of ASCII letters, digits, `_` and `-`, or
-    ///   when `component` also gives a size or an element type; what parsing `component` throws.
+    ///   when `component` also gives a size, an element type or filters; what parsing `component` throws.
     public func register(_ name: String, as component: String) throws(TensorError) {
         let base = try PreprocessingSpec(component, registry: self)
-        guard base.scale == .full, !base.asUInt8 else {
+        guard base.scale == .full, !base.asUInt8, base.filters.isEmpty else {
             throw TensorError(
-                .invalidParameter, "\(component): only parameters can be registered, no size and no dtype")
+                .invalidParameter, "\(component): only parameters can be registered, no size, no dtype and no filters")
         }
         try checkIsFree(name)
         register(base.definition.renamed(name, defaults: base.values))

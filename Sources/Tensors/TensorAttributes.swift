@@ -10,7 +10,7 @@ extension TensorPlan {
 extension TensorMeasure {
     /// Names, values and types of `/data`'s attributes in generate_hdf5's order: its own first, then the
     /// preprocessing's parameters, then what exists only for some: `preprocessing_version` and `store_as_uint8`.
-    public var attributes: [(name: String, value: TensorAttribute)] { spec.attributes(on: grid) }
+    public var attributes: [(name: String, value: TensorAttribute)] { spec.attributes(on: grid, of: inputGeometry) }
 }
 
 extension TensorSpec {
@@ -23,14 +23,18 @@ extension TensorSpec {
     ) throws(TensorError) -> (attributes: [(name: String, value: TensorAttribute)], elementType: ElementType) {
         let spec = try resolved(for: geometry)
         let shift = spec.preprocessingSpec.shift
-        guard let grid = FrameGrid(geometry: geometry, shift: shift) else {
+        let filters = try spec.preprocessingSpec.filters(for: geometry)
+        guard let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: shift) else {
             throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
         }
-        return (spec.attributes(on: grid), spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift))
+        let input = spec.preprocessingSpec.filters.output(of: geometry) ?? geometry
+        return (
+            spec.attributes(on: grid, of: input), spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift)
+        )
     }
 
-    /// Of this specification with its scale resolved to `grid`.
-    fileprivate func attributes(on grid: FrameGrid) -> [(name: String, value: TensorAttribute)] {
+    /// Of this specification with its scale resolved to `grid`, for a sensor of which filters left `input`.
+    fileprivate func attributes(on grid: FrameGrid, of input: Geometry) -> [(name: String, value: TensorAttribute)] {
         var period: Int64 = 0
         var count: Int64 = 0
         let mode: String
@@ -46,8 +50,8 @@ extension TensorSpec {
         var list: [(name: String, value: TensorAttribute)] = [
             ("events_to_tensor", .fixedString(preprocessingSpec.name)),
             ("delta_t", .uint32(UInt32(truncatingIfNeeded: period))),
-            ("event_input_width", .int64(Int64(grid.geometry.width))),
-            ("event_input_height", .int64(Int64(grid.geometry.height))),
+            ("event_input_width", .int64(Int64(input.width))),
+            ("event_input_height", .int64(Int64(input.height))),
             ("shape", .int64Array([Int64(preprocessing.channels), Int64(grid.height), Int64(grid.width)])),
             ("mode", .variableString(mode)),
             ("n_events", .int64(count)),

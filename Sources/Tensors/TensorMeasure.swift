@@ -7,6 +7,10 @@ public struct TensorMeasure: Sendable {
     /// With its scale as a power of two.
     public let spec: TensorSpec
     public let grid: FrameGrid
+    /// What events go through first; nil when all stay as they are.
+    public let filters: AppliedFilters?
+    /// The size that filters leave, before frames are made smaller.
+    let inputGeometry: Geometry
     public let channels: Int
     /// What is stored: uint8 with `dtype=uint8`, else the preprocessing's own type.
     public let elementType: ElementType
@@ -14,8 +18,8 @@ public struct TensorMeasure: Sendable {
     public let frameBytes: Int
     /// us; the frames' time begins here: start_ts plus the parts before this one.
     public let startTime: Int64
-    /// nil where only the events tell: windows of n events that do not take all events of the recording, or end after
-    /// some time as well, and windows at triggers.
+    /// nil where only the events tell: windows of n events that do not take all events of the recording, or not all
+    /// that were there before filters, or end after some time as well, and windows at triggers.
     public let frameCount: Int?
     /// The digest of the list that its windows are at; nil for other windows.
     public let listDigest: UInt64?
@@ -92,7 +96,8 @@ public struct TensorMeasure: Sendable {
     ) throws(TensorError) {
         let spec = try spec.resolved(for: geometry)
         let shift = spec.preprocessingSpec.shift
-        guard let grid = FrameGrid(geometry: geometry, shift: shift) else {
+        let filters = try spec.preprocessingSpec.filters(for: geometry)
+        guard let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: shift) else {
             throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
         }
         let parts = try Self.partCount(spec, totals)
@@ -112,7 +117,8 @@ public struct TensorMeasure: Sendable {
             }
             frameCount = Int(frames)
         case .count(let count) where spec.times == nil:
-            let isKnown = start == 0 && spec.maxDuration == nil && spec.windowSpec.maxPeriod == nil
+            let isKnown =
+                start == 0 && spec.maxDuration == nil && spec.windowSpec.maxPeriod == nil && filters?.keepsAll != false
             frameCount = isKnown ? Int(Self.counts(count, spec.stride, of: totals.count)) : nil
         case .parts(let count): frameCount = totals.hasParts(from: start) ? count : 0
         case .period, .count, .between: frameCount = try spec.windowSpec.listedCount(times)
@@ -120,6 +126,8 @@ public struct TensorMeasure: Sendable {
         listDigest = spec.times?.isFile == true ? times?.digest : nil
         self.spec = spec
         self.grid = grid
+        self.filters = filters
+        inputGeometry = spec.preprocessingSpec.filters.output(of: geometry) ?? geometry
         startTime = start
         channels = spec.preprocessing.channels
         elementType = spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift)

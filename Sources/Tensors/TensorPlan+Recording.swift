@@ -31,6 +31,8 @@ extension TensorPlan {
         // Named by all that they depend on.
         var name = "\(spec.windowSpec.window) of \(spec.windowSpec.maxPeriod ?? 0) us from \(spec.startTime) us"
         if let maxDuration = spec.maxDuration { name += ", part \(part ?? 0) of \(maxDuration) us" }
+        let filters = spec.preprocessingSpec.filters.items
+        if !filters.isEmpty { name += " of events with \(filters.joined(separator: ","))" }
         let start = spec.startTime &+ Int64(part ?? 0) &* (spec.maxDuration ?? 0)
         let known = spec.windowSpec.maxPeriod.flatMap { _ in store?.found(name, index) }
             .flatMap { FoundCuts($0, from: start) }

@@ -44,6 +44,8 @@ public struct TensorPlan: Sendable {
         grid = measure.grid
         frameBytes = measure.frameBytes
         startTime = measure.startTime
+        let geometry = grid.geometry
+        let source = source.through(measure.filters)
         let kind = try PlannedEvents.kind(measure, totals, source, times, known)
         events = PlannedEvents(source: source, kind: kind, geometry: geometry)
         switch kind {

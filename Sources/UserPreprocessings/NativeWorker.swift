@@ -136,6 +136,7 @@ public struct NativeWorker {
         case EVH5_FLOAT32: "float32"
         case EVH5_UINT8: "uint8"
         case EVH5_INT8: "int8"
+        case EVH5_UINT16: "uint16"
         default: nil
         }
     }

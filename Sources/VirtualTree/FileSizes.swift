@@ -113,13 +113,18 @@ extension FileMeasure {
         case .events(let measure):
             // Which entries there are follows from the recording, which the key's beginning names.
             """
-            geometry \(measure.geometry)
+            geometry \(measure.geometry)\(Self.filtered(measure.filters))
             index of \(measure.spec.text)
             start \(measure.times.lowerBound)
             version \(EventsSpec.version)
 
             """
         }
+    }
+
+    /// What the specification does not say of filters: the sensor that they work on.
+    private static func filtered(_ filters: AppliedFilters?) -> String {
+        filters.map { "\nfilters \(AppliedFilters.version) of \($0.sensor)" } ?? ""
     }
 
     /// All that the bytes of frames depend on besides what the recording was: what is made of it, and by which kernels.
@@ -133,7 +138,7 @@ extension FileMeasure {
         let length = measure.blockLength
         let list = measure.listDigest.map { "\nlist \(String($0, radix: 16))" } ?? ""
         return """
-            geometry \(measure.grid.geometry)
+            geometry \(measure.grid.geometry)\(filtered(measure.filters))
             tensor \(measure.spec.preprocessingText)/\(measure.spec.windowText)
             start \(measure.startTime)
             kept \(length == 1 ? kept : "\(kept) by \(length)")

@@ -65,8 +65,10 @@ enum FileSpec: Hashable, Sendable {
     /// The same file by its only name for recordings of this geometry.
     func resolved(for geometry: Geometry) throws(TensorError) -> FileSpec {
         switch self {
-        case .tensor(let spec): .tensor(try spec.resolved(for: geometry))
-        case .events: self
+        case .tensor(let spec): return .tensor(try spec.resolved(for: geometry))
+        case .events(let spec):
+            try spec.check(for: geometry)
+            return self
         }
     }
 

@@ -121,6 +121,9 @@ final class RecordingFile: Sendable {
         return try zip(pieces, places).map { part, place in
             switch (part, place) {
             case (.metadata(let bytes), _): return try metadata(bytes, map, added)
+            case (.chunkIndex(let number, let bytes), _):
+                let held = HeldBytes(map.indexes[number].bytes(in: bytes))
+                return held.piece(0..<held.count)
             case (.block(let dataset, let index, let bytes), .made):
                 return try made(dataset, index, bytes)
             case (.block(_, _, let bytes), .kept(let series, let index, let offset)):

@@ -148,15 +148,25 @@ def shared():
     return SHARED
 
 
-@pytest.fixture(scope="session")
-def shared_reference(shared):
-    """The project's arbiter for tensor values."""
-    spec = importlib.util.spec_from_file_location("reference_tensors", shared / "reference/reference_tensors.py")
+def _module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
     spec.loader.exec_module(module)
     sys.dont_write_bytecode = before
     return module
+
+
+@pytest.fixture(scope="session")
+def shared_reference(shared):
+    """The project's arbiter for tensor values."""
+    return _module(shared / "reference/reference_tensors.py")
+
+
+@pytest.fixture(scope="session")
+def shared_representations(shared):
+    """The project's arbiter for the inputs of models, and for windows."""
+    return _module(shared / "reference/reference_representations.py")
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,9 @@ def test_what_is_no_window(root, window):
     ("event_cube", dict(split_polarity=False, num_utbins=np.int64(4)), "event_cube,num_utbins=4,split_polarity=false"),
     ("event_cube", dict(split_polarity=np.bool_(False)), "event_cube,split_polarity=false"),
     ("histo,downsample=2", dict(downsample=2), "histo,downsample=2"),
+    ("histo,transpose", dict(roi="1+2+30x40", sample="sum", downsample=2), "histo,downsample=2,roi=1+2+30x40,transpose"),
+    ("histo", dict(transpose=True, flip="x"), "histo,flip=x,transpose"),
+    ("histo", dict(transpose=False), "histo"),
 ])
 def test_keys(root, preprocessing, keys, text):
     found = evh5.path(root, "a.raw", preprocessing, "50ms", **keys)

@@ -1,5 +1,6 @@
 // Frames worked out by hand.
 
+import Foundation
 import Recordings
 import Tensors
 import Testing
@@ -70,6 +71,70 @@ import Testing
         // Two bits hold -2...1: the second on event does not count; normalised by 2.
         #expect(try frame("diff_quantized,negative_bit_length=2,normalization=true") == [0.5, 0, 0, 0, 0, 0, 0, -0.5])
         #expect(try frame("diff_quantized,downsample=2") == [0.5, -0.25])
+    }
+
+    /// Times from the first to the last event, 0 to 99 us, in two bins: 0, 25 and 49 are in the first.
+    @Test func stackedHistogram() throws {
+        let off: [[Float]] = [[0, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 1]]
+        let on: [[Float]] = [[2, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0]]
+        #expect(try frame("stacked_histogram,num_bins=2") == (off + on).flatMap { $0 })
+        #expect(
+            try frame("stacked_histogram,num_bins=1,count_cutoff=1")
+                == [0, 1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    }
+
+    /// The whole, and its first half, in which the events of the first bin are too.
+    @Test func mixedDensityStack() throws {
+        let expected: [[Float]] = [[2, 0, 0, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, -1]]
+        #expect(try frame("mixed_density_stack,num_bins=2") == expected.flatMap { $0 })
+        #expect(try frame("mixed_density_stack,num_bins=2,count_cutoff=1").max() == 1)
+    }
+
+    /// Moments at 0 and 100 us: an event at 25 is a quarter of the way.
+    @Test func voxelGrid() throws {
+        let expected: [[Float]] = [
+            [1.75, Float(-0.25 + 0.01), 0, 0, 0, 0, 0, -0.5], [0.25, Float(-0.75 + 0.99), 0, 0, 0, 0, 0, -0.5],
+        ]
+        let found = try frame("voxel_grid,num_bins=2,origin=window")
+        for (a, b) in zip(found, expected.flatMap { $0 }) { #expect(abs(a - b) < 1e-6) }
+        // The values that are not 0: 2, 0, -1 with one moment only, of which 0 is none.
+        let normalised = try frame("voxel_grid,num_bins=1,norm=nonzero")
+        #expect(normalised == [1, 0, 0, 0, 0, 0, 0, -1])
+        let unbiased = try frame("voxel_grid,num_bins=1,norm=nonzero_unbiased")
+        #expect(abs(unbiased[0] - Float(0.5.squareRoot())) < 1e-6 && unbiased[7] == -unbiased[0])
+    }
+
+    /// Centres at 25 and 75 us. What the first event lacks goes to the second bin.
+    @Test func eventVolume() throws {
+        let found = try frame("event_volume,num_bins=2")
+        let expected: [Float] = [1.5, 0, 0, 0, 0, 0, 0, -0.5, 0.5, 0, 0, 0, 0, 0, 0, -0.5]
+        for (a, b) in zip(found, expected) { #expect(abs(a - b) < 1e-6) }
+    }
+
+    @Test func eventCount() throws {
+        for type in ["uint8", "uint16", "float32"] {
+            #expect(
+                try frame("event_count,dtype=\(type)") == [0, 1, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0, 0])
+        }
+        var many = (0..<70_000).map { Event(x: 1, y: 1, polarity: 1, t: Int64($0)) }
+        many.append(Event(x: 0, y: 0, polarity: 0, t: 100_001))
+        for (type, greatest) in [("uint8", Float(255)), ("uint16", 65535), ("float32", 70_000)] {
+            #expect(try plan("event_count,dtype=\(type)", "100ms", geometry, many).values(0)[8 + 5] == greatest)
+        }
+    }
+
+    @Test func eventImage() throws {
+        let expected: [[Float]] = [
+            [2, 1, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 1], [0.25, 0.99, 0, 0, 0, 0, 0, 0],
+            [0, 0.75, 0, 0, 0, 0, 0, 0.5],
+        ]
+        #expect(try frame("event_image") == expected.flatMap { $0 })
+    }
+
+    @Test func exponentialTimeSurface() throws {
+        let found = try frame("exponential_timesurface,tau=50us")
+        let ages: [Int: Double] = [1: 25, 7: 50, 8: 75, 9: 1]
+        for cell in 0..<16 { #expect(abs(found[cell] - Float(ages[cell].map { exp(-$0 / 50) } ?? 0)) < 1e-6) }
     }
 
     @Test func aFrameWithoutEventsIsZero() throws {

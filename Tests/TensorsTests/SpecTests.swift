@@ -99,6 +99,9 @@ import Testing
         ("histo_quantized,normalization=true,dtype=uint8", "histo_quantized,dtype=uint8,normalization=true"),
         ("histo_quantized,downsample=2,dtype=float32", "histo_quantized,downsample=2"),
         ("diff_quantized,negative_bit_length=8,normalization=false", "diff_quantized"),
+        ("exponential_timesurface,tau=0.03s", "exponential_timesurface"),
+        ("exponential_timesurface,tau=5000", "exponential_timesurface,tau=5ms"),
+        ("voxel_grid,norm=none,origin=window", "voxel_grid,origin=window"),
         ("timesurface,dtype=uint8", "timesurface,dtype=uint8"), ("diff,dtype=float32", "diff"),
     ])
     func preprocessingsHaveOneSpelling(_ text: String, _ canonical: String) throws {
@@ -140,6 +143,11 @@ import Testing
         ("histo_quantized,total_bit_length=13", .invalidParameter),
         ("diff_quantized,negative_bit_length=9", .invalidParameter),
         ("diff_quantized,negative_bit_length=0", .invalidParameter),
+        ("voxel_grid,origin=event", .invalidParameter), ("voxel_grid,norm=true", .invalidParameter),
+        ("event_count,dtype=int8", .invalidParameter), ("event_image,dtype=uint8", .invalidParameter),
+        ("stacked_histogram,dtype=uint8", .invalidParameter), ("stacked_histogram,num_bins=65", .invalidParameter),
+        ("mixed_density_stack,count_cutoff=128", .invalidParameter),
+        ("exponential_timesurface,tau=0ms", .invalidParameter), ("exponential_timesurface,tau=-1s", .invalidParameter),
     ])
     func otherPreprocessingsAreErrors(_ text: String, _ code: TensorError.Code) {
         let error = #expect(throws: TensorError.self) { try PreprocessingSpec(text) }
@@ -152,7 +160,8 @@ import Testing
             PreprocessingRegistry.standard.names == [
                 "histo", "diff", "timesurface", "event_cube", "event_cube_paper", "multi_channel_timesurface",
                 "histo_quantized",
-                "diff_quantized",
+                "diff_quantized", "stacked_histogram", "mixed_density_stack", "voxel_grid", "event_volume",
+                "event_count", "event_image", "exponential_timesurface",
             ])
     }
 

@@ -41,6 +41,10 @@ extension TensorPlan {
         switch elementType {
         case .uint8: return bytes.map { Float($0) }
         case .int8: return bytes.map { Float(Int8(bitPattern: $0)) }
+        case .uint16:
+            return bytes.withUnsafeBytes { raw in
+                (0..<raw.count / 2).map { Float(raw.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self)) }
+            }
         case .float32:
             return bytes.withUnsafeBytes { raw in
                 (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }

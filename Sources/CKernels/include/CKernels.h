@@ -124,6 +124,8 @@ struct evh5_scan {
     int64_t events;
     /// In file order, and of all; they mean something when `touched` is not 0.
     int64_t first, last, lowest, highest;
+    /// Events that are earlier than the one before.
+    int64_t backward;
     int32_t touched;
 };
 
@@ -136,6 +138,50 @@ size_t evh5_scan_words(
 
 /// Keeps the cells whose time is in lowest ... lowest + length - 1, in place; returns how many.
 size_t evh5_cells_within(uint32_t *cells, uint32_t *times, size_t count, uint32_t lowest, uint32_t length);
+
+/// Which cells of pixels stay, and where they go. In cells that come in the lower `column_bits` bits are x, bit 31 is
+/// the polarity and those between are y.
+struct evh5_filter {
+    uint32_t column_bits;
+    /// A cell stays if cell & polarity_mask == polarity.
+    uint32_t polarity_mask, polarity;
+    /// A side goes to (side ^ flip) + add, in 32 bits, and stays if that is less than `limit` and its bits of
+    /// `sample_mask` are `sample`.
+    uint32_t x_flip, x_add, x_limit;
+    uint32_t y_flip, y_add, y_limit;
+    uint32_t sample_mask, sample;
+    /// Then the cell is (x >> shift) * x_step + (y >> shift) * y_step, plus `on` for on events.
+    uint32_t shift, x_step, y_step, on;
+};
+
+/// Writes the cells that stay, with their times, in order; returns how many. In place is allowed. Up to
+/// EVH5_CELLS_SLACK more elements are overwritten.
+size_t evh5_filter_cells(
+    const struct evh5_filter *filter, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
+    uint32_t *kept_times);
+
+/// The same, without vectors.
+size_t evh5_filter_cells_plain(
+    const struct evh5_filter *filter, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
+    uint32_t *kept_times);
+
+/// Leaves out the pixels for which left_out[y * width + x] is not 0; cells come in as for evh5_filter_cells, and stay
+/// as they are.
+size_t evh5_filter_pixels(
+    uint32_t column_bits, uint32_t width, const uint8_t *left_out, const uint32_t *cells, const uint32_t *times,
+    size_t count, uint32_t *kept_cells, uint32_t *kept_times);
+
+/// Leaves out an event if the one before of the same pixel and polarity was less than `period` earlier. Times count
+/// from `base`. `last` has an element for each pixel and polarity, [y][x][polarity].
+size_t evh5_filter_refractory(
+    uint32_t column_bits, uint32_t width, int64_t base, int64_t period, int64_t *last, const uint32_t *cells,
+    const uint32_t *times, size_t count, uint32_t *kept_cells, uint32_t *kept_times);
+
+/// Leaves out an event if the last ones before of all eight neighbours were more than `period` earlier. `last` has an
+/// element for each pixel and for those around the sensor: (height + 2) * (width + 2).
+size_t evh5_filter_noise(
+    uint32_t column_bits, uint32_t width, int64_t base, int64_t period, int64_t *last, const uint32_t *cells,
+    const uint32_t *times, size_t count, uint32_t *kept_cells, uint32_t *kept_times);
 
 /// Adds 1 to the counter of every cell, up to 255. `cells` has EVH5_CELLS_SLACK more elements.
 void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters);

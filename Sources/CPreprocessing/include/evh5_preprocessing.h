@@ -35,7 +35,7 @@ typedef struct evh5_event {
 } evh5_event;
 
 /* Types of a tensor's elements. */
-enum { EVH5_FLOAT32 = 0, EVH5_UINT8 = 1, EVH5_INT8 = 2 };
+enum { EVH5_FLOAT32 = 0, EVH5_UINT8 = 1, EVH5_INT8 = 2, EVH5_UINT16 = 3 };
 
 /* Types of parameters. Their values are passed as doubles: 0 and 1 for booleans; integers are exact up to 2^53. */
 enum { EVH5_NUMBER = 0, EVH5_INTEGER = 1, EVH5_BOOLEAN = 2 };

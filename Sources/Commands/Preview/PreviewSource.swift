@@ -62,6 +62,7 @@ struct PreviewSource {
                 case .float32: Array(bytes.bindMemory(to: Float.self))
                 case .uint8: bytes.map { Float($0) }
                 case .int8: bytes.map { Float(Int8(bitPattern: $0)) }
+                case .uint16: bytes.bindMemory(to: UInt16.self).map { Float($0) }
                 }
             }, time: { plan.spec.timeDatasets == 0 ? nil : try plan.times(0, $0..<$0 + 1).first })
     }

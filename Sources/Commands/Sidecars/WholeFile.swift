@@ -145,15 +145,28 @@ struct WholeFile {
                 for (number, (dataset, offset)) in zip(layout.datasets, offsets).enumerated()
                 where plan.place(ofDataset: number) == nil {
                     guard let offset else { continue }
-                    for start in stride(from: 0, to: dataset.byteCount, by: 1 << 20) {
-                        let bytes = plan.bytes(ofDataset: number, start..<min(dataset.byteCount, start + (1 << 20)))
-                        try bytes.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset + start, path) }
+                    try writeParts(dataset.storedBytes, at: offset, to: descriptor, path) {
+                        plan.bytes(ofDataset: number, $0)
                     }
+                }
+                for index in layout.chunkIndexes {
+                    try writeParts(index.byteCount, at: index.offset, to: descriptor, path) { index.bytes(in: $0) }
                 }
             }
             _ = try content.index.checkUnchanged(in: content.recording, checked: nil)
         } catch let error as CommandError { throw error } catch {
             throw CommandError(.recordingUnusable, "what is computed of it cannot be made: \(error)", cause: error)
+        }
+    }
+
+    /// Writes the bytes that `make` makes, a megabyte at a time.
+    private func writeParts(
+        _ count: Int64, at offset: Int64, to descriptor: Int32, _ path: String, _ make: (Range<Int64>) -> [UInt8]
+    ) throws {
+        for start in stride(from: 0, to: count, by: 1 << 20) {
+            try make(start..<min(count, start + (1 << 20))).withUnsafeBytes {
+                try WholeFile.write($0, to: descriptor, at: offset + start, path)
+            }
         }
     }
 

@@ -30,7 +30,11 @@ def path(root: Union[str, "os.PathLike[str]"], recording: Union[str, "os.PathLik
     _add(keys, {name: _value(name, value) for name, value in parameters.items()}, preprocessing)
     if keys.get("downsample") == "1":
         del keys["downsample"]
-    first = ",".join([head, *(f"{key}={keys[key]}" for key in sorted(keys))])
+    if keys.get("sample") == "sum":
+        del keys["sample"]
+    if keys.get("transpose") in ("false", "0"):
+        del keys["transpose"]
+    first = ",".join([head, *(key if key == "transpose" else f"{key}={keys[key]}" for key in sorted(keys))])
     second, in_parts = _window(window, start_ts, max_duration)
     if in_parts != (part is not None):
         raise ValueError("with max_duration a recording is shown in parts: say which, part=0" if in_parts
@@ -48,7 +52,7 @@ def _split(text: str) -> Tuple[str, Dict[str, str]]:
     head, *items = text.split(",")
     keys: Dict[str, str] = {}
     for item in items:
-        key, equals, value = item.partition("=")
+        key, equals, value = ("transpose", "=", "true") if item == "transpose" else item.partition("=")
         if not key or not equals or not value or key in keys:
             raise ValueError(f"'{item}' in '{text}' is not of the form key=value, or given twice")
         keys[key] = value

@@ -60,7 +60,7 @@ def register(function: Optional[Callable[..., Any]] = None, *, name: Optional[st
         def decayed(events, tensor, delta_t, downsampling_factor=0, reset=False, decay=0.5):
             ...
 
-    It is called `name`, by default as the function. `channels`, `dtype` (float32, uint8 or int8), `fractions` (all values are in 0...1) and
+    It is called `name`, by default as the function. `channels`, `dtype` (float32, uint8, int8 or uint16), `fractions` (all values are in 0...1) and
     `timeout` (seconds for a frame) are as docs/PREPROCESSINGS.md has them. Its further arguments, here `decay`, become keys of paths, with their
     defaults; `parameters` gives others.
 
@@ -100,8 +100,8 @@ def registrations() -> List[Registration]:
 
 def _type_name(dtype: Any) -> str:
     name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
-    if name not in ("float32", "uint8", "int8"):
-        raise ValueError(f"dtype={name}: a preprocessing of your own is float32, uint8 or int8")
+    if name not in ("float32", "uint8", "int8", "uint16"):
+        raise ValueError(f"dtype={name}: a preprocessing of your own is float32, uint8, int8 or uint16")
     return str(name)
 
 

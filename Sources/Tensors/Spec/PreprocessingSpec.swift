@@ -5,8 +5,9 @@ import Recordings
 /// `<preprocessing>[,key=value...]`, parsed and canonical.
 ///
 /// Keys are the preprocessing's parameters, `downsample=k` (1, 2, 4 ... 16384; 1 is the default) or `height=` with
-/// `width=`, and `dtype=`: `uint8` for preprocessings whose values are in 0...1, `float32` (the default, spelled out)
-/// for all that are float32.
+/// `width=`, `sample=`: `sum` (the default) or `nearest`, and `dtype=`: `uint8` for preprocessings whose values are in
+/// 0...1, `float32` (the default, spelled out) for all that are float32; and those of filters, see
+/// `SpecComponent.takeFilters()`. A parameter of the preprocessing comes before another key of its name.
 public struct PreprocessingSpec: Sendable {
     /// How frames relate to the sensor's geometry.
     public enum Scale: Hashable, Sendable {
@@ -17,11 +18,22 @@ public struct PreprocessingSpec: Sendable {
         case size(height: Int, width: Int)
     }
 
+    /// What becomes of the pixels of a cell when frames are smaller than the sensor.
+    public enum Sampling: Hashable, Sendable {
+        /// Events of all of them count.
+        case sum
+        /// Only the pixel at half the cell's sides counts: (2y + 1, 2x + 1) for half the size.
+        case nearest
+    }
+
     /// The registered name.
     public let name: String
     /// The canonical path component.
     public let text: String
     public let scale: Scale
+    public let sampling: Sampling
+    /// What events go through first.
+    public let filters: EventFilterChain
     /// Whether frames hold round(255 v) in bytes.
     public let asUInt8: Bool
     public let values: ParameterValues
@@ -42,26 +54,31 @@ public struct PreprocessingSpec: Sendable {
             if let text = parts.take(parameter.name) { values[parameter] = try parameter.parse(text) }
         }
         let scale = try Self.scale(&parts)
+        let sampling = try Self.sampling(&parts)
+        let filters = try parts.takeFilters()
         let dtype = parts.take("dtype")
         if let key = parts.unknownKey {
-            let known = (definition.parameters.map(\.name) + ["downsample", "height", "width", "dtype"])
+            let known =
+                (definition.parameters.map(\.name) + ["downsample", "height", "width", "sample", "dtype"]
+                    + SpecComponent.filterKeys)
             throw TensorError(
                 .unknownParameter, "\(parts.head) has no parameter \(key); it has \(known.joined(separator: ", "))")
         }
         if let dtype, dtype != "uint8", dtype != "float32" {
             throw TensorError(.invalidParameter, "dtype=\(dtype): dtype must be uint8 or float32")
         }
-        try self.init(definition, values, scale, asUInt8: dtype == "uint8", spelledFloat: dtype == "float32")
+        try self.init(
+            definition, values, scale, sampling, filters, asUInt8: dtype == "uint8", spelledFloat: dtype == "float32")
     }
 
     init(
-        _ definition: PreprocessingDefinition, _ values: ParameterValues, _ scale: Scale, asUInt8: Bool,
-        spelledFloat: Bool = false
+        _ definition: PreprocessingDefinition, _ values: ParameterValues, _ scale: Scale, _ sampling: Sampling,
+        _ filters: EventFilterChain, asUInt8: Bool, spelledFloat: Bool = false
     ) throws(TensorError) {
         let preprocessing = try definition.make(values)
         // Where the scale depends on the recording, what holds at full size is asked for; `resolved` asks again.
         var shift = 0
-        if case .divided(let k) = scale { shift = k.trailingZeroBitCount }
+        if case .divided(let k) = scale, sampling == .sum { shift = k.trailingZeroBitCount }
         if asUInt8, !preprocessing.valuesAreFractions(shift: shift) {
             throw TensorError(
                 .invalidParameter,
@@ -77,14 +94,28 @@ public struct PreprocessingSpec: Sendable {
         case .divided(let k): keys.append("downsample=\(k)")
         case .size(let height, let width): keys += ["height=\(height)", "width=\(width)"]
         }
+        // Cells of one pixel are the same either way.
+        let sampling = scale == .full ? .sum : sampling
+        if sampling == .nearest { keys.append("sample=nearest") }
         if asUInt8 { keys.append("dtype=uint8") }
+        keys += filters.items
         self.name = definition.name
         self.text = ([definition.name] + keys.sorted()).joined(separator: ",")
         self.scale = scale
+        self.sampling = sampling
+        self.filters = filters
         self.asUInt8 = asUInt8
         self.values = values
         self.preprocessing = preprocessing
         self.definition = definition
+    }
+
+    private static func sampling(_ parts: inout SpecComponent) throws(TensorError) -> Sampling {
+        switch parts.take("sample") {
+        case nil, "sum": .sum
+        case "nearest": .nearest
+        case .some(let text): throw TensorError(.invalidParameter, "sample=\(text): sample is sum or nearest")
+        }
     }
 
     private static func scale(_ parts: inout SpecComponent) throws(TensorError) -> Scale {
@@ -113,9 +144,11 @@ public struct PreprocessingSpec: Sendable {
 
     /// The same tensor with its scale as a power of two: `height=360,width=640` of a 1280x720 sensor is `downsample=2`.
     ///
-    /// - Throws: `.notApplicable` when no power of two leads from the geometry to the size, or a side vanishes;
-    ///   `.invalidParameter` when the element type does not go with that scale.
-    public func resolved(for geometry: Geometry) throws(TensorError) -> PreprocessingSpec {
+    /// - Throws: `.notApplicable` when no power of two leads from the geometry that filters leave to the size, a side
+    ///   vanishes, or a region is not inside of the sensor; `.invalidParameter` when the element type does not go with
+    ///   that scale.
+    public func resolved(for sensor: Geometry) throws(TensorError) -> PreprocessingSpec {
+        let geometry = try filters.applied(to: sensor)?.geometry ?? sensor
         switch scale {
         case .full:
             return self
@@ -133,13 +166,24 @@ public struct PreprocessingSpec: Sendable {
                 )
             }
             return try PreprocessingSpec(
-                definition, values, shift == 0 ? .full : .divided(by: 1 << shift), asUInt8: asUInt8)
+                definition, values, shift == 0 ? .full : .divided(by: 1 << shift), sampling, filters, asUInt8: asUInt8)
         }
     }
 
-    /// The power of two of a resolved specification.
-    var shift: Int {
+    /// The power of two by which a resolved specification's frames are smaller than what filters leave.
+    private var power: Int {
         if case .divided(let k) = scale { return k.trailingZeroBitCount }
         return 0
+    }
+
+    /// The power of two by which a resolved specification's cells are larger than a pixel that counts.
+    var shift: Int { sampling == .sum ? power : 0 }
+
+    /// What a resolved specification's events go through first: the filters, and what leaves one pixel of each cell;
+    /// nil when all stay as they are.
+    ///
+    /// - Throws: `.notApplicable`, as `resolved(for:)`.
+    func filters(for sensor: Geometry) throws(TensorError) -> AppliedFilters? {
+        try filters.applied(to: sensor, sampling: sampling == .nearest ? power : 0)
     }
 }

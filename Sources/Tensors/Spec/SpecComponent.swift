@@ -8,7 +8,8 @@ package struct SpecComponent {
 
     /// - Parameter headWithValue: a head that has a value itself, as in `between=trigger0`.
     /// - Throws: `code` when `text` is no such component: not printable ASCII, longer than a file name may be (255
-    ///   bytes), an empty head, key or value, an item without `=`, or a key twice.
+    ///   bytes), an empty head, key or value, an item without `=` that is no flag, or a key twice. A flag's value is
+    ///   `true`.
     package init(_ text: String, code: TensorError.Code, headWithValue: String? = nil) throws(TensorError) {
         self.code = code
         guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "/") })
@@ -24,7 +25,8 @@ package struct SpecComponent {
             throw TensorError(code, "\"\(text)\" does not start with a name or a window")
         }
         for item in items.dropFirst() {
-            let sides = item.split(separator: "=", omittingEmptySubsequences: false)
+            var sides = item.split(separator: "=", omittingEmptySubsequences: false)
+            if sides.count == 1, Self.flags.contains(String(item)) { sides.append("true") }
             guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty else {
                 throw TensorError(code, "\"\(item)\" in \"\(text)\" is not of the form key=value")
             }

@@ -3,7 +3,7 @@ import pathlib
 import shutil
 import traceback
 
-from . import decoding, events, generating, loading, reading, seeking, writing
+from . import decoding, events, filtering, generating, generating_events, loading, reading, seeking, writing
 from .decoding import Bench
 from .measure import Row
 from .mounting import Mounts
@@ -13,6 +13,7 @@ from .tensorfiles import TensorFiles
 BENCHMARKS = {
     "decode": decoding.decode,
     "scan": decoding.scan,
+    "filters": filtering.filtered,
     "sequential": reading.sequential,
     "cached": reading.cached,
     "in-memory": reading.in_memory,
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "loader-memory": loading.loader_memory,
     "adding": writing.adding,
     "generate": generating.generating,
+    "generate-events": generating_events.generating_events,
 }
 
 
