@@ -18,14 +18,14 @@ public struct EventFilterChain: Hashable, Sendable {
         }
     }
 
-    /// us, at least 1. An event is left out when the one before it (in file order, left out or not) of the same pixel and
-    /// polarity is less than this earlier. One that is later in time, where time runs backwards, counts as none.
+    /// us, at least 1. An event is left out when the one before it (in file order, left out or not) of the same pixel
+    /// and polarity is less than this earlier. One that is later in time, where time runs backwards, counts as none.
     public var refractory: Int64?
 
-    /// us, at least 1. An event stays when for one of its 8 neighbour pixels the last event before it (in file order, of
-    /// any polarity, left out by this filter or not) is at most this earlier, or later in time. This is Metavision's
-    /// activity filter (`ActivityNoiseFilterAlgorithm`: `last >= t - threshold`), whose border has no neighbours outside;
-    /// jAER's BackgroundActivityFilter wants less than the time instead.
+    /// us, at least 1. An event stays when for one of its 8 neighbour pixels the last event before it (in file order,
+    /// of any polarity, left out by this filter or not) is at most this earlier, or later in time. This is Metavision's
+    /// activity filter (`ActivityNoiseFilterAlgorithm`: `last >= t - threshold`), whose border has no neighbours
+    /// outside; jAER's BackgroundActivityFilter wants less than the time instead.
     public var noise: Int64?
 
     /// Only events of this polarity stay, 0 (off) or 1 (on).

@@ -113,8 +113,9 @@ extension EventReader {
         sink.passes = true
     }
 
-    /// Where to begin to read, so that filters know all that decides on events of `segments` from `earliest` us on: from
-    /// there on no segment is left out, and all events before are too early to matter. And from which us on they matter.
+    /// Where to begin to read, so that filters know all that decides on events of `segments` from `earliest` us on:
+    /// from there on no segment is left out, and all events before are too early to matter. And from which us on they
+    /// matter.
     private func start(
         of segments: Range<Int>, from earliest: Int64, _ filters: AppliedFilters
     ) -> (segment: Int, origin: Int64) {

@@ -24,8 +24,8 @@ struct FilterSink: EventSink {
     /// us; the time of the first staged event.
     private var base: Int64 = 0
 
-    /// Only events with these times are handed on, us; nil where whoever decodes sees to that. Those before them are for
-    /// filters that look back.
+    /// Only events with these times are handed on, us; nil where whoever decodes sees to that. Those before them are
+    /// for filters that look back.
     private let times: Range<Int64>?
     /// Whether events are handed on; else they are for filters that look back only.
     var passes = true
