@@ -42,8 +42,8 @@ let package = Package(
         .target(
             name: "Generation",
             dependencies: [
-                "Datasets", "TensorFile", "Tensors", "Recordings", "Files", "CISAL", "CLibdeflate", "CLZ4", "CLZF",
-                "CZstd",
+                "EventFiles", "Datasets", "TensorFile", "Tensors", "Recordings", "Files", "CISAL", "CLibdeflate",
+                "CLZ4", "CLZF", "CZstd",
             ],
             swiftSettings: strict),
         .target(
@@ -120,7 +120,8 @@ let package = Package(
         .testTarget(
             name: "GenerationTests",
             dependencies: [
-                "Generation", "TensorFile", "Tensors", "Recordings", "Files", "CLZ4", "CLZF", "CZlib", "CZstd",
+                "Generation", "EventFiles", "TensorFile", "Tensors", "Recordings", "Files", "CLZ4", "CLZF", "CZlib",
+                "CZstd",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -4,7 +4,7 @@
 
 #include "Words.h"
 
-/// Adds the times of some events, at least one, that follow those in `scan`; us.
+/// Adds the times of some events, at least one, that follow those in `scan`, and the step to them; us.
 EVH5_INLINE void scan_add_times(
     struct evh5_scan *scan, int64_t first, int64_t last, int64_t lowest, int64_t highest) {
     if (!scan->touched) {
@@ -12,6 +12,7 @@ EVH5_INLINE void scan_add_times(
         scan->lowest = lowest;
         scan->highest = highest;
     }
+    if (scan->touched && first < scan->last) scan->backward++;
     scan->touched = 1;
     scan->last = last;
     if (lowest < scan->lowest) scan->lowest = lowest;

@@ -161,7 +161,7 @@ struct Warm: ParsableCommand {
         guard failures.isEmpty else {
             throw CommandError(.recordingUnusable, "\(Quantity.text(failures.count, "file")) could not be read")
         }
-        if files == 0 { throw CommandError(.recordingUnusable, "there are no .h5 files there") }
+        if files == 0 { throw CommandError(.recordingUnusable, "there are no .h5 or .hdf5 files there") }
     }
 
     // MARK: Beforehand

@@ -20,13 +20,14 @@ struct WarmEstimate: Encodable {
     /// Bytes that frames may take there, and those that they take now.
     let limit: Int64
     let used: Int64
-    /// Files that were looked at, and of how many a frame was computed and stored.
+    /// Files that were looked at, of how many a frame was computed and stored, and how many are of events.
     private(set) var counted = 0
     private(set) var sampled = 0
+    private(set) var eventFiles = 0
     private(set) var failures: [Warm.Failure] = []
 
     private enum CodingKeys: CodingKey {
-        case mountPoint, files, frames, bytes, cacheBytes, limit, used, counted, sampled
+        case mountPoint, files, frames, bytes, cacheBytes, limit, used, counted, sampled, eventFiles
     }
 
     private static let mostCounted = 200
@@ -45,19 +46,29 @@ struct WarmEstimate: Encodable {
         used = cache.bytes
         var small: [Sample] = []
         var large: [Sample] = []
+        // Of events nothing is stored but the index of their times, in not more bytes than it has.
+        var indexes = (index: 0.0, files: 0.0)
         for place in WarmEstimate.spread(group.files.count, over: WarmEstimate.mostCounted) {
             let (path, size) = group.files[place]
             do throws(TensorFileError) {
                 let sample = Sample(tensor: try StoredTensor(path: path), size: size)
                 if sample.frameBytes < WarmEstimate.smallFrame { small.append(sample) } else { large.append(sample) }
-            } catch { failures.append(Warm.Failure(path: path, reason: error.message)) }
+            } catch {
+                if let events = StoredEvents(path: path, areColumns: !path.hasSuffix(".hdf5")) {
+                    indexes.index += Double(events.indexBytes)
+                    indexes.files += Double(size)
+                    eventFiles += 1
+                    continue
+                }
+                failures.append(Warm.Failure(path: path, reason: error.message))
+            }
         }
-        counted = small.count + large.count
+        counted = small.count + large.count + eventFiles
         let seen = (small + large).reduce(0.0) { $0 + Double($1.tensor.frameCount) }
-        let looked = (small + large).reduce(0.0) { $0 + Double($1.size) }
+        let looked = (small + large).reduce(indexes.files) { $0 + Double($1.size) }
         guard looked > 0 else { return }
         frames = Int((seen * Double(bytes) / looked).rounded())
-        var room = 0.0
+        var room = indexes.index / looked * Double(bytes)
         for samples in [small, large] where !samples.isEmpty {
             guard let share = try cost(of: samples, group, read: samples == small ? readPart : readFrame) else {
                 return
@@ -143,7 +154,10 @@ struct WarmEstimate: Encodable {
             "\(Quantity.text(bytes: Int(limit))) (--max-cache-size), of which \(Quantity.text(bytes: Int(used))) are used"
         if let cacheBytes {
             rows.append(
-                ("in the cache", "about \(Quantity.text(bytes: Int(cacheBytes))), by a look into \(sampled) files"))
+                (
+                    "in the cache",
+                    "about \(Quantity.text(bytes: Int(cacheBytes))), by a look into \(sampled + eventFiles) files"
+                ))
         } else {
             rows.append(("in the cache", "not known: no frame could be sampled"))
         }

@@ -14,7 +14,8 @@ enum VirtualFiles {
         var failures: [(path: String, reason: String, errno: Int32)] = []
     }
 
-    /// The `.h5` files that `path` is or has below it, each once; links to folders and files are not followed below it.
+    /// The `.h5` and `.hdf5` files that `path` is or has below it, each once; links to folders and files are not
+    /// followed below it.
     static func find(_ path: String) -> Found {
         var found = Found()
         func visit(_ path: String, named: Bool) {
@@ -31,9 +32,11 @@ enum VirtualFiles {
                         visit(path.hasSuffix("/") ? path + name : path + "/" + name, named: false)
                     }
                 } catch { found.failures.append((path, "\(error.localizedDescription)", EIO)) }
-            case S_IFREG where path.hasSuffix(".h5"): found.files.append((path, Int64(status.st_size)))
+            case S_IFREG where path.hasSuffix(".h5") || path.hasSuffix(".hdf5"):
+                found.files.append((path, Int64(status.st_size)))
             case S_IFREG where named:
-                found.failures.append((path, "it is no tensor (.h5) but a file beside the recordings", EINVAL))
+                let reason = "it is no tensor or events (.h5, .hdf5) but a file beside the recordings"
+                found.failures.append((path, reason, EINVAL))
             default: break
             }
         }

@@ -3,6 +3,7 @@
 // The NPY format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 import Foundation
+import Tensors
 
 /// Why a label file cannot be cut.
 public struct LabelFileError: Error, CustomStringConvertible {
@@ -69,6 +70,34 @@ public struct LabelFile {
             kept += 1
         }
         return header(count: kept) + records
+    }
+
+    /// The times of the records, each once and rising, us.
+    ///
+    /// - Throws: `LabelFileError` naming the record whose time is no whole number of us.
+    func distinctTimes() throws(LabelFileError) -> [Int64] {
+        var times: Set<Int64> = []
+        for i in 0..<count {
+            let at = payload + i * recordSize + time.offset
+            let value: Int64? =
+                switch time.type {
+                case "u8": Int64(exactly: load(at, UInt64.self))
+                case "i8": load(at, Int64.self)
+                case "u4": Int64(load(at, UInt32.self))
+                case "i4": Int64(load(at, Int32.self))
+                case "f8": Int64(exactly: load(at, Double.self))
+                default: Int64(exactly: load(at, Float.self))
+                }
+            guard let value, abs(max(value, -Int64.max)) <= WindowTimes.largestTime else {
+                throw LabelFileError(description: "the time of record \(i) is no whole number of us")
+            }
+            times.insert(value)
+            guard times.count <= WindowTimes.largestCount else {
+                throw LabelFileError(
+                    description: "it has more than \(WindowTimes.largestCount) distinct times")
+            }
+        }
+        return times.sorted()
     }
 
     private func header(count: Int) -> [UInt8] {

@@ -27,7 +27,7 @@ extension TensorFileDescription {
             dataAttributes: measure.attributes.map { ($0.name, $0.value.hdf5) },
             rootAttributes: recording.provenance(
                 name: name, programVersion: programVersion, version: ("tensor_version", Int64(tensorVersion))),
-            hasLastTimestamps: measure.spec.isCounted,
+            hasLastTimestamps: measure.spec.timeDatasets == 1, hasFrameTimes: measure.spec.timeDatasets == 2,
             blockLength: measure.blockLength)
     }
 }
@@ -84,9 +84,24 @@ extension TensorAttribute {
 }
 
 extension TensorSpec {
-    /// Whether frames are cut by event counts.
-    package var isCounted: Bool {
-        if case .count = window { return true }
-        return false
+    /// How many datasets of times there are: none for plain periods, `/last_timestamps` for plain counts, else
+    /// `/starts` and `/ends`.
+    package var timeDatasets: Int {
+        guard windowSpec.isPlain else { return 2 }
+        if case .count = window { return 1 }
+        return 0
+    }
+}
+
+extension TensorPlan {
+    /// The contents of dataset of times number `dataset`, 0 being the first.
+    package func times(_ dataset: Int, _ frames: Range<Int>) throws -> [Int64] {
+        if spec.timeDatasets == 1 { return try lastTimestamps(frames) }
+        return try dataset == 0 ? starts(frames) : ends(frames)
+    }
+
+    /// The contents of all of them.
+    package func allTimes() throws -> [[Int64]] {
+        try (0..<spec.timeDatasets).map { try times($0, 0..<frameCount) }
     }
 }

@@ -20,16 +20,20 @@ extension EventsMeasure {
         case .columns:
             return FileDescription(
                 datasets: columns(counts), rootAttributes: provenance)
-        case .prophesee:
+        case .prophesee, .ecf:
             // Readers take every attribute of the root for a text, and `time_shift` among them for theirs.
             return FileDescription(
                 datasets: prophesee(counts, provenance),
                 rootAttributes: [
-                    ("version", .variableString("1.0")),
-                    ("geometry", .variableString(recording.geometry.description)),
-                    ("format", .variableString(recording.format.displayName)),
+                    ("version", text("1.0")), ("geometry", text(recording.geometry.description)),
+                    ("format", text(recording.format.displayName)),
                 ])
         }
+    }
+
+    /// As readers of the layout ask for texts.
+    private func text(_ value: String) -> AttributeValue {
+        spec.layout == .ecf ? .variableASCII(value) : .variableString(value)
     }
 
     /// The place of each dataset in the file.
@@ -39,7 +43,7 @@ extension EventsMeasure {
 
     /// Ordered by the size of elements, so that all are aligned.
     private func columns(_ counts: EventsCounts) -> [DatasetDescription] {
-        let block = Self.blockLength(counts.events)
+        let block = blockLength(counts.events)
         func array(_ path: String, _ kind: ElementKind, _ count: Int64, block: Int) -> DatasetDescription {
             DatasetDescription(
                 path, .number(kind), shape: [Int(count)],
@@ -100,10 +104,10 @@ extension EventsMeasure {
         let trigger = DatasetType.compound(
             size: TriggerRecord.size,
             [CompoundMember("p", 0, .int16), CompoundMember("t", 8, .int64), CompoundMember("id", 16, .int16)])
-        let block = Self.blockLength(counts.events) * RecordWriter.size
+        let block = blockLength(counts.events) * RecordWriter.size
         // What readers add to times once more.
-        let offset: [(name: String, value: AttributeValue)] = [("offset", .variableString("0"))]
-        return [
+        let offset: [(name: String, value: AttributeValue)] = [("offset", text("0"))]
+        let datasets = [
             DatasetDescription(
                 "CD/events", event, shape: [events], blockBytes: block, attributes: provenance),
             DatasetDescription(
@@ -118,6 +122,25 @@ extension EventsMeasure {
                 blockBytes: Self.madeBlock * indexEntryBytes,
                 attributes: offset),
         ]
+        return spec.layout == .ecf ? chunked(datasets, chunkSize: chunkSize(counts.events)) : datasets
+    }
+
+    /// The same datasets in chunks, those of the events packed: OpenEB's C++ reader reads all four chunk by chunk, and
+    /// unpacks those of the events whatever the file says.
+    private func chunked(_ datasets: [DatasetDescription], chunkSize: Int) -> [DatasetDescription] {
+        datasets.enumerated().map { number, dataset in
+            var dataset = dataset
+            let length = ECFEncoder.chunkLength
+            if number == Record.events.rawValue {
+                let chunks = dataset.blockBytes / (length * RecordWriter.size)
+                dataset.chunks = ChunkedStorage(elements: length, byteCount: chunkSize, filter: .ecf)
+                dataset.blockBytes = chunks * chunkSize
+            } else {
+                // Blocks are parts of a chunk: chunks that follow each other are as one array.
+                dataset.chunks = ChunkedStorage(elements: length, byteCount: length * dataset.type.size)
+            }
+            return dataset
+        }
     }
 }
 

@@ -55,6 +55,10 @@ public struct EventsMeasure: Sendable {
     public let times: Range<Int64>
     /// nil where only the events and triggers tell: a part of a recording, an index of triggers, or filters.
     public let counts: EventsCounts?
+    /// us from the earliest to the latest event, or more, and how many are earlier than the one before, or more: how
+    /// many bytes times may take, packed.
+    private let span: Int64
+    private let backwardSteps: Int64
     /// Whether times of the recording do not fit 32 bits: then `events/t` is int64.
     public let isWide: Bool
 
@@ -67,8 +71,18 @@ public struct EventsMeasure: Sendable {
     }
 
     /// - Parameter part: which file, with max_duration; nil is the first.
-    /// - Throws: `TensorError.notApplicable` when there is no such part, or a region is not inside of the sensor.
+    /// - Throws: `TensorError.notApplicable` when there is no such part, a region is not inside of the sensor, or the
+    ///   layout has no room for the sensor.
     public init(_ spec: EventsSpec, _ recording: RecordingSummary, part: Int? = nil) throws(TensorError) {
+        filters = try spec.filters.applied(to: recording.geometry)
+        geometry = filters?.geometry ?? recording.geometry
+        let sides = geometry
+        guard spec.layout != .ecf || max(sides.width, sides.height) <= ECFEncoder.largestSide else {
+            throw TensorError(
+                .notApplicable,
+                "a sensor of \(sides) is too large for layout=ecf, which has room for \(ECFEncoder.largestSide)x\(ECFEncoder.largestSide): take layout=prophesee"
+            )
+        }
         let parts = try Self.partCount(spec, recording)
         let part = part ?? 0
         guard (0..<parts).contains(part) else {
@@ -84,8 +98,10 @@ public struct EventsMeasure: Sendable {
         }
         times = isWhole ? Int64.min..<Int64.max : start..<(end ?? Int64.max)
         self.spec = spec
-        filters = try spec.filters.applied(to: recording.geometry)
-        geometry = filters?.geometry ?? recording.geometry
+        let all = recording.highestTime - recording.lowestTime
+        span = min(all, spec.maxDuration ?? all)
+        // No filter makes more of them.
+        backwardSteps = recording.backwardSteps
         // Prophesee's files have an index of the triggers' times, of which the totals say nothing.
         let isKnown =
             isWhole && filters?.keepsAll != false
@@ -105,7 +121,7 @@ public struct EventsMeasure: Sendable {
     func index(_ counts: EventsCounts) -> IndexShape {
         switch spec.layout {
         case .columns: .milliseconds(to: counts.highestTime)
-        case .prophesee: .prophesee(counts.events, to: counts.highestTime)
+        case .prophesee, .ecf: .prophesee(counts.events, to: counts.highestTime)
         }
     }
 
@@ -121,15 +137,20 @@ public struct EventsMeasure: Sendable {
 extension EventsMeasure {
     /// Events that are computed at a time in a file of `eventCount`: enough that those decoded for nothing before and
     /// after are few beside them.
-    static func blockLength(_ eventCount: Int64) -> Int {
-        var length = 512
-        while length < largestBlock, Int64(length) < eventCount { length *= 2 }
+    func blockLength(_ eventCount: Int64) -> Int {
+        var length = spec.layout == .ecf ? ECFEncoder.chunkLength : 512
+        while length < Self.largestBlock, Int64(length) < eventCount { length *= 2 }
         return length
     }
 
+    /// Bytes of a chunk of packed events.
+    func chunkSize(_ eventCount: Int64) -> Int {
+        ECFEncoder.chunkSize(events: eventCount, backwardSteps: backwardSteps, span: span)
+    }
+
     static let largestBlock = 1 << 17
-    /// Entries of the index that are computed at a time.
-    static let indexBlock = 8192
+    /// Entries of the index that are computed at a time: for who looks up a few, seconds of the recording are scanned.
+    static let indexBlock = 2048
     /// Elements at a time of what is kept in no blocks.
     static let madeBlock = 8192
 }

@@ -1,5 +1,6 @@
 // What of an event file is kept nowhere: single values, triggers and the index of their times. Any part of it is made
-// by itself: a damaged recording may have a trigger after thousands of years, and an index up to there.
+// by itself: a damaged recording may have a trigger after thousands of years, and an index up to there. In chunks, what
+// is beyond the last element is zeros.
 
 import Recordings
 
@@ -20,10 +21,14 @@ extension EventsPlan {
             case .triggerPolarity: return elements(2, range) { append(triggers[$0].p, to: &$1) }
             default: return []
             }
-        case .prophesee:
+        case .prophesee, .ecf:
             switch EventsMeasure.Record(rawValue: dataset) {
             case .triggers:
                 return elements(TriggerRecord.size, range) { place, bytes in
+                    guard place < triggers.count else {
+                        bytes.append(contentsOf: repeatElement(0, count: TriggerRecord.size))
+                        return
+                    }
                     let trigger = triggers[place]
                     append(Int64(UInt16(bitPattern: trigger.p)), to: &bytes)
                     append(trigger.t, to: &bytes)
@@ -32,7 +37,7 @@ extension EventsPlan {
             case .triggerIndex:
                 let shape = measure.triggerIndex(counts)
                 return elements(measure.indexEntryBytes, range) { place, bytes in
-                    let (id, time) = indexEntry(place - shape.before, shape)
+                    let (id, time) = place < shape.count ? indexEntry(place - shape.before, shape) : (0, 0)
                     append(id, to: &bytes)
                     append(time, to: &bytes)
                 }

@@ -24,6 +24,8 @@ public struct EventsPlan: Sendable {
     private let reader: EventReader
     private let selection: EventSelection
     private let blockLength: Int
+    /// Bytes of a chunk of packed events.
+    private let chunkSize: Int
     private let shape: IndexShape
 
     public var eventCount: Int64 { counts.events }
@@ -44,7 +46,8 @@ public struct EventsPlan: Sendable {
         counts = EventsCounts(
             events: selection.count, highestTime: selection.highestTime ?? 0, triggers: Int64(triggers.count),
             highestTriggerTime: reached.last ?? 0)
-        blockLength = EventsMeasure.blockLength(selection.count)
+        blockLength = measure.blockLength(selection.count)
+        chunkSize = measure.chunkSize(selection.count)
         shape = measure.index(counts)
     }
 
@@ -52,16 +55,24 @@ public struct EventsPlan: Sendable {
     public func count(_ kind: EventBlocks) -> Int {
         switch kind {
         case .events: Int((eventCount + Int64(blockLength) - 1) / Int64(blockLength))
-        case .index: (shape.count + EventsMeasure.indexBlock - 1) / EventsMeasure.indexBlock
+        case .index: (storedEntries + EventsMeasure.indexBlock - 1) / EventsMeasure.indexBlock
         }
     }
 
     /// Bytes of a block as it is kept.
     public func byteCount(_ kind: EventBlocks) -> Int {
         switch kind {
-        case .events: blockLength * eventBytes
+        case .events: isPacked ? blockLength / ECFEncoder.chunkLength * chunkSize : blockLength * eventBytes
         case .index: EventsMeasure.indexBlock * measure.indexEntryBytes
         }
+    }
+
+    private var isPacked: Bool { measure.spec.layout == .ecf }
+
+    /// Entries of the index that the file has bytes for: of whole chunks where it is in chunks.
+    private var storedEntries: Int {
+        let length = isPacked ? ECFEncoder.chunkLength : 1
+        return (shape.count + length - 1) / length * length
     }
 
     private var eventBytes: Int {
@@ -72,7 +83,7 @@ public struct EventsPlan: Sendable {
     public func scratchBytes(_ kind: EventBlocks) -> Int {
         let filters = measure.filters?.scratchBytes ?? 0
         return switch kind {
-        case .events: filters + (1 << 19)
+        case .events: filters + (1 << 19) + (isPacked ? ECFScratch.size : 0)
         case .index: threads * (filters + (1 << 19)) + EventsMeasure.indexBlock * 16
         }
     }
@@ -94,7 +105,7 @@ public struct EventsPlan: Sendable {
             case .p: return (.events, blockLength * (time + 4))
             default: return nil
             }
-        case .prophesee:
+        case .prophesee, .ecf:
             switch EventsMeasure.Record(rawValue: dataset) {
             case .events: return (.events, 0)
             case .index: return (.index, 0)
@@ -106,6 +117,13 @@ public struct EventsPlan: Sendable {
     /// The parts of a block that are in the file: whose dataset they are of, which bytes of it, and where they begin in
     /// the block.
     public func parts(ofBlock block: Int, _ kind: EventBlocks) -> [(dataset: Int, bytes: Range<Int64>, offset: Int)] {
+        if isPacked, kind == .events {
+            let chunks = (Int(eventCount) - 1) / ECFEncoder.chunkLength + 1
+            let each = blockLength / ECFEncoder.chunkLength
+            let own = block * each..<min(chunks, (block + 1) * each)
+            let bytes = Int64(own.lowerBound * chunkSize)..<Int64(own.upperBound * chunkSize)
+            return [(EventsMeasure.Record.events.rawValue, bytes, 0)]
+        }
         let widths: [(dataset: Int, bytes: Int)] =
             switch (measure.spec.layout, kind) {
             case (.columns, .events):
@@ -113,12 +131,12 @@ public struct EventsPlan: Sendable {
                     (EventsMeasure.Column.t.rawValue, measure.timeBytes), (EventsMeasure.Column.x.rawValue, 2),
                     (EventsMeasure.Column.y.rawValue, 2), (EventsMeasure.Column.p.rawValue, 1),
                 ]
-            case (.prophesee, .events): [(EventsMeasure.Record.events.rawValue, RecordWriter.size)]
+            case (.prophesee, .events), (.ecf, .events): [(EventsMeasure.Record.events.rawValue, RecordWriter.size)]
             case (.columns, .index): [(EventsMeasure.Column.index.rawValue, measure.indexEntryBytes)]
-            case (.prophesee, .index): [(EventsMeasure.Record.index.rawValue, measure.indexEntryBytes)]
+            case (.prophesee, .index), (.ecf, .index): [(EventsMeasure.Record.index.rawValue, measure.indexEntryBytes)]
             }
         let (length, all) =
-            kind == .events ? (blockLength, eventCount) : (EventsMeasure.indexBlock, Int64(shape.count))
+            kind == .events ? (blockLength, eventCount) : (EventsMeasure.indexBlock, Int64(storedEntries))
         let first = Int64(block) * Int64(length)
         let last = min(all, first + Int64(length))
         return widths.map { dataset, bytes in
@@ -146,6 +164,7 @@ public struct EventsPlan: Sendable {
         guard let start = memory.baseAddress else { return }
         let written: Int
         switch measure.spec.layout {
+        case .ecf: written = try writeChunks(ordinals, memory)
         case .prophesee:
             written = try reader.write(
                 numbered: ordinals, of: selection,
@@ -154,6 +173,22 @@ public struct EventsPlan: Sendable {
         case .columns: written = try write(ordinals, UInt32.self, start)
         }
         guard written == ordinals.count else { throw RecordingError.changed(reader.recording.path) }
+    }
+
+    private func writeChunks(
+        _ ordinals: Range<Int64>, _ memory: UnsafeMutableRawBufferPointer
+    ) throws(RecordingError) -> Int {
+        let scratch = try ECFScratch()
+        defer { withExtendedLifetime(scratch) {} }
+        let fits = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+        defer { fits.deallocate() }
+        fits.initialize(to: true)
+        let writer = ECFWriter(scratch, chunks: memory, chunkSize: chunkSize, fits: fits)
+        let written = try reader.write(numbered: ordinals, of: selection, to: writer)
+        if written % ECFEncoder.chunkLength > 0 { writer.finish(written) }
+        // The index says how far times go, and how often back.
+        guard fits.pointee else { throw RecordingError.changed(reader.recording.path) }
+        return written
     }
 
     private func write<Time: FixedWidthInteger>(
@@ -173,7 +208,7 @@ public struct EventsPlan: Sendable {
     private func renderIndex(_ block: Int, _ memory: UnsafeMutableRawBufferPointer) throws(RecordingError) {
         memory.initializeMemory(as: UInt8.self, repeating: 0)
         let first = block * EventsMeasure.indexBlock
-        let entries = first..<min(shape.count, first + EventsMeasure.indexBlock)
+        let entries = min(first, shape.count)..<min(shape.count, first + EventsMeasure.indexBlock)
         let shift = shape.before
         // The boundaries that the entries are of.
         let wanted = (entries.lowerBound - shift..<entries.upperBound - shift).clamped(to: 0..<shape.boundaries)

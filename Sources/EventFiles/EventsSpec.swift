@@ -10,12 +10,14 @@ public struct EventsSpec: Hashable, Sendable {
         case columns
         /// Prophesee's event file, contiguous: `<name>.hdf5`.
         case prophesee
+        /// Prophesee's event file with packed chunks, as OpenEB's C++ reader wants it: `<name>.hdf5`.
+        case ecf
 
         /// How the names of its files end.
         public var suffix: String {
             switch self {
             case .columns: ".h5"
-            case .prophesee: ".hdf5"
+            case .prophesee, .ecf: ".hdf5"
             }
         }
     }

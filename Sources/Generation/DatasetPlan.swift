@@ -6,16 +6,16 @@ import Foundation
 import Recordings
 import Tensors
 
-/// A recording that tensors are to be made of.
+/// A recording that files are to be made of.
 public struct DatasetInput: Sendable {
     public let path: String
     /// The folder of its files below the output folder; empty for that one itself.
     public let folder: String
-    public let spec: TensorSpec
+    public let spec: ContentSpec
     /// Its label file; nil when it has none.
     public let labels: String?
 
-    public init(path: String, folder: String, spec: TensorSpec, labels: String?) {
+    public init(path: String, folder: String, spec: ContentSpec, labels: String?) {
         self.path = path
         self.folder = folder
         self.spec = spec
@@ -45,14 +45,14 @@ public struct Shard: Hashable, Sendable {
 
 /// What there is to make of a set of recordings.
 public struct DatasetPlan: Sendable {
-    /// A tensor file of the plan.
+    /// A file of the plan.
     public struct File: Sendable {
-        public let job: TensorJob
+        public let job: FileJob
         /// Whether it is there already.
-        public let exists: Bool
-        /// Frames, channels, rows, columns; empty when it exists, as nothing was asked of its recording then.
-        public let shape: [Int]
-        /// Of the tensor, not packed.
+        public var exists: Bool { amount == nil }
+        /// nil when it exists, as nothing was asked of its recording then.
+        public let amount: ContentAmount?
+        /// Of the datasets, not packed.
         public let bytes: Int64
         /// Of its recording.
         public let geometry: Geometry
@@ -180,36 +180,39 @@ public struct DatasetPlan: Sendable {
             return (recording, index)
         }
         var isCounted = false
-        let parts = input.spec.maxDuration == nil ? nil : try TensorPlan.partCount(input.spec, scan().index)
+        func partCount() throws -> Int {
+            let (recording, index) = try scan()
+            return try input.spec.partCount(recording, index)
+        }
+        let parts = input.spec.maxDuration == nil ? nil : try partCount()
         for part in 0..<(parts ?? 1) where isMine() {
-            let output = base + (parts == nil ? ".h5" : "_\(part).h5")
+            let output = base + (parts == nil ? "" : "_\(part)") + input.spec.suffix
             try checkNameLength(output)
-            let job = TensorJob(
+            let job = FileJob(
                 recording: input.path, spec: input.spec, part: parts == nil ? nil : part, output: output)
             if FileManager.default.fileExists(atPath: output) {
-                files.append(File(job: job, exists: true, shape: [], bytes: 0, geometry: geometry))
+                files.append(File(job: job, amount: nil, bytes: 0, geometry: geometry))
                 addLabels(input, base, part: job.part)
                 continue
             }
             let (recording, index) = try scan()
-            let plan = try TensorPlan(spec: input.spec, recording: recording, index: index, part: job.part)
-            files.append(
-                File(
-                    job: job, exists: false, shape: [plan.frameCount, plan.channels, plan.height, plan.width],
-                    bytes: Int64(plan.frameCount) * Int64(plan.frameBytes), geometry: geometry))
+            // Neither the texts nor the packing matter to sizes.
+            let source = try input.spec.source(
+                recording, index, part: job.part, name: "", programVersion: "", .none, opener.store)
+            files.append(File(job: job, amount: source.amount, bytes: source.byteCount, geometry: geometry))
             addLabels(input, base, part: job.part)
             if !isCounted { recordingBytes += recording.status.size }
             isCounted = true
         }
     }
 
-    /// Labels are cut as the frames are; with nothing to cut, they are copied.
+    /// Labels are cut as the file is; with nothing to cut, they are copied.
     private mutating func addLabels(_ input: DatasetInput, _ base: String, part: Int?) {
         guard let path = input.labels else { return }
         let folder = (base as NSString).deletingLastPathComponent
         let shown = (base as NSString).lastPathComponent
         let file = (path as NSString).lastPathComponent
-        // Loaders find labels by the tensor's name, whatever the file was called that they come from.
+        // Loaders find labels by the file's name, whatever the file was called that they come from.
         let isNamed = RecordingName.labels(of: shown).contains(file)
         if let part, let duration = input.spec.maxDuration {
             let start = input.spec.startTime + Int64(part) * duration

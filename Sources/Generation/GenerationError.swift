@@ -1,4 +1,4 @@
-// What can go wrong while tensors are stored.
+// What can go wrong while files are made.
 
 import Files
 import Foundation

@@ -1,26 +1,28 @@
-// What there is to make: tensor files and label files, each of a recording or a part of one.
+// What there is to make: files of tensors or events, and label files, each of a recording or a part of one.
 
 import Datasets
 import Files
 import Recordings
-import Tensors
 
-/// One tensor file to be made.
-public struct TensorJob: Sendable {
+/// One file to be made of a recording.
+public struct FileJob: Sendable {
     /// The recording's path.
     public let recording: String
-    public let spec: TensorSpec
+    public let spec: ContentSpec
     /// Which part, with max_duration.
     public let part: Int?
     /// The file's path.
     public let output: String
 
-    public init(recording: String, spec: TensorSpec, part: Int?, output: String) {
+    public init(recording: String, spec: ContentSpec, part: Int?, output: String) {
         self.recording = recording
         self.spec = spec
         self.part = part
         self.output = output
     }
+
+    /// The recording's file name.
+    var recordingName: String { recording.split(separator: "/").last.map(String.init) ?? recording }
 }
 
 /// One label file to be cut.

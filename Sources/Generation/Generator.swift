@@ -1,21 +1,20 @@
-// The workers that make tensor files: frames are computed and packed side by side, and written in their order.
+// The workers that make files: units are computed and packed side by side, and written in their order.
 
 import Files
 import Foundation
-import Tensors
 
 /// What became of the jobs.
 public struct GenerationReport: Sendable {
     public struct Made: Sendable {
         public let output: String
-        public let frames: Int
+        public let amount: ContentAmount
         /// Of the file.
         public let bytes: Int64
-        /// Of the tensor before it was packed.
-        public let tensorBytes: Int64
+        /// Of the datasets before they were packed.
+        public let unpackedBytes: Int64
     }
     public struct Failure: Sendable {
-        public let job: TensorJob
+        public let job: FileJob
         public let error: GenerationError
     }
 
@@ -29,31 +28,32 @@ public struct GenerationReport: Sendable {
 
 /// Makes the files of jobs with any number of threads.
 ///
-/// A worker takes a frame, computes and packs it, and writes it when its predecessors are written; if not, it leaves it
-/// for whoever writes the last of those. So memory is that of a frame for each worker, and of a few packed ones.
+/// A worker takes a unit (a frame, a block of events), computes and packs it, and writes it when its predecessors are
+/// written; if not, it leaves it for whoever writes the last of those. So memory is that of a unit for each worker, and
+/// of a few packed ones.
 public final class Generator: @unchecked Sendable {
     private let opener: RecordingOpener
     private let compression: ChunkCompression
     private let programVersion: String
     private let workers: Int
-    /// Told the bytes of tensors made so far, and each file that is complete; on the workers' threads.
+    /// Told the bytes of datasets made so far, and each file that is complete; on the workers' threads.
     private let onProgress: @Sendable (Int64) -> Void
     private let onMade: @Sendable (GenerationReport.Made) -> Void
 
     /// Guards everything below.
     private let condition = NSCondition()
-    private var queue: ArraySlice<TensorJob>
+    private var queue: ArraySlice<FileJob>
     private var open: [OpenJob] = []
     /// Jobs that somebody is opening.
     private var opening = 0
-    /// Frames that were taken and are not written yet.
+    /// Units that were taken and are not written yet.
     private var underWay = 0
     private var bytesDone: Int64 = 0
     private var mustStop = false
     private var report = GenerationReport()
 
     public init(
-        _ jobs: [TensorJob], opener: RecordingOpener, compression: ChunkCompression, programVersion: String,
+        _ jobs: [FileJob], opener: RecordingOpener, compression: ChunkCompression, programVersion: String,
         workers: Int, onProgress: @escaping @Sendable (Int64) -> Void = { _ in },
         onMade: @escaping @Sendable (GenerationReport.Made) -> Void = { _ in }
     ) {
@@ -101,8 +101,8 @@ public final class Generator: @unchecked Sendable {
     }
 
     private enum Task {
-        case open(TensorJob)
-        case frame(OpenJob, Int)
+        case open(FileJob)
+        case unit(OpenJob, Int)
     }
 
     private func work() {
@@ -110,10 +110,9 @@ public final class Generator: @unchecked Sendable {
         while let task = next() {
             switch task {
             case .open(let job): begin(job, bench)
-            case .frame(let job, let index):
+            case .unit(let job, let index):
                 do throws(GenerationError) {
-                    let chunk = try job.make(frame: index, bench)
-                    deliver(chunk, of: job, frame: index)
+                    deliver(try job.make(unit: index, bench), index, of: job)
                 } catch {
                     fail(job, error)
                     drop(job)
@@ -127,14 +126,14 @@ public final class Generator: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         while !mustStop {
-            for job in open where job.progress.failure == nil && job.progress.nextToRender < job.plan.frameCount {
-                // The frame that its file lacks is always taken: everything else may be waiting for it.
+            for job in open where job.progress.failure == nil && job.progress.nextToRender < job.source.unitCount {
+                // The unit that its file lacks is always taken: everything else may be waiting for it.
                 guard underWay < 2 * workers || job.progress.nextToRender == job.progress.nextToWrite else { continue }
                 let index = job.progress.nextToRender
                 job.progress.nextToRender += 1
                 job.progress.rendering += 1
                 underWay += 1
-                return .frame(job, index)
+                return .unit(job, index)
             }
             if open.count + opening <= workers, let job = queue.popFirst() {
                 opening += 1
@@ -146,7 +145,7 @@ public final class Generator: @unchecked Sendable {
         return nil
     }
 
-    private func begin(_ job: TensorJob, _ bench: Workbench) {
+    private func begin(_ job: FileJob, _ bench: Workbench) {
         let result: Result<OpenJob?, GenerationError>
         do {
             switch try OutputFile.begin(job.output) {
@@ -168,7 +167,7 @@ public final class Generator: @unchecked Sendable {
             switch result {
             case .success(let begun?):
                 open.append(begun)
-                if begun.plan.frameCount == 0 {
+                if begun.source.unitCount == 0 {
                     begun.progress.isWriting = true
                     empty = begun
                 }
@@ -180,17 +179,15 @@ public final class Generator: @unchecked Sendable {
         if let empty { end(empty) }
     }
 
-    /// Writes a frame, and those that wait for it; or leaves it for its predecessor.
-    private func deliver(_ chunk: ChunkEncoder.Chunk, of job: OpenJob, frame index: Int) {
+    /// Writes unit `index`, and those that wait for it; or leaves it for its predecessor.
+    private func deliver(_ unit: PackedUnit, _ index: Int, of job: OpenJob) {
         condition.lock()
         guard job.progress.failure == nil, !mustStop else {
             condition.unlock()
             return drop(job)
         }
         guard job.progress.nextToWrite == index, !job.progress.isWriting else {
-            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: chunk.bytes.count, alignment: 16)
-            bytes.copyMemory(from: chunk.bytes)
-            job.progress.waiting[index] = OpenJob.Packed(bytes: bytes, isPacked: chunk.isPacked)
+            job.progress.waiting[index] = unit.copied()
             job.progress.rendering -= 1
             condition.unlock()
             return
@@ -199,12 +196,14 @@ public final class Generator: @unchecked Sendable {
         job.progress.isWriting = true
         condition.unlock()
         do throws(GenerationError) {
-            try job.write(chunk.bytes, frame: index, isPacked: chunk.isPacked)
+            try job.write(unit)
+            var bytes = unit.storedBytes
             while true {
-                switch written(job) {
-                case .frame(let next, let packed):
-                    defer { packed.bytes.deallocate() }
-                    try job.write(UnsafeRawBufferPointer(packed.bytes), frame: next, isPacked: packed.isPacked)
+                switch written(job, bytes) {
+                case .unit(let next):
+                    defer { next.free() }
+                    try job.write(next)
+                    bytes = next.storedBytes
                 case .complete: return end(job)
                 case .notThereYet: return settle(job)
                 }
@@ -217,25 +216,23 @@ public final class Generator: @unchecked Sendable {
     }
 
     private enum Following {
-        case frame(Int, OpenJob.Packed)
+        case unit(PackedUnit)
         /// All is written; who is told so still is the writer.
         case complete
         /// Somebody else will write it.
         case notThereYet
     }
 
-    /// Counts a frame as written and tells what follows.
-    private func written(_ job: OpenJob) -> Following {
+    /// Counts a unit of `bytes` as written and tells what follows.
+    private func written(_ job: OpenJob, _ bytes: Int64) -> Following {
         let (following, done) = condition.withLock { () -> (Following, Int64) in
             job.progress.nextToWrite += 1
             underWay -= 1
-            bytesDone += Int64(job.plan.frameBytes)
+            bytesDone += bytes
             condition.broadcast()
             let index = job.progress.nextToWrite
-            if index == job.plan.frameCount { return (.complete, bytesDone) }
-            if let packed = job.progress.waiting.removeValue(forKey: index) {
-                return (.frame(index, packed), bytesDone)
-            }
+            if index == job.source.unitCount { return (.complete, bytesDone) }
+            if let next = job.progress.waiting.removeValue(forKey: index) { return (.unit(next), bytesDone) }
             job.progress.isWriting = false
             return (.notThereYet, bytesDone)
         }
@@ -243,7 +240,7 @@ public final class Generator: @unchecked Sendable {
         return following
     }
 
-    /// Completes a file whose frames are all written.
+    /// Completes a file whose units are all written.
     private func end(_ job: OpenJob) {
         let result: Result<Int64, GenerationError>
         do throws(GenerationError) { result = .success(try job.finish()) } catch { result = .failure(error) }
@@ -254,8 +251,8 @@ public final class Generator: @unchecked Sendable {
             switch result {
             case .success(let bytes):
                 let one = GenerationReport.Made(
-                    output: job.job.output, frames: job.plan.frameCount, bytes: bytes,
-                    tensorBytes: Int64(job.plan.frameCount) * Int64(job.plan.frameBytes))
+                    output: job.job.output, amount: job.source.amount, bytes: bytes,
+                    unpackedBytes: job.source.byteCount)
                 report.made.append(one)
                 made = one
             case .failure(let error): note(error, job.job)
@@ -274,7 +271,7 @@ public final class Generator: @unchecked Sendable {
         }
     }
 
-    /// Lets go of a frame that was taken and comes to nothing.
+    /// Lets go of a unit that was taken and comes to nothing.
     private func drop(_ job: OpenJob) {
         condition.withLock { job.progress.rendering -= 1 }
         settle(job)
@@ -295,7 +292,7 @@ public final class Generator: @unchecked Sendable {
     }
 
     /// Within the lock.
-    private func note(_ error: GenerationError, _ job: TensorJob) {
+    private func note(_ error: GenerationError, _ job: FileJob) {
         report.failures.append(GenerationReport.Failure(job: job, error: error))
         if error.code == .outputUnwritable { mustStop = true }
     }

@@ -1,99 +1,83 @@
-// A tensor file while its frames are made.
+// A file while its units are made.
 
-import Datasets
 import Files
 import Recordings
 import TensorFile
-import Tensors
 
 /// A file that was begun. Its `progress` belongs to the generator's lock.
 final class OpenJob: @unchecked Sendable {
     /// What is done of a file.
     struct Progress {
-        /// The frame that nobody has taken yet.
+        /// The unit that nobody has taken yet.
         var nextToRender = 0
-        /// The frame that the file lacks.
+        /// The unit that the file lacks.
         var nextToWrite = 0
-        /// Frames that workers have.
+        /// Units that workers have.
         var rendering = 0
         /// Whether somebody writes, or ends the file.
         var isWriting = false
-        /// Packed frames whose predecessors are not written yet.
-        var waiting: [Int: Packed] = [:]
+        /// Packed units whose predecessors are not written yet.
+        var waiting: [Int: PackedUnit] = [:]
         var failure: GenerationError?
     }
 
-    /// A packed frame in memory of its own.
-    struct Packed {
-        let bytes: UnsafeMutableRawBufferPointer
-        let isPacked: Bool
-    }
-
-    let job: TensorJob
-    let plan: TensorPlan
-    let recording: Recording
-    let deflate: DeflateMethod
+    let job: FileJob
+    let source: any ContentSource
+    private let recording: Recording
+    private let deflate: [DeflateMethod]
     private let output: OutputFile
-    private let stored: StoredTensorFile
+    private let stored: StoredFile
     var progress = Progress()
-
-    /// Frames from which on it is worth finding out how they are packed best.
-    private static let manyFrames = 16
 
     /// Begins the file of `job` in `output`.
     ///
     /// - Throws: `.recordingUnusable`, `.outputUnwritable`.
     init(
-        _ job: TensorJob, _ output: OutputFile, _ opener: RecordingOpener, _ compression: ChunkCompression,
+        _ job: FileJob, _ output: OutputFile, _ opener: RecordingOpener, _ compression: ChunkCompression,
         programVersion: String, bench: Workbench
     ) throws(GenerationError) {
         self.job = job
         self.output = output
-        let index: TimeIndex
         do {
             recording = try opener.open(job.recording)
-            index = try opener.store.index(of: recording)
-            plan = try TensorPlan(spec: job.spec, recording: recording, index: index, part: job.part)
-            if case .gzip = compression, plan.frameCount >= OpenJob.manyFrames {
-                let frame = bench.frame(plan.frameBytes)
-                try plan.render(frame: plan.frameCount / 2, into: frame)
-                deflate = bench.encoder.deflateMethod(for: UnsafeRawBufferPointer(frame))
-            } else {
-                deflate = .thorough
-            }
-        } catch { throw OpenJob.unusable(job, error) }
-        let name = job.recording.split(separator: "/").last.map(String.init) ?? job.recording
-        let description = TensorFileDescription(plan, of: recording, index, name: name, programVersion: programVersion)
+            let index = try opener.store.index(of: recording)
+            source = try job.spec.source(
+                recording, index, part: job.part, name: job.recordingName, programVersion: programVersion, compression,
+                opener.store)
+            deflate = try bench.deflateMethods(for: source)
+        } catch let error as TensorFileError {
+            throw OpenJob.unwritable(error)
+        } catch { throw OpenJob.unusable(error) }
         do throws(TensorFileError) {
-            stored = try StoredTensorFile(
-                description, filter: compression.filter(frameBytes: plan.frameBytes), in: output)
-        } catch { throw OpenJob.unwritable(job, error) }
+            stored = try StoredFile(
+                source.datasets.map(\.stored), rootAttributes: source.rootAttributes, in: output)
+        } catch { throw OpenJob.unwritable(error) }
     }
 
-    /// Computes frame `index` into the bench's memory and packs it.
-    func make(frame index: Int, _ bench: Workbench) throws(GenerationError) -> ChunkEncoder.Chunk {
-        let frame = bench.frame(plan.frameBytes)
-        do { try plan.render(frame: index, into: frame) } catch { throw OpenJob.unusable(job, error) }
-        return bench.encoder.encode(UnsafeRawBufferPointer(frame), deflate)
+    /// Computes unit `index` in the bench's memory and packs it.
+    func make(unit index: Int, _ bench: Workbench) throws(GenerationError) -> PackedUnit {
+        do { return try bench.make(index, of: source, deflate) } catch { throw OpenJob.unusable(error) }
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer, frame index: Int, isPacked: Bool) throws(GenerationError) {
-        do throws(TensorFileError) { try stored.write(bytes, frame: index, isPacked: isPacked) } catch {
-            throw OpenJob.unwritable(job, error)
+    func write(_ unit: PackedUnit) throws(GenerationError) {
+        do throws(TensorFileError) {
+            for chunk in unit.chunks {
+                try stored.write(chunk.bytes, dataset: chunk.dataset, at: chunk.start, isPacked: chunk.isPacked)
+            }
+        } catch {
+            throw OpenJob.unwritable(error)
         }
     }
 
     /// Ends the file and gives it its name; returns its bytes.
     func finish() throws(GenerationError) -> Int64 {
-        let times: [Int64]
+        let whole: [(dataset: StoredDataset, bytes: [UInt8])]
         do {
-            times = try plan.lastTimestamps(0..<plan.frameCount)
+            whole = try source.whole()
             // What was computed of a recording that somebody wrote to is of no use.
             try recording.checkUnchanged()
-        } catch { throw OpenJob.unusable(job, error) }
-        do throws(TensorFileError) { try stored.finish(lastTimestamps: times) } catch {
-            throw OpenJob.unwritable(job, error)
-        }
+        } catch { throw OpenJob.unusable(error) }
+        do throws(TensorFileError) { try stored.finish(whole) } catch { throw OpenJob.unwritable(error) }
         do throws(FileError) { return try output.publish() } catch { throw GenerationError(unwritable: error) }
     }
 
@@ -101,38 +85,19 @@ final class OpenJob: @unchecked Sendable {
     func discard() {
         stored.abandon()
         output.discard()
-        for chunk in progress.waiting.values { chunk.bytes.deallocate() }
+        for unit in progress.waiting.values { unit.free() }
         progress.waiting = [:]
     }
 
-    private static func unusable(_ job: TensorJob, _ error: any Error) -> GenerationError {
+    private static func unusable(_ error: any Error) -> GenerationError {
         GenerationError(.recordingUnusable, "\(error)", cause: error)
     }
 
-    private static func unwritable(_ job: TensorJob, _ error: TensorFileError) -> GenerationError {
+    private static func unwritable(_ error: TensorFileError) -> GenerationError {
         let reason = (error.cause as? FileError)?.message ?? error.message
-        // A tensor that no file can hold says nothing about the others.
+        // What no file can hold says nothing about the others.
         let code: GenerationError.Code =
             error.code == .tooLarge || error.code == .invalidDescription ? .recordingUnusable : .outputUnwritable
         return GenerationError(code, reason, cause: error)
-    }
-}
-
-/// A worker's memory: a frame, and what it takes to pack it. For one thread.
-final class Workbench {
-    let encoder: ChunkEncoder
-    private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-
-    init(_ compression: ChunkCompression) { encoder = ChunkEncoder(compression) }
-
-    deinit { memory.deallocate() }
-
-    /// `bytes` bytes for a frame; the same memory each time.
-    func frame(_ bytes: Int) -> UnsafeMutableRawBufferPointer {
-        if memory.count < bytes {
-            memory.deallocate()
-            memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 64)
-        }
-        return UnsafeMutableRawBufferPointer(rebasing: memory[..<bytes])
     }
 }

@@ -70,8 +70,9 @@ package final class OutputFile: RandomAccessFile {
 
     /// Removes what dead processes left in `folder`.
     package static func removeLeftovers(in folder: String) {
+        let suffixes = [".h5", ".hdf5", ".npy", ".json"].map { $0 + ".part" }
         for name in (try? FolderReader.names(folder)) ?? []
-        where name.hasPrefix(".") && [".h5.part", ".npy.part", ".json.part"].contains(where: name.hasSuffix) {
+        where name.hasPrefix(".") && suffixes.contains(where: name.hasSuffix) {
             let path = folder + "/" + name
             let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
             guard descriptor >= 0 else { continue }

@@ -74,7 +74,7 @@ struct CellPainter {
     /// Whether negative values are among them.
     func hasNegatives(_ frames: [Planes]) -> Bool {
         switch coloring {
-        case .polarity, .bins: false
+        case .polarity, .halves, .bins: false
         case .signed: true
         case .gray, .tiles:
             frames.contains { planes in
@@ -86,7 +86,7 @@ struct CellPainter {
     /// One scale for all frames, or one for each tile.
     func scales(_ frames: [Planes], sigmas: Double) -> [ColorScale] {
         switch coloring {
-        case .polarity, .signed, .gray: return [ColorScale(frames.flatMap(\.values), sigmas: sigmas)]
+        case .polarity, .halves, .signed, .gray: return [ColorScale(frames.flatMap(\.values), sigmas: sigmas)]
         case .bins: return [ColorScale(frames.map(total), sigmas: sigmas)]
         case .tiles:
             return (0..<channels).map { tile in
@@ -102,7 +102,7 @@ struct CellPainter {
         if coloring == .tiles { return tiles(planes, scales, signed: signed) }
         var image = PixelImage(width: reduction.cellWidth, height: reduction.cellHeight, color: palette.ground)
         switch coloring {
-        case .polarity, .signed:
+        case .polarity, .halves, .signed:
             image.draw(reduction, left: 0, top: 0) {
                 palette.polarity(off: scale.share(values[0][$0]), on: scale.share(values[1][$0]))
             }

@@ -20,11 +20,11 @@ package struct Legend {
         func signed(_ x: Int) -> Float { Float(x) / Float(Self.barWidth - 1) * 2 - 1 }
         var words: [String] = []
         switch block.tensor.coloring {
-        case .polarity, .signed:
+        case .polarity, .halves, .signed:
             bar.fill { x, _ in palette.polarity(off: max(0, -signed(x)), on: max(0, signed(x))) }
             let isSigned = block.tensor.coloring == .signed
             (left, middle, right) = isSigned ? ("-\(most)", "0", "+\(most)") : ("off \(most)", "0", "on \(most)")
-            if block.tensor.coloring == .polarity, block.tensor.channels > 2 { words.append("all bins added up") }
+            if block.tensor.channels > (isSigned ? 1 : 2) { words.append("all bins added up") }
             if isSigned { words.append("blue: more off, orange: more on") }
         case .bins(let bins):
             // Every bin has its hue, from nothing at the bottom to the most at the top.

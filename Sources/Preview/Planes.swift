@@ -14,7 +14,7 @@ package struct Planes {
         let empty = [Float](repeating: 0, count: reduction.rows * reduction.columns)
         let count: Int
         switch coloring {
-        case .polarity, .signed, .gray: count = 2
+        case .polarity, .halves, .signed, .gray: count = 2
         case .bins(let bins): count = bins
         case .tiles: count = 2 * channels
         }
@@ -25,6 +25,7 @@ package struct Planes {
                     rebasing: frame[channel * height * width..<(channel + 1) * height * width])
                 switch coloring {
                 case .polarity: reduction.add(plane, to: &values[channel % 2]) { abs($0) }
+                case .halves: reduction.add(plane, to: &values[2 * channel / channels]) { abs($0) }
                 case .bins(let bins): reduction.add(plane, to: &values[channel * bins / channels]) { abs($0) }
                 case .signed, .gray:
                     reduction.add(plane, to: &values[0]) { max(-$0, 0) }

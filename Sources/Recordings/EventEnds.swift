@@ -35,6 +35,12 @@ extension EventReader {
         return (first.first, last.last)
     }
 
+    /// A number in `selection` before which all events are earlier than `time`: that of the first event of a segment.
+    public func first(reaching time: Int64, of selection: EventSelection) -> Int64 {
+        let i = index.firstSegment(reaching: time) - selection.firstSegment
+        return i < 0 ? 0 : i < selection.before.count ? selection.before[i] : selection.count
+    }
+
     /// Those of the first of `segments` that has events in `times`.
     private func firstEnds(
         of segments: some Sequence<Int>, in times: Range<Int64>

@@ -8,7 +8,7 @@ package enum IndexFile {
     private static let magic = Array("evh5tidx".utf8)
     /// To be raised whenever the layout or the meaning of a field changes, also when decoding gives other events than
     /// before.
-    package static let version: UInt32 = 2
+    package static let version: UInt32 = 3
     private static let headSize = 16
 
     package static func bytes(of index: TimeIndex) -> [UInt8] {
@@ -79,6 +79,8 @@ private struct Output {
         append(identity.headerDigest)
         append(Int64(identity.geometry.width))
         append(Int64(identity.geometry.height))
+        append(index.resume.backwardSteps)
+        append(index.backwardSteps)
         append(index.resume.tally.triggers)
         append(index.triggerCount)
         append(Int64(index.triggers.count))
@@ -91,7 +93,7 @@ private struct Output {
         append(contentsOf: index)
     }
 
-    /// All but the identity and the triggers.
+    /// All but the identity, the steps back and the triggers.
     mutating func append(contentsOf index: TimeIndex) {
         append(UInt8(RecordingFormat.allCases.firstIndex(of: index.format) ?? 0))
         append(index.segmentSize)
@@ -189,7 +191,7 @@ private struct Input {
         guard let device = number(UInt64.self), let inode = number(UInt64.self), let size = number(Int64.self),
             let modified = number(Int64.self), let headerDigest = number(UInt32.self), let width = number(Int64.self),
             let height = number(Int64.self), let geometry = Geometry("\(width)x\(height)"),
-            let triggers = triggers()
+            let resumeSteps = number(Int64.self), let endSteps = number(Int64.self), let triggers = triggers()
         else { return nil }
         let contents = bytes[position...]
         guard let format = number(UInt8.self), Int(format) < RecordingFormat.allCases.count,
@@ -201,11 +203,14 @@ private struct Input {
             size <= Self.largestOffset, end.offset <= size, resume.offset >= 0, resume.offset <= end.offset,
             resume.eventCount <= end.eventCount, triggers.resume <= resume.tally.otherWords,
             triggers.end <= end.tally.otherWords,
+            resumeSteps >= 0, resumeSteps <= endSteps, endSteps <= end.eventCount,
             // Where the next segment would end is a number.
             (count + 2).multipliedReportingOverflow(by: segmentSize).overflow == false
         else { return nil }
         resume.tally.triggers = triggers.resume
         end.tally.triggers = triggers.end
+        resume.backwardSteps = resumeSteps
+        end.backwardSteps = endSteps
         let identity = RecordingIdentity(
             device: device, inode: inode, size: size, modified: modified, headerDigest: headerDigest,
             geometry: geometry,

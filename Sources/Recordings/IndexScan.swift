@@ -113,6 +113,8 @@ struct IndexSink: EventSink {
     var last: Int64 = 0
     var lowest = Int64.max
     var highest = Int64.min
+    /// Events that are earlier than the one before.
+    var backwardSteps: Int64 = 0
     /// Whether `first` is set.
     var isTouched = false
 
@@ -131,7 +133,11 @@ struct IndexSink: EventSink {
     /// There are events at `t`, which are counted apart.
     @inline(__always)
     mutating func touch(_ t: Int64) {
-        if !isTouched { first = t }
+        if !isTouched {
+            first = t
+        } else if t < last {
+            backwardSteps &+= 1
+        }
         isTouched = true
         last = t
         lowest = min(lowest, t)
@@ -222,6 +228,8 @@ struct IndexScan {
             offset: position, state: state, tally: tally.counts, eventCount: whole.eventCount + sink.count)
         progress.firstTime = whole.eventCount == 0 ? sink.first : whole.firstTime
         progress.lastTime = sink.count == 0 ? whole.lastTime : sink.last
+        progress.backwardSteps =
+            whole.backwardSteps + sink.backwardSteps + whole.stepsBack(to: sink.count > 0 ? sink.first : nil)
         return progress
     }
 

@@ -9,12 +9,14 @@ import Synchronization
 /// A folder that cannot be read or written never fails a call: the recording is scanned again, and `lastProblem` says
 /// why.
 public final class IndexStore: Sendable {
-    private let directory: String?
+    let directory: String?
     private let layout: TimeIndex.Layout
     private let memoryLimit: Int
     private let onProblem: @Sendable (String) -> Void
     private let onIndex: @Sendable (Recording, TimeIndex) -> Void
     private let state = Mutex(State())
+    /// See `found`; by name and state of the recording.
+    let foundBefore = Mutex(RecentTable<String, [UInt8]>(limit: 32))
     /// What is known of recordings without their indexes. Those of short recordings are kept there and nowhere else.
     public let summaries: RecordingSummaries
     /// That scan a recording: memory is as fast as a few of them.
@@ -48,12 +50,14 @@ public final class IndexStore: Sendable {
     /// FNV-1a of what stays the same when a recording grows: the same in every process and on every machine, which may
     /// each have another number for the device.
     private static func fileName(_ identity: RecordingIdentity) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in "\(identity.inode)/\(identity.headerDigest)/\(identity.geometry)/\(identity.format)".utf8 {
-            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
-        }
+        hash("\(identity.inode)/\(identity.headerDigest)/\(identity.geometry)/\(identity.format)") + ".evh5index"
+    }
+
+    /// FNV-1a, in hexadecimal.
+    static func hash(_ text: String) -> String {
+        let hash = text.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits + ".evh5index"
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// Recordings of more bytes are scanned by a thread of their own, so that whoever asked first can give up while
@@ -250,7 +254,7 @@ public final class IndexStore: Sendable {
         }
     }
 
-    private func note(_ problem: String) {
+    func note(_ problem: String) {
         state.withLock { $0.problem = problem }
         onProblem(problem)
     }

@@ -49,6 +49,7 @@ extension IndexSink {
         lowest = min(lowest, found.lowest)
         highest = max(highest, found.highest)
         last = found.last
+        backwardSteps &+= found.backward
         count &+= found.events
     }
 }

@@ -184,7 +184,9 @@ extension IndexScan {
         whole = ScanProgress(
             offset: piece.end.offset, state: moved(piece.end.state), tally: base.tally + piece.end.tally,
             eventCount: base.eventCount + piece.end.eventCount, firstTime: base.firstTime, lastTime: base.lastTime)
+        whole.backwardSteps = base.backwardSteps + piece.end.backwardSteps
         if piece.end.eventCount > 0 {
+            whole.backwardSteps += base.stepsBack(to: piece.end.firstTime + turns - shift)
             if base.eventCount == 0 { whole.firstTime = piece.end.firstTime + turns - shift }
             whole.lastTime = piece.end.lastTime + turns - shift
         }

@@ -55,6 +55,8 @@ public struct RecordingSummary: Hashable, Sendable {
     public var lastTime: Int64 { end.lastTime }
     public var lowestTime: Int64 { end.eventCount == 0 ? 0 : lowest }
     public var highestTime: Int64 { end.eventCount == 0 ? 0 : highest }
+    /// See `TimeIndex.backwardSteps`.
+    public var backwardSteps: Int64 { end.backwardSteps }
     public var drops: DropCounts { end.tally.drops }
     /// See `TimeIndex.triggerCount`.
     public var triggerCount: Int64 { end.tally.triggers }

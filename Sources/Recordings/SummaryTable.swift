@@ -13,9 +13,9 @@ package final class SummaryTable: Sendable {
     private static let magic = Array("evh5fold".utf8)
     /// To be raised whenever the layout or the meaning of a field changes, also when headers are read in another way
     /// than before. What decoding gives is the matter of `IndexFile.version`.
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
     private static let headSize = 32
-    static let recordSize = 192
+    static let recordSize = 200
 
     /// The file.
     package let bytes: [UInt8]
@@ -203,7 +203,7 @@ extension RecordingSummary {
             highest = 144
         static let end = 152, timeHigh = 160, timeShift = 168
         static let timeLow = 176, y = 178, baseX = 180, polarity = 182, started = 183
-        static let triggers = 184
+        static let triggers = 184, backward = 192
     }
 
     fileprivate func write(to record: UnsafeMutableRawBufferPointer) {
@@ -231,6 +231,7 @@ extension RecordingSummary {
         put(end.tally.otherWords, Place.otherWords)
         put(end.eventCount, Place.events)
         put(end.tally.triggers, Place.triggers)
+        put(end.backwardSteps, Place.backward)
         put(end.firstTime, Place.firstTime)
         put(end.lastTime, Place.lastTime)
         put(lowest, Place.lowest)
@@ -268,6 +269,7 @@ extension RecordingSummary {
         end.tally.drops.truncatedBytes = number(Place.drops + 32)
         end.tally.otherWords = number(Place.otherWords)
         end.tally.triggers = number(Place.triggers)
+        end.backwardSteps = number(Place.backward)
         end.firstTime = number(Place.firstTime)
         end.lastTime = number(Place.lastTime)
         let drops = end.tally.drops
@@ -283,7 +285,8 @@ extension RecordingSummary {
         guard let extent = Extent(rawValue: number(Place.extent)), Int(format) < RecordingFormat.allCases.count,
             (1...16384).contains(width), (1...16384).contains(height), started < 2, state.isValid,
             least >= 0, most < 1 << 60, end.tally.triggers >= 0,
-            end.tally.triggers <= end.tally.otherWords, isTime(end.firstTime), isTime(end.lastTime),
+            end.tally.triggers <= end.tally.otherWords, (0...end.eventCount).contains(end.backwardSteps),
+            isTime(end.firstTime), isTime(end.lastTime),
             lowest > highest ? (lowest == .max && highest == .min) : isTime(lowest) && isTime(highest),
             (end.eventCount > 0) == (lowest <= highest), end.offset >= Int64(payload), end.offset <= size
         else { return nil }

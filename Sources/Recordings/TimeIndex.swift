@@ -29,6 +29,14 @@ struct ScanProgress: Hashable, Sendable {
     var eventCount: Int64 = 0
     var firstTime: Int64 = 0
     var lastTime: Int64 = 0
+    /// Events that are earlier than the one before.
+    var backwardSteps: Int64 = 0
+
+    /// 1 when an event at `time` that comes next is earlier than the last one.
+    func stepsBack(to time: Int64?) -> Int64 {
+        guard let time, eventCount > 0 else { return 0 }
+        return time < lastTime ? 1 : 0
+    }
 }
 
 /// The totals and bookmarks of one state of a recording. Immutable.
@@ -86,7 +94,7 @@ public final class TimeIndex: Sendable, Equatable {
 
     /// A digest of what the scan found: format, and for every segment the decoder's state, times and numbers of events.
     /// It is the same on every machine, and for a copy, where device and inode differ. Triggers do not count: no frame
-    /// depends on them.
+    /// depends on them; nor do steps back, which follow from the rest of the recording.
     public var contentsDigest: UInt64 {
         knownContents.withLock { known in
             if let known { return known }
@@ -116,6 +124,8 @@ public final class TimeIndex: Sendable, Equatable {
     public var lowestTime: Int64 { eventCount == 0 ? 0 : lowestFromHere.first ?? 0 }
     /// The latest time, us; 0 without events.
     public var highestTime: Int64 { eventCount == 0 ? 0 : highestSoFar.last ?? 0 }
+    /// Events that are earlier than the one before; 0 where time never runs backwards.
+    public var backwardSteps: Int64 { end.backwardSteps }
     public var drops: DropCounts { end.tally.drops }
     /// Trigger, monitoring, vendor and padding words, which hold no CD events.
     public var otherWords: Int64 { end.tally.otherWords }

@@ -6,6 +6,8 @@ public enum AttributeValue: Hashable, Sendable {
     case fixedString(String)
     /// A variable-length UTF-8 string: h5py gives str.
     case variableString(String)
+    /// A variable-length ASCII string: h5py gives str. Programs that ask for such get no UTF-8: OpenEB does.
+    case variableASCII(String)
     case uint32(UInt32)
     case int64(Int64)
     case float64(Double)

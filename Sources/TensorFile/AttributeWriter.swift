@@ -35,7 +35,7 @@ extension AttributeValue {
                 .invalidDescription, "an attribute's name must not be empty or hold a zero byte: '\(name)'")
         }
         switch self {
-        case .fixedString(let text):
+        case .fixedString(let text), .variableASCII(let text):
             guard text.utf8.allSatisfy({ (1..<128).contains($0) }) else {
                 throw TensorFileError(
                     .invalidDescription,
@@ -62,7 +62,7 @@ extension AttributeValue {
         switch self {
         case .fixedString(let text): max(1, text.utf8.count)
         case .int64Array(let values): values.count * 8
-        case .variableString, .uint32, .int64, .float64, .bool: 16
+        case .variableString, .variableASCII, .uint32, .int64, .float64, .bool: 16
         }
     }
 
@@ -75,10 +75,12 @@ extension AttributeValue {
             try HDF5.check(H5Tset_size(type.id, max(1, text.utf8.count)), "set a string's length")
             try HDF5.check(H5Tset_strpad(type.id, H5T_STR_NULLPAD), "set a string's padding")
             return type
-        case .variableString:
+        case .variableString, .variableASCII:
             let type = try copy(CHDF5_cString())
             try HDF5.check(H5Tset_size(type.id, CHDF5_variableLength()), "set a string's length")
-            try HDF5.check(H5Tset_cset(type.id, H5T_CSET_UTF8), "set a string's encoding")
+            if case .variableString = self {
+                try HDF5.check(H5Tset_cset(type.id, H5T_CSET_UTF8), "set a string's encoding")
+            }
             return type
         case .uint32: return try copy(CHDF5_uint32LE())
         case .int64, .int64Array: return try copy(CHDF5_int64LE())
@@ -103,7 +105,7 @@ extension AttributeValue {
         case .fixedString(let text):
             return text.isEmpty
                 ? H5Awrite(attribute, type, [UInt8(0)]) : H5Awrite(attribute, type, Array(text.utf8))
-        case .variableString(let text):
+        case .variableString(let text), .variableASCII(let text):
             return text.withCString { characters in
                 var pointer: UnsafePointer<CChar>? = characters
                 return H5Awrite(attribute, type, &pointer)

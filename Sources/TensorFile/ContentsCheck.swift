@@ -51,8 +51,10 @@ struct ContentsCheck {
     }
 
     mutating func run() throws(TensorFileError) {
-        for (dataset, offset) in zip(expected.datasets, expected.offsets) {
-            try checkComputed(dataset, offset: offset)
+        let indexes = expected.chunkIndexes
+        for (number, (dataset, offset)) in zip(expected.datasets, expected.offsets).enumerated() {
+            let index = indexes.first { $0.dataset == number }
+            try checkComputed(dataset, offset: dataset.chunks == nil ? offset : index?.root)
         }
         let storage = StorageBounds(size: size, tensor: expected.computedRange)
         var walk = ObjectWalk()
@@ -78,10 +80,18 @@ struct ContentsCheck {
         guard object.kind == .dataset else { throw changed("was replaced") }
         let dataset = try DatasetStorage(object, "/\(expected.path)")
         let type = try expected.type.make()
-        guard dataset.layout == H5D_CONTIGUOUS, !dataset.isExternal,
+        guard try dataset.isStored(in: expected.chunks), !dataset.isExternal,
             try dataset.shape() == expected.shape.map({ hsize_t($0) }), H5Tequal(dataset.type.id, type.id) > 0
         else { throw changed("has another type, shape or storage") }
-        let actual = H5Dget_offset(object.id)
+        var actual = H5Dget_offset(object.id)
+        if expected.chunks != nil {
+            // libhdf5 does not tell where a chunk index is.
+            let message = try LayoutMessage(header: Int64(clamping: address)) { range throws(TensorFileError) in
+                try virtual.bytes(in: range)
+            }
+            guard let message else { throw changed("has another header") }
+            actual = haddr_t(message.address)
+        }
         guard actual == offset.map({ haddr_t($0) }) ?? CHDF5_noAddress() else {
             throw changed("was replaced by another dataset")
         }

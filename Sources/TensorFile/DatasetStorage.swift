@@ -54,6 +54,23 @@ struct DatasetStorage: ~Copyable {
         return chunk
     }
 
+    /// Whether it is stored as evh5 stores a computed dataset: in `chunks`, or contiguous when that is nil.
+    func isStored(in chunks: ChunkedStorage?) throws(TensorFileError) -> Bool {
+        guard let chunks else { return layout == H5D_CONTIGUOUS }
+        guard try chunkShape(rank: try shape()?.count ?? 0) == [hsize_t(clamping: chunks.elements)] else {
+            return false
+        }
+        let count = try HDF5.check(H5Pget_nfilters(properties.id), "look at the filters of '\(path)'")
+        guard let filter = chunks.filter else { return count == 0 }
+        guard count == 1 else { return false }
+        var (flags, configuration, length): (UInt32, UInt32, Int) = (0, 0, filter.values.count + 1)
+        var values = [UInt32](repeating: 0, count: length)
+        let found = try HDF5.check(
+            H5Pget_filter2(properties.id, 0, &flags, &length, &values, 0, nil, &configuration),
+            "look at the filters of '\(path)'")
+        return found == filter.number && length == filter.values.count && values.starts(with: filter.values)
+    }
+
     /// Whether every filter is one that libhdf5 has built in: chunks can be decoded without a plugin.
     func canBeDecoded() throws(TensorFileError) -> Bool {
         for index in 0..<UInt32(try HDF5.check(H5Pget_nfilters(properties.id), "look at the filters of '\(path)'")) {

@@ -1,6 +1,6 @@
 // What a virtual file holds, before anything is laid out: any datasets, all of which are computed.
 
-/// A dataset of a virtual file: contiguous, without filters.
+/// A dataset of a virtual file: contiguous, without filters, if it is not in chunks.
 public struct DatasetDescription: Sendable {
     /// From the root, without a slash before it: `data`, `events/x`. Groups on the way are made.
     public var path: String
@@ -9,22 +9,31 @@ public struct DatasetDescription: Sendable {
     public var shape: [Int]
     /// Bytes of it that are computed at a time, 1 or more where there are elements.
     public var blockBytes: Int
+    /// nil for a contiguous one. The chunks' bytes are what is computed then, and filters are nobody's business here.
+    public var chunks: ChunkedStorage?
     /// In the order in which they are created.
     public var attributes: [(name: String, value: AttributeValue)]
 
     public init(
         _ path: String, _ type: DatasetType, shape: [Int], blockBytes: Int,
-        attributes: [(name: String, value: AttributeValue)] = []
+        chunks: ChunkedStorage? = nil, attributes: [(name: String, value: AttributeValue)] = []
     ) {
         self.path = path
         self.type = type
         self.shape = shape
         self.blockBytes = blockBytes
+        self.chunks = chunks
         self.attributes = attributes
     }
 
-    /// Bytes of all elements; nil when that is more than a number can be, or a length is negative.
+    /// Bytes that it has in the file, without the index of its chunks; nil when that is more than a number can be, or
+    /// a length is negative.
     var byteCount: Int? {
+        if let chunks {
+            guard let count = shape.first, count >= 0 else { return nil }
+            let (bytes, overflow) = chunks.chunkCount(of: count).multipliedReportingOverflow(by: chunks.byteCount)
+            return overflow ? nil : bytes
+        }
         var bytes = type.size
         for length in shape {
             guard length >= 0 else { return nil }
@@ -53,10 +62,10 @@ public struct FileDescription: Sendable {
 
     /// The datasets as an expectation has them.
     public var computedDatasets: [ComputedDataset] {
-        datasets.map { ComputedDataset(path: $0.path, type: $0.type, shape: $0.shape) }
+        datasets.map { ComputedDataset(path: $0.path, type: $0.type, shape: $0.shape, chunks: $0.chunks) }
     }
 
-    /// Bytes of all datasets; nil when no file can hold them.
+    /// Bytes of all datasets and of the indexes of their chunks; nil when no file can hold them.
     public var computedBytes: Int64? {
         var sum: Int64 = 0
         for dataset in datasets {
@@ -65,8 +74,12 @@ public struct FileDescription: Sendable {
             guard !overflow, next < Int64.max / 2 else { return nil }
             sum = next
         }
-        return sum
+        // An index is far smaller than its chunks.
+        return StoragePlaces(computedDatasets, from: 0).end
     }
+
+    /// Whether a dataset is in chunks.
+    var isChunked: Bool { datasets.contains { $0.chunks != nil } }
 
     /// What must still hold of the file, laid out as `layout`, after users wrote to it.
     public func expectation(_ layout: FileLayout) -> FileExpectation {
@@ -89,6 +102,16 @@ public struct FileDescription: Sendable {
             guard dataset.blockBytes >= 1 || bytes == 0 else {
                 throw TensorFileError(
                     .invalidDescription, "the dataset '/\(dataset.path)' has \(bytes) bytes in blocks of none")
+            }
+            guard let chunks = dataset.chunks else { continue }
+            // An index has 32 bits for the bytes of a chunk.
+            guard dataset.shape.count == 1, (1...Int(UInt32.max)).contains(chunks.elements),
+                (1...Int(UInt32.max)).contains(chunks.byteCount)
+            else {
+                throw TensorFileError(
+                    .invalidDescription,
+                    "the dataset '/\(dataset.path)' of shape \(dataset.shape) cannot be in chunks of \(chunks.elements) elements and \(chunks.byteCount) bytes"
+                )
             }
         }
     }

@@ -6,11 +6,24 @@ public struct ComputedDataset: Hashable, Codable, Sendable {
     public var path: String
     public var type: DatasetType
     public var shape: [Int]
+    /// nil for a contiguous one.
+    public var chunks: ChunkedStorage?
 
-    public init(path: String, type: DatasetType, shape: [Int]) {
+    public init(path: String, type: DatasetType, shape: [Int], chunks: ChunkedStorage? = nil) {
         self.path = path
         self.type = type
         self.shape = shape
+        self.chunks = chunks
+    }
+
+    /// 0 for a contiguous one.
+    var chunkCount: Int { chunks?.chunkCount(of: max(0, shape.first ?? 0)) ?? 0 }
+
+    /// Bytes that it has in the file, without the index of its chunks.
+    public var storedBytes: Int64 {
+        guard let chunks else { return byteCount }
+        let (bytes, overflow) = Int64(chunkCount).multipliedReportingOverflow(by: Int64(max(0, chunks.byteCount)))
+        return overflow ? .max : bytes
     }
 
     /// Bytes of all elements. Shapes may come from a file, so no sum traps.
@@ -58,13 +71,11 @@ public struct FileExpectation: Hashable, Sendable {
 
     /// Where the bytes of each computed dataset begin; nil for one without bytes.
     public var offsets: [Int64?] {
-        var next = dataOffset
-        return datasets.map { dataset in
-            let bytes = dataset.byteCount
-            defer { next = next.addingReportingOverflow(bytes).partialValue }
-            return bytes == 0 ? nil : next
-        }
+        zip(datasets, StoragePlaces(datasets, from: dataOffset).offsets).map { $0.storedBytes == 0 ? nil : $1 }
     }
+
+    /// The indexes of the chunks of those in chunks that have some.
+    public var chunkIndexes: [ChunkIndex] { StoragePlaces(datasets, from: dataOffset).indexes }
 }
 
 /// Kept in committed states: those of tensor files look as they did when there were no others.

@@ -2,7 +2,7 @@
 // nothing of how the metadata came to be.
 
 /// The regions of a virtual file. They follow each other without gaps: the head, the bytes of the computed datasets one
-/// after the other, the tail.
+/// after the other, the indexes of those in chunks, the tail.
 public struct FileMap: Hashable, Sendable {
     /// The bytes of a computed dataset.
     public struct Dataset: Hashable, Sendable {
@@ -17,35 +17,43 @@ public struct FileMap: Hashable, Sendable {
 
     /// The computed datasets in the order of the file, also those without bytes.
     public let datasets: [Dataset]
+    /// The indexes of the chunks of those that are in chunks, in the order of the file.
+    public let indexes: [ChunkIndex]
     /// Where the first of them begins: the bytes of the head.
     public let dataOffset: Int64
-    /// Where the tail begins: where the last of them ends.
+    /// Where the tail begins: where the last of all that is computed ends.
     public let tailOffset: Int64
     /// Bytes of the whole file.
     public let size: Int64
 
-    /// The map of a file whose numbers were checked not to overflow: computed datasets of these bytes from `dataOffset`
-    /// on.
-    init(dataOffset: Int64, datasets: [(byteCount: Int64, blockBytes: Int)], size: Int64) {
-        var offset = dataOffset
-        var placed: [Dataset] = []
-        for (byteCount, blockBytes) in datasets {
-            placed.append(Dataset(offset: offset, byteCount: byteCount, blockBytes: blockBytes))
-            offset += byteCount
+    /// The map of a file whose numbers were checked not to overflow, with the computed datasets of `description` from
+    /// `dataOffset` on.
+    ///
+    /// - Parameter size: where it ends; nil is without a tail.
+    init(dataOffset: Int64, _ description: FileDescription, size: Int64? = nil) {
+        let places = StoragePlaces(description.computedDatasets, from: dataOffset)
+        let datasets = zip(description.datasets, places.offsets).map { dataset, offset in
+            Dataset(
+                offset: offset, byteCount: Int64(dataset.byteCount ?? 0), blockBytes: max(1, dataset.blockBytes))
         }
-        self.init(dataOffset: dataOffset, datasets: placed, tailOffset: offset, size: size)
+        self.init(
+            dataOffset: dataOffset, datasets: datasets, indexes: places.indexes, tailOffset: places.end,
+            size: size ?? places.end)
     }
 
-    private init(dataOffset: Int64, datasets: [Dataset], tailOffset: Int64, size: Int64) {
+    private init(dataOffset: Int64, datasets: [Dataset], indexes: [ChunkIndex], tailOffset: Int64, size: Int64) {
         self.dataOffset = dataOffset
         self.datasets = datasets
+        self.indexes = indexes
         self.tailOffset = tailOffset
         self.size = size
     }
 
     /// The map of the same file with a longer or shorter tail, or none: it ends at `size`, `tailOffset` or more.
     public func ending(at size: Int64) -> FileMap {
-        FileMap(dataOffset: dataOffset, datasets: datasets, tailOffset: tailOffset, size: max(size, tailOffset))
+        FileMap(
+            dataOffset: dataOffset, datasets: datasets, indexes: indexes, tailOffset: tailOffset,
+            size: max(size, tailOffset))
     }
 
     /// A run of bytes that come from one place.
@@ -54,11 +62,13 @@ public struct FileMap: Hashable, Sendable {
         case metadata(Range<Int64>)
         /// Bytes `range` of block `index` of a computed dataset.
         case block(dataset: Int, index: Int, range: Range<Int>)
+        /// Bytes `range` of the index number `number` of chunks.
+        case chunkIndex(number: Int, range: Range<Int64>)
 
         /// The number of bytes.
         public var count: Int {
             switch self {
-            case .metadata(let range): Int(range.upperBound - range.lowerBound)
+            case .metadata(let range), .chunkIndex(_, let range): Int(range.upperBound - range.lowerBound)
             case .block(_, _, let range): range.count
             }
         }
@@ -83,6 +93,13 @@ public struct FileMap: Hashable, Sendable {
                 pieces.append(.block(dataset: number, index: index, range: (position - start)..<stop))
                 position = start + stop
             }
+        }
+        for (number, index) in indexes.enumerated() {
+            let bytes = range.clamped(to: index.offset..<index.end)
+            guard !bytes.isEmpty else { continue }
+            pieces.append(
+                .chunkIndex(
+                    number: number, range: bytes.lowerBound - index.offset..<bytes.upperBound - index.offset))
         }
         let tail = range.clamped(to: tailOffset..<size)
         if !tail.isEmpty { pieces.append(.metadata(tail)) }

@@ -10,25 +10,23 @@ enum Skeleton {
         _ description: FileDescription, blockSize: Int, acceptOverflow: Bool
     ) throws(TensorFileError) -> FileLayout? {
         let file = SparseBytes()
+        if description.isChunked { return try chunked(description, file, blockSize: blockSize) }
         guard
             let addresses = try writeFile(
                 description, to: file, blockSize: blockSize, acceptOverflow: acceptOverflow)
         else { return nil }
 
         let size = file.size()
-        let datasets = description.datasets.map {
-            (byteCount: Int64($0.byteCount ?? 0), blockBytes: max(1, $0.blockBytes))
-        }
-        guard let dataOffset = addresses.lazy.compactMap(\.self).first else {
+        guard let dataOffset = addresses.lazy.compactMap(\.offset).first else {
             // Without elements there is no storage: the head is the whole file.
-            let map = FileMap(dataOffset: size, datasets: datasets, size: size)
+            let map = FileMap(dataOffset: size, description, size: size)
             let head = file.bytes(in: 0..<size)
             try check(head, size)
             return FileLayout(map: map, head: head, tail: [])
         }
-        let map = FileMap(dataOffset: dataOffset, datasets: datasets, size: size)
+        let map = FileMap(dataOffset: dataOffset, description, size: size)
         let areInPlace = zip(addresses, map.datasets).allSatisfy { address, dataset in
-            address.map { $0 == dataset.offset } ?? (dataset.byteCount == 0)
+            address.offset.map { $0 == dataset.offset } ?? (dataset.byteCount == 0)
         }
         // Metadata that found no room in the first block lies between the datasets.
         if !areInPlace, !acceptOverflow { return nil }
@@ -43,6 +41,43 @@ enum Skeleton {
         return FileLayout(map: map, head: head, tail: file.bytes(in: map.tailOffset..<size))
     }
 
+    /// A file with datasets in chunks. libhdf5 writes their headers and everything else, into the head; the chunks and
+    /// their indexes come after it, and where they are is written into the headers here: libhdf5 takes no index that it
+    /// did not write, and writing one would take an entry for each chunk. There is no tail.
+    private static func chunked(
+        _ description: FileDescription, _ file: SparseBytes, blockSize: Int
+    ) throws(TensorFileError) -> FileLayout {
+        guard let places = try writeFile(description, to: file, blockSize: blockSize, acceptOverflow: true) else {
+            throw TensorFileError(.libraryFailed, "libhdf5 wrote no file")
+        }
+        let size = file.size()
+        var head = file.bytes(in: 0..<size)
+        try check(head, size)
+        head += [UInt8](repeating: 0, count: -head.count & 4095)
+        let map = FileMap(dataOffset: Int64(head.count), description)
+        func put(_ number: Int64, at offset: Int) {
+            withUnsafeBytes(of: number.littleEndian) { head.replaceSubrange(offset..<offset + 8, with: $0) }
+        }
+        for (number, (place, dataset)) in zip(places, map.datasets).enumerated() {
+            let message = try LayoutMessage(header: place.header) { range in
+                let there = range.clamped(to: 0..<size)
+                return Array(head[Int(there.lowerBound)..<Int(there.upperBound)])
+            }
+            guard let message, message.address == UInt64.max else {
+                throw TensorFileError(
+                    .libraryFailed,
+                    "libhdf5 wrote the header of '/\(description.datasets[number].path)' in another way: use the version of libhdf5 this was tested with, 1.10"
+                )
+            }
+            guard dataset.byteCount > 0 else { continue }
+            let index = map.indexes.first { $0.dataset == number }
+            put(index?.root ?? dataset.offset, at: Int(message.addressOffset))
+        }
+        put(map.size, at: Superblock.endOffset)
+        try check(head, map.size)
+        return FileLayout(map: map, head: head, tail: [])
+    }
+
     /// The superblock must be of version 0 and say that the file ends where it does: readers refuse a shorter file.
     /// HDF5 File Format Specification 3.0, II.A: version at byte 8, end of file address at byte 40.
     private static func check(_ head: [UInt8], _ size: Int64) throws(TensorFileError) {
@@ -53,8 +88,14 @@ enum Skeleton {
         }
     }
 
-    /// Where the computed datasets' bytes are, in the order of the description; nil for one that has none.
-    private typealias Addresses = [Int64?]
+    /// Where a computed dataset's object header is, and its bytes; nil when they have no place yet.
+    private struct Place {
+        let header: Int64
+        let offset: Int64?
+    }
+
+    /// Those of the datasets, in the order of the description.
+    private typealias Addresses = [Place]
 
     private static func writeFile(
         _ description: FileDescription, to bytes: SparseBytes, blockSize: Int, acceptOverflow: Bool
@@ -94,14 +135,19 @@ enum Skeleton {
         var objects: [(hid_t, [(name: String, value: AttributeValue)])] = [(file.id, description.rootAttributes)]
         for dataset in description.datasets {
             let (group, name) = try groups.parent(of: dataset.path)
-            let made = try create(dataset, name, in: group)
+            let made = try create(dataset, name, in: group, isLate: description.isChunked)
             objects.append((made, dataset.attributes))
+            var object = CHDF5_ObjectInfo()
+            try HDF5.check(CHDF5_objectInfo(made, &object), "look at '/\(dataset.path)'")
             let offset = H5Dget_offset(made)
-            addresses.append(offset == CHDF5_noAddress() ? nil : Int64(exactly: offset))
+            addresses.append(
+                Place(
+                    header: Int64(clamping: object.address),
+                    offset: offset == CHDF5_noAddress() ? nil : Int64(exactly: offset)))
         }
 
         // From here on the file grows only by heaps of variable-length text, unless the metadata block is full.
-        let first = addresses.lazy.compactMap(\.self).first
+        let first = addresses.lazy.compactMap(\.offset).first
         var overflow = first.map { $0 != Int64(blockSize) } ?? false
         for (object, attributes) in objects {
             for (name, value) in attributes where acceptOverflow || !overflow {
@@ -123,22 +169,30 @@ enum Skeleton {
         return end
     }
 
-    /// Creates a contiguous dataset whose bytes are allocated now and never written. It is open until the file is
-    /// closed.
+    /// Creates a dataset whose bytes are never written: allocated now, or not at all when `isLate`. It is open until
+    /// the file is closed.
     private static func create(
-        _ dataset: DatasetDescription, _ name: String, in group: hid_t
+        _ dataset: DatasetDescription, _ name: String, in group: hid_t, isLate: Bool
     ) throws(TensorFileError) -> hid_t {
         let properties = try HDF5Identifier(
             H5Pcreate(CHDF5_datasetCreateClass()), H5Pclose, "make a dataset's properties")
         // Times would make the bytes differ from one making to the next.
         try HDF5.check(H5Pset_obj_track_times(properties.id, false), "set a dataset's properties")
-        try HDF5.check(H5Pset_layout(properties.id, H5D_CONTIGUOUS), "set a dataset's properties")
-        try HDF5.check(H5Pset_alloc_time(properties.id, H5D_ALLOC_TIME_EARLY), "set a dataset's properties")
+        if let chunks = dataset.chunks {
+            try HDF5.check(H5Pset_chunk(properties.id, 1, [hsize_t(chunks.elements)]), "set a dataset's chunks")
+            try chunks.filter?.set(properties.id)
+        } else {
+            try HDF5.check(H5Pset_layout(properties.id, H5D_CONTIGUOUS), "set a dataset's properties")
+        }
+        try HDF5.check(
+            H5Pset_alloc_time(properties.id, isLate ? H5D_ALLOC_TIME_LATE : H5D_ALLOC_TIME_EARLY),
+            "set a dataset's properties")
         try HDF5.check(H5Pset_fill_time(properties.id, H5D_FILL_TIME_NEVER), "set a dataset's properties")
+        let shape = dataset.shape.map { hsize_t($0) }
+        // A chunk may be longer than a dataset that may grow.
+        let longest = dataset.chunks == nil ? shape : shape.map { _ in CHDF5_unlimited() }
         let space = try HDF5Identifier(
-            dataset.shape.isEmpty
-                ? H5Screate(H5S_SCALAR)
-                : H5Screate_simple(Int32(dataset.shape.count), dataset.shape.map { hsize_t($0) }, nil), H5Sclose,
+            shape.isEmpty ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), shape, longest), H5Sclose,
             "make a dataspace")
         let type = try dataset.type.make()
         let made = try HDF5.check(

@@ -67,9 +67,10 @@ public struct StoredTensor: Sendable {
         }
     }
 
-    /// The time of a frame's last event, us from the file's start; nil in files without `/last_timestamps`.
-    public func lastTimestamp(of index: Int) throws(TensorFileError) -> Int64? {
-        try Self.open(path, "last_timestamps") { dataset throws(TensorFileError) -> Int64? in
+    /// The time of a frame in a dataset of times, `last_timestamps` or `starts`, us from the file's start; nil when it
+    /// has none for the frame.
+    public func time(of index: Int, in name: String) throws(TensorFileError) -> Int64? {
+        try Self.open(path, name) { dataset throws(TensorFileError) -> Int64? in
             let space = try HDF5Identifier(H5Dget_space(dataset), H5Sclose, "look at the dataspace of a dataset")
             guard H5Sget_simple_extent_ndims(space.id) == 1, H5Sget_simple_extent_npoints(space.id) > index else {
                 return nil
@@ -80,7 +81,7 @@ public struct StoredTensor: Sendable {
             var value: Int64 = 0
             try HDF5.check(
                 H5Dread(dataset, CHDF5_nativeInt64(), memory.id, space.id, CHDF5_default(), &value),
-                "read the last timestamps of '\(path)'")
+                "read '/\(name)' of '\(path)'")
             return value
         }
     }

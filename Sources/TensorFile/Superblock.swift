@@ -4,6 +4,8 @@
 enum Superblock {
     /// Bytes of it, the root group's symbol table entry included.
     static let size = 96
+    /// Where it says at which byte the file ends.
+    static let endOffset = 40
 
     private static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
     private static let undefined = UInt64.max

@@ -1,4 +1,4 @@
-// What a tensor file holds: `/data` and, where frames are cut by event counts, `/last_timestamps`.
+// What a tensor file holds: `/data`, and when its frames were where that is no plain period.
 
 /// Everything a tensor file's layout follows from: equal descriptions give equal bytes.
 public struct TensorFileDescription: Sendable {
@@ -13,6 +13,8 @@ public struct TensorFileDescription: Sendable {
     public var rootAttributes: [(name: String, value: AttributeValue)]
     /// Whether there is a dataset `/last_timestamps`, (N,) int64.
     public var hasLastTimestamps: Bool
+    /// Whether there are datasets `/starts` and `/ends`, (N,) int64.
+    public var hasFrameTimes: Bool
     /// Frames that are computed at a time, 1 or more.
     public var blockLength: Int
 
@@ -20,7 +22,7 @@ public struct TensorFileDescription: Sendable {
         frameCount: Int, frameShape: [Int], elementType: ElementKind,
         dataAttributes: [(name: String, value: AttributeValue)] = [],
         rootAttributes: [(name: String, value: AttributeValue)] = [],
-        hasLastTimestamps: Bool = false, blockLength: Int = 1
+        hasLastTimestamps: Bool = false, hasFrameTimes: Bool = false, blockLength: Int = 1
     ) {
         self.frameCount = frameCount
         self.frameShape = frameShape
@@ -28,10 +30,16 @@ public struct TensorFileDescription: Sendable {
         self.dataAttributes = dataAttributes
         self.rootAttributes = rootAttributes
         self.hasLastTimestamps = hasLastTimestamps
+        self.hasFrameTimes = hasFrameTimes
         self.blockLength = blockLength
     }
 
-    /// The file: dataset 0 is the tensor, in blocks of `blockLength` frames, 1 the last timestamps.
+    /// The names of the datasets of times, (N,) int64 each, that follow the tensor.
+    public var timeDatasets: [String] {
+        (hasLastTimestamps ? ["last_timestamps"] : []) + (hasFrameTimes ? ["starts", "ends"] : [])
+    }
+
+    /// The file: dataset 0 is the tensor, in blocks of `blockLength` frames; those of times follow.
     public func file() throws(TensorFileError) -> FileDescription {
         let frameBytes = try checkedFrameBytes()
         var datasets = [
@@ -40,19 +48,18 @@ public struct TensorFileDescription: Sendable {
                 blockBytes: frameBytes.multipliedReportingOverflow(by: max(1, blockLength)).partialValue,
                 attributes: dataAttributes)
         ]
-        if hasLastTimestamps {
+        for name in timeDatasets {
             datasets.append(
                 DatasetDescription(
-                    "last_timestamps", .number(.int64), shape: [frameCount],
-                    blockBytes: TensorFileDescription.timestampsBlock))
+                    name, .number(.int64), shape: [frameCount], blockBytes: TensorFileDescription.timestampsBlock))
         }
         return FileDescription(datasets: datasets, rootAttributes: rootAttributes)
     }
 
-    /// Bytes of the last timestamps that are computed at a time.
+    /// Bytes of a dataset of times that are computed at a time.
     public static let timestampsBlock = 1 << 20
 
-    /// Bytes of one frame; throws when a dimension is below 1, or the whole tensor with its last timestamps does not
+    /// Bytes of one frame; throws when a dimension is below 1, or the whole tensor with its times does not
     /// fit a file.
     func checkedFrameBytes() throws(TensorFileError) -> Int {
         // HDF5 knows at most 32 dimensions, one of them is the frame's index.
@@ -69,7 +76,7 @@ public struct TensorFileDescription: Sendable {
             bytes = product.partialValue
             overflow = overflow || product.overflow
         }
-        let perFrame = bytes.addingReportingOverflow(hasLastTimestamps ? 8 : 0)
+        let perFrame = bytes.addingReportingOverflow(8 * timeDatasets.count)
         let all = perFrame.partialValue.multipliedReportingOverflow(by: frameCount)
         // Head and tail stay far below 2^40 bytes: leave them that room.
         let room = Int.max - (1 << 40)

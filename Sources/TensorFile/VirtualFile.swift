@@ -92,6 +92,17 @@ final class VirtualFile {
         if let failure { throw TensorFileError(.libraryFailed, "\(failure)") }
     }
 
+    /// What of `range` is in the file and not computed.
+    func bytes(in range: Range<Int64>) throws(TensorFileError) -> [UInt8] {
+        try VirtualFile.calling {
+            let there = range.clamped(to: 0..<max(0, try bytes.size()))
+            guard !there.isEmpty, !there.overlaps(computed) else { return [] }
+            var copy = [UInt8](repeating: 0, count: there.count)
+            try copy.withUnsafeMutableBytes { try bytes.read(into: $0, at: there.lowerBound) }
+            return copy
+        }
+    }
+
     /// Closes the file without writing any more.
     func abandon(_ id: hid_t) {
         isAbandoned = true

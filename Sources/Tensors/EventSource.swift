@@ -1,4 +1,4 @@
-// Where a plan's events come from, and the window of each of its frames.
+// Where a plan's events come from.
 
 import Recordings
 
@@ -32,116 +32,136 @@ enum SelectedEvents: Sendable {
     case array([Event])
     case recorded(EventReader, EventSelection)
 
+    /// Above this many events, looking up single ones beats one pass over all: a bookmark of the time index covers
+    /// about as many.
+    static let manyEvents: Int64 = 1 << 16
+
     var count: Int64 {
         switch self {
         case .array(let events): Int64(events.count)
         case .recorded(_, let selection): selection.count
         }
     }
-}
 
-/// The events of a plan's frames.
-struct PlannedEvents: Sendable {
-    enum Kind: Sendable {
-        /// us.
-        case period(Int64)
-        /// Events of a frame, and those that frames are made of.
-        case count(Int64, SelectedEvents)
-    }
-
-    let source: EventSource
-    let kind: Kind
-    let geometry: Geometry
-
-    /// Above this many events in a frame, looking up single last events beats one pass over all: a bookmark of the time
-    /// index covers about as many.
-    private static let manyEvents: Int64 = 1 << 16
-
-    /// - Parameter isTimed: whether `t0` and `duration` matter; in mode n_events they cost a pass over the events.
-    func window(_ index: Int, from start: Int64, isTimed: Bool) throws(RecordingError) -> EventWindow {
-        switch kind {
-        case .period(let period):
-            let t0 = start &+ Int64(index) &* period
-            let times = t0..<max(t0, t0 &+ period)
-            switch source {
-            case .array(let events):
-                return EventWindow(
-                    t0: t0, duration: period, events: events.filter { times.contains($0.t) }[...], geometry: geometry)
-            case .reader(let reader):
-                return EventWindow(t0: t0, duration: period, source: .times(reader, times))
-            }
-        case .count(let count, _):
-            let first = Int64(index) &* count
-            let end = first &+ count
-            var times = FirstAndLastTime()
-            if isTimed, count < Self.manyEvents {
-                try numbered(first..<end).forEach(&times)
-            } else if isTimed {
-                try numbered(first..<(first &+ 1)).forEach(&times)
-                try numbered((end &- 1)..<end).forEach(&times)
-            }
-            let untimed = numbered(first..<end)
-            return EventWindow(t0: times.first ?? 0, duration: times.last &- (times.first ?? 0), source: untimed.source)
+    /// The events `ordinals`, as far as there are any.
+    func source(_ ordinals: Range<Int64>, _ geometry: Geometry) -> EventWindow.Source {
+        switch self {
+        case .array(let events):
+            let inside = ordinals.clamped(to: Range(uncheckedBounds: (0, Int64(events.count))))
+            return .array(events[Int(inside.lowerBound)..<Int(inside.upperBound)], geometry)
+        case .recorded(let reader, let selection): return .numbered(reader, ordinals, selection)
         }
     }
 
-    func lastTimes(_ frames: Range<Int>) throws(RecordingError) -> [Int64] {
-        guard case .count(let count, _) = kind, !frames.isEmpty else { return [] }
-        if count < Self.manyEvents {
-            var sink = EveryNthTime(n: count)
-            try numbered((Int64(frames.lowerBound) &* count)..<(Int64(frames.upperBound) &* count)).forEach(&sink)
+    func forEach<S: EventSink>(_ ordinals: Range<Int64>, _ sink: inout S) throws(RecordingError) {
+        switch self {
+        case .array(let events):
+            let inside = ordinals.clamped(to: Range(uncheckedBounds: (0, Int64(events.count))))
+            for event in events[Int(inside.lowerBound)..<Int(inside.upperBound)] {
+                sink.event(x: Int(event.x), y: Int(event.y), polarity: Int(event.polarity), t: event.t)
+            }
+        case .recorded(let reader, let selection):
+            try reader.events(numbered: ordinals, of: selection, into: &sink)
+        }
+    }
+
+    /// The times of the events `ordinals`, us.
+    ///
+    /// - Parameter ordinals: rising, and of events that there are.
+    func times(of ordinals: [Int64]) throws(RecordingError) -> [Int64] {
+        guard let first = ordinals.first, let last = ordinals.last else { return [] }
+        if (last &- first) / Int64(ordinals.count) < Self.manyEvents {
+            var sink = TimesOfNumbered(ordinals, from: first)
+            try forEach(first..<(last &+ 1), &sink)
             return sink.times
         }
         var times: [Int64] = []
-        for frame in frames {
-            var sink = FirstAndLastTime()
-            let last = Int64(frame + 1) &* count &- 1
-            try numbered(last..<(last &+ 1)).forEach(&sink)
-            times.append(sink.last)
+        for ordinal in ordinals {
+            var sink = TimesOfNumbered([ordinal], from: ordinal)
+            try forEach(ordinal..<(ordinal &+ 1), &sink)
+            times += sink.times
         }
         return times
     }
 
-    /// The events `ordinals` of the selection, untimed.
-    private func numbered(_ ordinals: Range<Int64>) -> EventWindow {
-        guard case .count(_, let selection) = kind else {
-            return EventWindow(t0: 0, duration: 1, source: .array([], geometry))
+    /// For each of `times`, which rise: the number of the first event in file order that is later, or `count`.
+    func numbers(after times: [Int64]) throws(RecordingError) -> [Int64] {
+        var numbers = [Int64](repeating: count, count: times.count)
+        if case .recorded(let reader, let selection) = self, times.count < reader.index.segmentCount {
+            for (i, time) in times.enumerated() {
+                let boundary = BoundaryTimes(first: time &+ 1, step: 1)
+                try numbers.withUnsafeMutableBufferPointer { numbers throws(RecordingError) in
+                    guard let base = numbers.baseAddress else { return }
+                    try reader.find(boundary, from: 0, count: 1, of: selection, ordinals: base + i)
+                }
+            }
+            return numbers
         }
-        switch selection {
-        case .array(let events):
-            let all = Range(uncheckedBounds: (0, Int64(events.count)))
-            let inside = ordinals.clamped(to: all)
-            return EventWindow(
-                t0: 0, duration: 1, events: events[Int(inside.lowerBound)..<Int(inside.upperBound)], geometry: geometry)
-        case .recorded(let reader, let selection):
-            return EventWindow(t0: 0, duration: 1, source: .numbered(reader, ordinals, selection))
-        }
+        var sink = NumbersAfter(times)
+        try forEach(0..<count, &sink)
+        numbers.replaceSubrange(..<sink.numbers.count, with: sink.numbers)
+        return numbers
     }
 }
 
-/// The times of events n, 2n, 3n ... that pass.
-private struct EveryNthTime: EventSink {
-    let n: Int64
-    var passed: Int64 = 0
+/// The times of numbered events among those that pass.
+private struct TimesOfNumbered: EventSink {
+    let ordinals: [Int64]
     var times: [Int64] = []
+    private var next: Int64
+    private var passed: Int64
 
-    init(n: Int64) { self.n = n }
+    init(_ ordinals: [Int64], from first: Int64) {
+        self.ordinals = ordinals
+        next = ordinals.first ?? .max
+        passed = first
+        times.reserveCapacity(ordinals.count)
+    }
+
+    private mutating func note(_ t: Int64) {
+        while times.count < ordinals.count, ordinals[times.count] < passed { times.append(t) }
+        next = times.count < ordinals.count ? ordinals[times.count] : .max
+    }
 
     @inline(__always)
     mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
         passed &+= 1
-        if passed == n {
-            times.append(t)
-            passed = 0
-        }
+        if next < passed { note(t) }
     }
 
     @inline(__always)
     mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
         passed &+= Int64(mask.nonzeroBitCount)
-        while passed >= n {
-            times.append(t)
-            passed &-= n
-        }
+        if next < passed { note(t) }
+    }
+}
+
+/// The numbers of the first events that are later than rising times.
+private struct NumbersAfter: EventSink {
+    let times: [Int64]
+    var numbers: [Int64] = []
+    private var next: Int64
+    private var passed: Int64 = 0
+
+    init(_ times: [Int64]) {
+        self.times = times
+        next = times.first ?? .max
+    }
+
+    private mutating func reach(_ t: Int64) {
+        while numbers.count < times.count, times[numbers.count] < t { numbers.append(passed) }
+        next = numbers.count < times.count ? times[numbers.count] : .max
+    }
+
+    @inline(__always)
+    mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
+        if t > next { reach(t) }
+        passed &+= 1
+    }
+
+    @inline(__always)
+    mutating func vector(baseX: Int, mask: UInt32, y: Int, polarity: Int, t: Int64) {
+        if t > next { reach(t) }
+        passed &+= Int64(mask.nonzeroBitCount)
     }
 }

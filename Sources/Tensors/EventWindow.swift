@@ -53,6 +53,28 @@ public struct EventWindow: Sendable {
         }
     }
 
+    /// Passes every event before the window's end that is at most `time` us older than it to `sink`, those before the
+    /// window too, in file order; perhaps some older ones. Events in memory have none before.
+    ///
+    /// - Throws: what reading the recording throws.
+    func forEach<S: EventSink>(lookingBack time: Int64, _ sink: inout S) throws(RecordingError) {
+        let (earliest, overflow) = (t0 &+ duration).subtractingReportingOverflow(time)
+        guard !overflow, earliest < t0 else { return try forEach(&sink) }
+        switch source {
+        case .array: try forEach(&sink)
+        case .times(let reader, let times):
+            try reader.events(in: earliest..<times.upperBound, into: &sink)
+        case .numbered(let reader, let ordinals, let selection):
+            // Those that the selection leaves out, such as all before start_ts, and then by number, as others of the
+            // same us may be in the next window.
+            if earliest < selection.times.lowerBound {
+                try reader.events(in: earliest..<selection.times.lowerBound, into: &sink)
+            }
+            let first = min(reader.first(reaching: earliest, of: selection), ordinals.lowerBound)
+            try reader.events(numbered: first..<ordinals.upperBound, of: selection, into: &sink)
+        }
+    }
+
     /// The times of the first and the last event in file order, us; nil without events.
     ///
     /// - Throws: what reading the recording throws.

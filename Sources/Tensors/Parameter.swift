@@ -60,6 +60,8 @@ public struct ParameterDefinition: Sendable {
         case text
         /// One of these texts.
         case choice([String])
+        /// A time of at least 1 us, as windows have them; kept in its shortest spelling.
+        case duration
     }
 
     public let name: String
@@ -100,6 +102,9 @@ public struct ParameterDefinition: Sendable {
         case .choice(let choices):
             if choices.contains(text) { return .text(text) }
             expected = "one of " + choices.joined(separator: ", ")
+        case .duration:
+            if let time = TimeText.microseconds(text), time >= 1 { return .text(TimeText.text(time)) }
+            expected = "a time such as 30ms, a whole number of us from 1 to \(TimeText.largest)"
         }
         throw TensorError(.invalidParameter, "\(name)=\(text): \(name) must be \(expected)")
     }

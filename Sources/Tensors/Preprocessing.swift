@@ -19,6 +19,9 @@ public protocol Preprocessing: Sendable {
     /// Whether values depend on the times of events. When false a frame's `t0` and `duration` are not looked up.
     var usesTime: Bool { get }
 
+    /// How far before the end of its window a frame's events may lie, us; 0 when only the window's count.
+    var lookBack: Int64 { get }
+
     /// Attributes of `/data` beyond the parameters.
     var extraAttributes: [(name: String, value: TensorAttribute)] { get }
 
@@ -50,6 +53,7 @@ extension Preprocessing {
     public func elementType(shift: Int) -> ElementType { .float32 }
     public func valuesAreFractions(shift: Int) -> Bool { true }
     public var usesTime: Bool { true }
+    public var lookBack: Int64 { 0 }
     public var extraAttributes: [(name: String, value: TensorAttribute)] { [] }
     /// A plane of float32 that is rounded into the frame.
     public func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int {

@@ -21,6 +21,7 @@ public final class PreprocessingRegistry: Sendable {
         EventVolume.definition,
         EventCount.definition,
         EventImage.definition,
+        ExponentialTimeSurface.definition,
     ]
 
     /// The preprocessings of Metavision ML, and the inputs of published models.

@@ -37,9 +37,15 @@ extension TensorSpec {
     fileprivate func attributes(on grid: FrameGrid, of input: Geometry) -> [(name: String, value: TensorAttribute)] {
         var period: Int64 = 0
         var count: Int64 = 0
+        let mode: String
         switch window {
-        case .period(let value): period = value
-        case .count(let value): count = value
+        case .period(let value): (period, mode) = (value, "delta_t")
+        case .count(let value):
+            count = value
+            period = windowSpec.maxPeriod ?? 0
+            mode = windowSpec.maxPeriod == nil ? "n_events" : "mixed"
+        case .parts: mode = "parts"
+        case .between: mode = "between"
         }
         var list: [(name: String, value: TensorAttribute)] = [
             ("events_to_tensor", .fixedString(preprocessingSpec.name)),
@@ -47,13 +53,14 @@ extension TensorSpec {
             ("event_input_width", .int64(Int64(input.width))),
             ("event_input_height", .int64(Int64(input.height))),
             ("shape", .int64Array([Int64(preprocessing.channels), Int64(grid.height), Int64(grid.width)])),
-            ("mode", .variableString(count == 0 ? "delta_t" : "n_events")),
+            ("mode", .variableString(mode)),
             ("n_events", .int64(count)),
         ]
         let values = preprocessingSpec.values
         list += preprocessingSpec.definition.parameters.map { ($0.name, values[$0].attribute) }
         list += preprocessing.extraAttributes
         if let version = preprocessing.version { list.append(("preprocessing_version", .variableString(version))) }
+        if !windowSpec.isPlain { list.append(("window", .variableString(windowText))) }
         if asUInt8 { list.append(("store_as_uint8", .bool(true))) }
         return list
     }

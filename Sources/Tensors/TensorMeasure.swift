@@ -18,9 +18,11 @@ public struct TensorMeasure: Sendable {
     public let frameBytes: Int
     /// us; the frames' time begins here: start_ts plus the parts before this one.
     public let startTime: Int64
-    /// nil where only the events tell: windows of n events that do not take all events of the recording,
-    /// or not all that were there before filters.
+    /// nil where only the events tell: windows of n events that do not take all events of the recording, or not all
+    /// that were there before filters, or end after some time as well, and windows at triggers.
     public let frameCount: Int?
+    /// The digest of the list that its windows are at; nil for other windows.
+    public let listDigest: UInt64?
 
     /// Whether frames are kept as they are, not as counts.
     public var keepsWholeFrames: Bool {
@@ -40,9 +42,10 @@ public struct TensorMeasure: Sendable {
         guard let maxDuration = spec.maxDuration, totals.count > 0 else { return 1 }
         switch spec.window {
         case .period(let period):
-            let perPart = maxDuration / period
+            let perPart = maxDuration / spec.stride
             return try checked(roundedUp(periods(period, spec, totals), perPart), maxDuration)
         case .count: return try partCount(of: maxDuration, from: spec.startTime, to: totals.highestTime)
+        case .parts, .between: return 1
         }
     }
 
@@ -66,11 +69,16 @@ public struct TensorMeasure: Sendable {
         return max(1, Int(parts))
     }
 
-    /// All frames of a recording whose parts are not split, period by period.
+    /// All frames of a recording whose parts are not split, until one reaches the last event.
     private static func periods(_ period: Int64, _ spec: TensorSpec, _ totals: EventTotals) -> Int64 {
         let last = totals.lastTime.subtractingReportingOverflow(spec.startTime)
         guard totals.count > 0, !last.overflow, last.partialValue > 0 else { return 0 }
-        return roundedUp(last.partialValue, period)
+        return 1 + roundedUp(max(0, last.partialValue - period), spec.stride)
+    }
+
+    /// Windows of `count` of the events.
+    static func counts(_ count: Int64, _ stride: Int64, of events: Int64) -> Int64 {
+        events < count ? 0 : (events - count) / stride + 1
     }
 
     /// Both positive or a = 0.
@@ -78,10 +86,13 @@ public struct TensorMeasure: Sendable {
         a / b + (a % b == 0 ? 0 : 1)
     }
 
-    /// - Parameter part: which file, with max_duration; nil is the first.
-    /// - Throws: `TensorError.notApplicable` when the geometry, the part or the size does not allow it.
+    /// - Parameters:
+    ///   - part: which file, with max_duration; nil is the first.
+    ///   - times: the list that windows are at, where that is a file.
+    /// - Throws: `TensorError.notApplicable` when the geometry, the part or the size does not allow it, or the list is
+    ///   missing.
     public init(
-        spec: TensorSpec, geometry: Geometry, totals: EventTotals, part: Int? = nil
+        spec: TensorSpec, geometry: Geometry, totals: EventTotals, part: Int? = nil, times: WindowTimes? = nil
     ) throws(TensorError) {
         let spec = try spec.resolved(for: geometry)
         let shift = spec.preprocessingSpec.shift
@@ -98,17 +109,21 @@ public struct TensorMeasure: Sendable {
         let (start, tooLate) = spec.startTime.addingReportingOverflow(skipped)
         guard !tooFar, !tooLate else { throw TensorError(.notApplicable, "part \(part) begins too late") }
         switch spec.window {
-        case .period(let period):
+        case .period(let period) where spec.times == nil:
             var frames = Self.periods(period, spec, totals)
             if let maxDuration = spec.maxDuration {
-                let perPart = maxDuration / period
+                let perPart = maxDuration / spec.stride
                 frames = max(0, min(perPart, frames - Int64(part) * perPart))
             }
             frameCount = Int(frames)
-        case .count(let count):
-            let takesAll = start == 0 && spec.maxDuration == nil && filters?.keepsAll != false
-            frameCount = takesAll ? Int(totals.count / count) : nil
+        case .count(let count) where spec.times == nil:
+            let isKnown =
+                start == 0 && spec.maxDuration == nil && spec.windowSpec.maxPeriod == nil && filters?.keepsAll != false
+            frameCount = isKnown ? Int(Self.counts(count, spec.stride, of: totals.count)) : nil
+        case .parts(let count): frameCount = totals.hasParts(from: start) ? count : 0
+        case .period, .count, .between: frameCount = try spec.windowSpec.listedCount(times)
         }
+        listDigest = spec.times?.isFile == true ? times?.digest : nil
         self.spec = spec
         self.grid = grid
         self.filters = filters
@@ -128,5 +143,22 @@ public struct TensorMeasure: Sendable {
             throw TensorError(
                 .notApplicable, "\(frameCount) frames of \(frameBytes) bytes are more than a file can hold")
         }
+    }
+}
+
+extension WindowSpec {
+    /// How many windows there are at `times`; nil for those of triggers, which only the recording's index has.
+    fileprivate func listedCount(_ times: WindowTimes?) throws(TensorError) -> Int? {
+        guard let origin = self.times, origin.isFile else { return nil }
+        guard let times else {
+            throw TensorError(.notApplicable, "the times of \(origin.text) are not known here")
+        }
+        if times.ends != nil, window != .between {
+            throw TensorError(
+                .notApplicable,
+                "the list \(origin.text) has two columns, starts and ends: between= takes it, at= takes one column")
+        }
+        if case .count = window { return times.ends(from: startTime).count }
+        return ListedFrames(self, times).count
     }
 }

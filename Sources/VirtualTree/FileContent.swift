@@ -52,7 +52,7 @@ protocol FileContent: Sendable {
     var blockName: String { get }
 }
 
-/// A tensor: dataset 0 in blocks of frames, dataset 1 the last timestamps.
+/// A tensor: dataset 0 in blocks of frames, then its datasets of times.
 struct TensorContent: FileContent {
     let plan: TensorPlan
     let series: [BlockSeries]
@@ -77,12 +77,12 @@ struct TensorContent: FileContent {
         try plan.renderKept(block: index, into: memory)
     }
 
-    /// Of the array `/last_timestamps`, int64 per frame.
+    /// Of a dataset of times, int64 per frame.
     func make(dataset: Int, _ range: Range<Int64>) throws -> HeldBytes {
         let width = MemoryLayout<Int64>.size
         let bytes = Int(range.lowerBound)..<Int(range.upperBound)
         let frames = bytes.lowerBound / width..<(bytes.upperBound + width - 1) / width
-        let times = try plan.lastTimestamps(frames)
+        let times = try plan.times(dataset - 1, frames)
         let start = bytes.lowerBound - frames.lowerBound * width
         return HeldBytes(capacity: bytes.count) { memory in
             times.withUnsafeBytes {

@@ -23,6 +23,8 @@ final class FileLibrary: Sendable {
         /// Bytes of the file besides what is computed, which are always held.
         let wrapping: Int64
         let measure: FileMeasure
+        /// The list that windows are at; nil without one.
+        let list: TimesList?
         let recording: RecordingSummary
     }
 
@@ -33,6 +35,8 @@ final class FileLibrary: Sendable {
 
     private struct Numbered {
         let status: FileStatus
+        /// The digest of the list that windows are at; nil without one.
+        let list: UInt64?
         let numbers: [UInt64]
     }
 
@@ -63,6 +67,7 @@ final class FileLibrary: Sendable {
     private let programVersion: String
     private let logger: Logger
     private let sizes: FileSizes
+    private let lists: TimesLists
     private let state = Mutex(State())
 
     init(
@@ -76,21 +81,26 @@ final class FileLibrary: Sendable {
         self.programVersion = programVersion
         self.logger = logger
         sizes = FileSizes(programVersion: programVersion)
+        lists = TimesLists(source: source)
     }
 
     // MARK: Sizes
 
     /// The facts of a virtual file if they are known for the recording as it is now; never scans.
     func knownFacts(_ key: String, _ spec: FileSpec, path: String, part: Int?) -> Facts? {
+        let list = lists.peek(spec, path: path)
+        if case .unknown = list { return nil }
         guard let known = catalog.knownSummary(path) else { return nil }
-        return try? facts(key, spec, path, part, known.status, known.summary, mayCount: false)
+        return try? facts(key, spec, path, part, known.status, known.summary, list.list, mayCount: false)
     }
 
     /// The facts of a virtual file, after a scan of the recording if it is new.
     func facts(_ key: String, _ spec: FileSpec, path: String, part: Int?) throws(FileSystemError) -> Facts {
+        // A list that is missing is found out sooner than what a scan finds.
+        let list = try lists.list(spec, path: path)
         let (status, summary) = try catalog.summary(path)
         do {
-            guard let facts = try facts(key, spec, path, part, status, summary, mayCount: true) else {
+            guard let facts = try facts(key, spec, path, part, status, summary, list, mayCount: true) else {
                 throw FileSystemError(EIO, "'\(path)' changes faster than it can be read")
             }
             return facts
@@ -99,17 +109,18 @@ final class FileLibrary: Sendable {
 
     private func facts(
         _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ status: FileStatus,
-        _ summary: RecordingSummary, mayCount: Bool
+        _ summary: RecordingSummary, _ list: TimesList?, mayCount: Bool
     ) throws -> Facts? {
         try checkPart(spec, summary, path, part)
-        let measure = try FileMeasure(spec, summary, part: part)
+        let measure = try FileMeasure(spec, summary, part: part, times: list?.times)
         guard
             let counts = try measure.counts ?? counts(key, spec, path, part, status, mayCount: mayCount)
         else { return nil }
         let wrapping = try sizes.wrapping(measure, counts, summary, name: split(path).name)
         let computed = try measure.computedBytes(counts, of: summary)
         return Facts(
-            status: status, size: wrapping + computed, wrapping: wrapping, measure: measure, recording: summary)
+            status: status, size: wrapping + computed, wrapping: wrapping, measure: measure, list: list,
+            recording: summary)
     }
 
     private func checkPart(_ spec: FileSpec, _ recording: RecordingSummary, _ path: String, _ part: Int?) throws {
@@ -158,20 +169,24 @@ final class FileLibrary: Sendable {
     /// The virtual file for the recording as it is now.
     /// - Throws: `FileSystemError` with ENOENT when there is no such recording or part.
     func open(_ key: String, _ spec: FileSpec, path: String, part: Int?) throws(FileSystemError) -> RecordingFile {
+        let list = try lists.list(spec, path: path)
         let status = try source.status(path)
-        if let file = state.withLock({ $0.open[key]?.file }), file.recording.status == status {
+        if let file = state.withLock({ $0.open[key]?.file }), file.recording.status == status,
+            file.list?.times.digest == list?.times.digest
+        {
             keepRecent(file)
             return file
         }
         let recording = try catalog.open(path)
         let file: RecordingFile
-        do { file = try make(key, spec, path, part, recording) } catch { throw FileLibrary.explain(error, path) }
+        do { file = try make(key, spec, path, part, recording, list) } catch { throw FileLibrary.explain(error, path) }
         keepRecent(file)
         return file
     }
 
     private func make(
-        _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ recording: Recording
+        _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ recording: Recording,
+        _ list: TimesList?
     ) throws -> RecordingFile {
         let index = try indexes.index(of: recording)
         let summary = RecordingSummary(recording, index)
@@ -181,8 +196,13 @@ final class FileLibrary: Sendable {
         let content: any FileContent
         switch spec {
         case .tensor(let spec):
-            let plan = try TensorPlan(spec: spec, recording: recording, index: index, part: part)
-            measure = .tensor(plan.measure)
+            let plan = try TensorPlan(
+                spec: spec, recording: recording, index: index, part: part, times: list?.times, store: indexes)
+            // As the facts have it: the times of triggers are in the index only.
+            measure = .tensor(
+                try TensorMeasure(
+                    spec: spec, geometry: recording.geometry, totals: EventTotals(index), part: part,
+                    times: list?.times))
             counts = .frames(plan.frameCount)
             content = TensorContent(plan)
         case .events(let spec):
@@ -204,11 +224,12 @@ final class FileLibrary: Sendable {
         let cacheKey = sizes.cacheKey(measure, summary)
         return state.withLock { state in
             let names = RecordingFile.Names(
-                numbers: numbers(key, recording.status, content.series.count, &state), cacheKey: cacheKey,
+                numbers: numbers(key, recording.status, list?.times.digest, content.series.count, &state),
+                cacheKey: cacheKey,
                 sidecarKey: sidecarKey)
             let file = RecordingFile(
                 recording: recording, path: path, index: index, spec: spec, counts: counts, content: content,
-                layout: layout, expectation: description.expectation(layout), names: names)
+                layout: layout, expectation: description.expectation(layout), names: names, list: list)
             if measure.counts == nil {
                 state.counts[key] = Counted(status: recording.status, counts: counts)
             }
@@ -222,14 +243,16 @@ final class FileLibrary: Sendable {
     }
 
     /// The same content keeps its numbers, one for each series of blocks, and with them its blocks.
-    private func numbers(_ key: String, _ status: FileStatus, _ count: Int, _ state: inout State) -> [UInt64] {
+    private func numbers(
+        _ key: String, _ status: FileStatus, _ list: UInt64?, _ count: Int, _ state: inout State
+    ) -> [UInt64] {
         if let known = state.numbers[key] {
-            if known.status == status { return known.numbers }
+            if known.status == status, known.list == list { return known.numbers }
             for number in known.numbers { frames.drop(tensor: number) }
         }
         let numbers = (0..<UInt64(count)).map { state.nextNumber + $0 }
         state.nextNumber += UInt64(count)
-        state.numbers[key] = Numbered(status: status, numbers: numbers)
+        state.numbers[key] = Numbered(status: status, list: list, numbers: numbers)
         return numbers
     }
 
@@ -283,32 +306,4 @@ final class FileLibrary: Sendable {
         default: return FileSystemError(EIO, "'\(path)': \(error)", cause: error)
         }
     }
-}
-
-extension Recording {
-    /// What a sidecar remembers of its recording.
-    ///
-    /// - Parameter version: of a preprocessing of the user's own.
-    package func sidecarState(_ version: String?) -> RecordingState {
-        RecordingState(
-            device: identity.device, inode: identity.inode, size: identity.size, modified: identity.modified,
-            headerDigest: sidecarDigest(identity.headerDigest, version) ^ readingDigest)
-    }
-}
-
-extension FileLibrary.Facts {
-    /// The same, of a recording that need not be open.
-    var sidecarState: RecordingState {
-        RecordingState(
-            device: status.device, inode: recording.inode, size: recording.size, modified: recording.modified,
-            headerDigest: sidecarDigest(recording.headerDigest, measure.spec.ownVersion) ^ recording.readingDigest)
-    }
-}
-
-/// What was added to a tensor of a preprocessing of the user's own is carried over when that becomes another, as if the
-/// recording had changed.
-private func sidecarDigest(_ header: UInt32, _ version: String?) -> UInt64 {
-    // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
-    let version = version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-    return UInt64(header) ^ (version ?? 0)
 }

@@ -32,12 +32,15 @@ enum FileMeasure: Sendable {
     case tensor(TensorMeasure)
     case events(EventsMeasure)
 
-    init(_ spec: FileSpec, _ recording: RecordingSummary, part: Int?) throws(TensorError) {
+    /// - Parameter times: the list beside the recording that windows are at.
+    init(
+        _ spec: FileSpec, _ recording: RecordingSummary, part: Int?, times: WindowTimes? = nil
+    ) throws(TensorError) {
         switch spec {
         case .tensor(let spec):
             self = .tensor(
                 try TensorMeasure(
-                    spec: spec, geometry: recording.geometry, totals: EventTotals(recording), part: part))
+                    spec: spec, geometry: recording.geometry, totals: EventTotals(recording), part: part, times: times))
         case .events(let spec): self = .events(try EventsMeasure(spec, recording, part: part))
         }
     }
@@ -46,6 +49,14 @@ enum FileMeasure: Sendable {
         switch self {
         case .tensor(let measure): .tensor(measure.spec)
         case .events(let measure): .events(measure.spec)
+        }
+    }
+
+    /// Of the list that windows are at; nil without one.
+    var listDigest: UInt64? {
+        switch self {
+        case .tensor(let measure): measure.listDigest
+        case .events: nil
         }
     }
 
@@ -84,7 +95,7 @@ enum FileMeasure: Sendable {
             }
             return bytes
         }
-        let perFrame = measure.frameBytes + (measure.spec.isCounted ? MemoryLayout<Int64>.size : 0)
+        let perFrame = measure.frameBytes + measure.spec.timeDatasets * MemoryLayout<Int64>.size
         let (bytes, overflow) = perFrame.multipliedReportingOverflow(by: count)
         guard !overflow, bytes < Int.max / 2 else {
             throw TensorError(.notApplicable, "\(count) frames of \(perFrame) bytes are more than a file can hold")

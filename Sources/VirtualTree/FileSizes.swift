@@ -31,6 +31,7 @@ final class FileSizes: Sendable {
         let spec: String
         let geometry: Geometry
         let startTime: Int64
+        let list: UInt64?
     }
 
     private let programVersion: String
@@ -77,7 +78,8 @@ final class FileSizes: Sendable {
     /// What names the blocks of the file on disk.
     func cacheKey(_ measure: FileMeasure, _ recording: RecordingSummary) -> CacheKey {
         let kind = KeyKind(
-            spec: measure.spec.text, geometry: recording.geometry, startTime: measure.startTime)
+            spec: measure.spec.text, geometry: recording.geometry, startTime: measure.startTime,
+            list: measure.listDigest)
         let end = keyEnds.withLock { ends in
             if let known = ends[kind] { return known }
             let end = measure.keyEnd
@@ -134,13 +136,14 @@ extension FileMeasure {
         let parameters = measure.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
         let kept = measure.keepsWholeFrames ? "whole" : "counts"
         let length = measure.blockLength
+        let list = measure.listDigest.map { "\nlist \(String($0, radix: 16))" } ?? ""
         return """
             geometry \(measure.grid.geometry)\(filtered(measure.filters))
             tensor \(measure.spec.preprocessingText)/\(measure.spec.windowText)
             start \(measure.startTime)
             kept \(length == 1 ? kept : "\(kept) by \(length)")
             kernel \(measure.spec.preprocessingSpec.definition.kernel)
-            \(parameters)
+            \(parameters)\(list)
             version \(tensorVersion)
 
             """

@@ -52,10 +52,12 @@ enum FileSpec: Hashable, Sendable {
         }
     }
 
-    /// The version of a preprocessing of the user's own; nil for what evh5 makes.
-    var ownVersion: String? {
+    /// What its bytes depend on besides recording and evh5; nil for nothing.
+    ///
+    /// - Parameter list: the digest of the list that windows are at.
+    func ownVersion(_ list: UInt64?) -> String? {
         switch self {
-        case .tensor(let spec): spec.preprocessing.version
+        case .tensor(let spec): spec.ownVersion(list)
         case .events: nil
         }
     }
@@ -76,5 +78,14 @@ enum FileSpec: Hashable, Sendable {
         case .tensor(let spec): try TensorMeasure.partCount(spec, EventTotals(recording))
         case .events(let spec): try EventsMeasure.partCount(spec, recording)
         }
+    }
+}
+
+extension TensorSpec {
+    /// The version of a preprocessing of the user's own, and the digest of the list that windows are at: what a
+    /// tensor's bytes depend on besides recording and evh5. nil for nothing.
+    package func ownVersion(_ list: UInt64?) -> String? {
+        guard let list else { return preprocessing.version }
+        return (preprocessing.version ?? "") + " list " + String(list, radix: 16)
     }
 }

@@ -44,6 +44,8 @@ final class RecordingFile: Sendable {
     /// What must still hold of it after users wrote to it.
     let expectation: FileExpectation
     let names: Names
+    /// The list that its windows are at; nil without one.
+    let list: TimesList?
     private let head: HeldBytes
     private let tail: HeldBytes
     private let index: TimeIndex
@@ -52,7 +54,8 @@ final class RecordingFile: Sendable {
 
     init(
         recording: Recording, path: String, index: TimeIndex, spec: FileSpec, counts: FileCounts,
-        content: any FileContent, layout: FileLayout, expectation: FileExpectation, names: Names
+        content: any FileContent, layout: FileLayout, expectation: FileExpectation, names: Names,
+        list: TimesList?
     ) {
         self.recording = recording
         self.path = path
@@ -63,9 +66,13 @@ final class RecordingFile: Sendable {
         self.layout = layout
         self.expectation = expectation
         self.names = names
+        self.list = list
         head = HeldBytes(layout.head)
         tail = HeldBytes(layout.tail)
     }
+
+    /// See `FileSpec.ownVersion`.
+    var ownVersion: String? { spec.ownVersion(list?.times.digest) }
 
     /// Reads ahead in the blocks that most of the bytes are in.
     func readAhead(depth: Int) -> ReadAhead { ReadAhead(frameCount: content.series.first?.count ?? 0, depth: depth) }
@@ -114,6 +121,9 @@ final class RecordingFile: Sendable {
         return try zip(pieces, places).map { part, place in
             switch (part, place) {
             case (.metadata(let bytes), _): return try metadata(bytes, map, added)
+            case (.chunkIndex(let number, let bytes), _):
+                let held = HeldBytes(map.indexes[number].bytes(in: bytes))
+                return held.piece(0..<held.count)
             case (.block(let dataset, let index, let bytes), .made):
                 return try made(dataset, index, bytes)
             case (.block(_, _, let bytes), .kept(let series, let index, let offset)):

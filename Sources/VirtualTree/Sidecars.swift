@@ -115,7 +115,7 @@ final class Sidecars: Sendable {
 
     private func base(_ file: RecordingFile) -> SidecarBase {
         SidecarBase(
-            key: file.names.sidecarKey, recording: file.recording.sidecarState(file.spec.ownVersion),
+            key: file.names.sidecarKey, recording: file.recording.sidecarState(file.ownVersion),
             recordingFile: file.recording.file, layout: file.layout, expectation: file.expectation,
             programVersion: programVersion, tensorVersion: tensorVersion)
     }

@@ -17,7 +17,8 @@ from benchmarks.recordings import Recording, repeat
 DECODED = ("decode EVT3", "decode EVT3", "decode EVT2", "decode EVT2.1 (legacy)", "decode EVT4", "decode DAT", *["index scan"] * 3)
 ROWS = (*["frames of EVT3 with"] * 6, *["sequential"] * 8, *["the same, frames in the disk cache"] * 8, *["the same, frames in memory"] * 4, "daemon CPU", "4 processes",
         *["from RAW only"] * 4, *["events as columns"] * 4, "disk cache size", "peak memory", "peak memory, a loader", "h5py adding", "the same, from there",
-        "bytes that a second session", *["generate"] * 3, *["size of what generate makes"] * 3, "peak memory of generate")
+        "bytes that a second session", *["generate"] * 3, *["size of what generate makes"] * 3, "peak memory of generate",
+        "generate", "size of what generate makes", "peak memory of generate")
 
 
 def samples(*values):

@@ -8,75 +8,9 @@ import Recordings
 import Tensors
 import Testing
 
-/// A recording in a folder of its own, which goes with this.
-private final class Written {
-    let folder: String
-    let recording: Recording
-    let index: TimeIndex
-
-    init(_ events: [Event], _ format: RecordingFormat, _ geometry: Geometry) throws {
-        folder = NSTemporaryDirectory() + "evh5-events-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let path = folder + "/a" + (format.isDAT ? "_td.dat" : ".raw")
-        var writer = try RecordingWriter(path: path, format: format, geometry: geometry)
-        for event in events { try writer.append(event) }
-        try writer.finish()
-        recording = try Recording(path: path)
-        index = try IndexStore(directory: nil).index(of: recording)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func plan(_ spec: String, part: Int? = nil) throws -> EventsPlan {
-        let summary = RecordingSummary(recording, index)
-        return try EventsPlan(EventsMeasure(EventsSpec(spec), summary, part: part), recording, index)
-    }
-}
-
-extension EventsPlan {
-    /// All bytes of each computed dataset that is kept in blocks, put together from them.
-    fileprivate func datasets() throws -> [Int: [UInt8]] {
-        var result: [Int: [UInt8]] = [:]
-        for kind in EventBlocks.allCases {
-            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount(kind), alignment: 64)
-            defer { memory.deallocate() }
-            for block in 0..<count(kind) {
-                // Over garbage, so that bytes that are not written show.
-                memory.initializeMemory(as: UInt8.self, repeating: 0xA5)
-                try render(kind, block, into: memory)
-                for part in parts(ofBlock: block, kind) {
-                    #expect(Int64(result[part.dataset]?.count ?? 0) == part.bytes.lowerBound)
-                    result[part.dataset, default: []] += memory[part.offset..<part.offset + part.bytes.count]
-                }
-            }
-        }
-        return result
-    }
-}
-
-private func numbers<T: FixedWidthInteger>(_ bytes: [UInt8]?, _: T.Type) -> [T] {
-    (bytes ?? []).withUnsafeBytes { raw in
-        (0..<raw.count / MemoryLayout<T>.size).map {
-            T(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
-        }
-    }
-}
-
 /// For each time the number of the first event that is not earlier, by a look at all.
 private func reached(_ events: [Event], _ times: [Int64]) -> [Int64] {
     times.map { time in Int64(events.firstIndex { $0.t >= time } ?? events.count) }
-}
-
-private let geometry = Geometry(width: 300, height: 200)
-
-private func scene(_ count: Int, until end: Int64, seed: UInt64) -> [Event] {
-    var random = SplitMix(seed: seed)
-    let times = (0..<count).map { _ in Int64.random(in: 0..<end, using: &random) }.sorted()
-    return times.map {
-        Event(
-            x: Int.random(in: 0..<300, using: &random), y: Int.random(in: 0..<200, using: &random),
-            polarity: Int.random(in: 0...1, using: &random), t: $0)
-    }
 }
 
 private func check(_ plan: EventsPlan, _ events: [Event]) throws {

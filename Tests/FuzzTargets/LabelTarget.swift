@@ -1,9 +1,20 @@
-// Label files: what is taken can be cut, and what was cut is a label file again.
+// Label files: what is taken can be cut, and what was cut is a label file again. And lists of times.
 
 import Datasets
+import Tensors
 
 enum LabelTarget {
     @Sendable static func check(_ bytes: UnsafeRawBufferPointer) -> String? {
+        for (origin, name) in [
+            (.labels, "a_bbox.npy"), (.file("x"), "a_x.npy"), (.file("x"), "a_x.txt"),
+        ] as [(TimesOrigin, String)] {
+            do {
+                let times = try TimesFile.times(origin, Array(bytes), name)
+                let isRising = zip(times.starts, times.starts.dropFirst()).allSatisfy { $0 <= $1 }
+                let isWhole = times.ends?.count ?? times.starts.count == times.starts.count
+                guard isRising, isWhole else { return "times that fall, or lack their ends" }
+            } catch  where error.description.isEmpty { return "an error without a word" } catch {}
+        }
         do {
             let labels = try LabelFile(Array(bytes))
             for times in [0..<1000, Int64.min..<Int64.max, Int64.min..<0, 1 << 40..<Int64.max] {

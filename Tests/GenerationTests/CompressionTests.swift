@@ -25,10 +25,18 @@ import Testing
     private func encoded(
         _ compression: ChunkCompression, _ frame: [UInt8], _ method: DeflateMethod = .thorough
     ) -> (bytes: [UInt8], isPacked: Bool) {
-        let encoder = ChunkEncoder(compression)
-        return frame.withUnsafeBytes {
-            let chunk = encoder.encode($0, method)
-            return (Array(chunk.bytes), chunk.isPacked)
+        encoded(ChunkEncoder(compression), frame, method)
+    }
+
+    private func encoded(
+        _ encoder: ChunkEncoder, _ frame: [UInt8], shuffle: Int = 1, _ method: DeflateMethod
+    ) -> (bytes: [UInt8], isPacked: Bool) {
+        var room = [UInt8](repeating: 1, count: frame.count)
+        return frame.withUnsafeBytes { frame in
+            room.withUnsafeMutableBytes { room in
+                let chunk = encoder.encode(frame, shuffle: shuffle, method, into: room)
+                return (Array(chunk.bytes), chunk.isPacked)
+            }
         }
     }
 
@@ -114,8 +122,24 @@ import Testing
         let encoder = ChunkEncoder(.standard)
         for count in [1000, 100_000, 1000] {
             let frame = frame(count)
-            let bytes = frame.withUnsafeBytes { Array(encoder.encode($0, .quick).bytes) }
-            #expect(inflated(bytes, count) == frame)
+            #expect(inflated(encoded(encoder, frame, .quick).bytes, count) == frame)
+        }
+    }
+
+    /// Plane by plane, by the definition; also with a rest that is no element, and for any number of elements.
+    @Test(arguments: [1, 2, 3, 4, 8, 16, 24]) func shuffled(_ size: Int) {
+        let encoder = ChunkEncoder(.gzip(level: 4))
+        for count in [1, 7, 8, 15, 16, 17, 250, 1000] {
+            for rest in [0, 1] where rest < size {
+                let bytes = (0..<count * size + rest).map { UInt8(truncatingIfNeeded: $0 % size * 50 + $0 / size / 32) }
+                var expected: [UInt8] = []
+                for byte in 0..<size { expected += (0..<count).map { bytes[$0 * size + byte] } }
+                expected += bytes.suffix(rest)
+                let packed = encoded(encoder, bytes, shuffle: size, .thorough)
+                // What becomes no smaller is stored as it was, not shuffled.
+                #expect(packed.isPacked ? inflated(packed.bytes, bytes.count) == expected : packed.bytes == bytes)
+                #expect(packed.isPacked || bytes.count < 200)
+            }
         }
     }
 
@@ -134,8 +158,8 @@ import Testing
     }
 
     @Test func filters() {
-        #expect(ChunkCompression.standard.filter(frameBytes: 8) == .deflate(level: 4))
-        #expect(ChunkCompression.lzf.filter(frameBytes: 8)?.values == [4, 0x0105, 8])
-        #expect(ChunkCompression.none.filter(frameBytes: 8) == nil)
+        #expect(ChunkCompression.standard.filter(chunkBytes: 8) == .deflate(level: 4))
+        #expect(ChunkCompression.lzf.filter(chunkBytes: 8)?.values == [4, 0x0105, 8])
+        #expect(ChunkCompression.none.filter(chunkBytes: 8) == nil)
     }
 }

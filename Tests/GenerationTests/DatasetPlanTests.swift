@@ -28,7 +28,7 @@ import Testing
         ]
         let plan = try plan(inputs)
         #expect(names(plan) == ["a.h5", "sub/b.h5"])
-        #expect(plan.files.map(\.shape) == [[20, 2, 8, 16], [5, 2, 8, 16]])
+        #expect(plan.files.map(\.amount) == [.frames([20, 2, 8, 16]), .frames([5, 2, 8, 16])])
         #expect(plan.files.map(\.bytes) == [20 * 1024, 5 * 1024])
         let recorded = Int64(try contents(inputs[0].path).count) + Int64(try contents(inputs[1].path).count)
         #expect(plan.recordingBytes == recorded)
@@ -78,14 +78,14 @@ import Testing
         try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
         try Data().write(to: URL(fileURLWithPath: out + "/a.h5"))
         let plan = try plan([input(path, try spec())])
-        #expect(plan.files.map(\.exists) == [true] && plan.files[0].shape == [] && plan.recordingBytes == 0)
+        #expect(plan.files.map(\.exists) == [true] && plan.files[0].amount == nil && plan.recordingBytes == 0)
     }
 
     @Test func partsAndTheirLabels() throws {
         let spec = try spec("histo", "20ms,max_duration=100ms,start_ts=50ms")
         let plan = try plan([input(try folder.record("a.raw"), spec, labels: "/labels/a_bbox.npy")])
         #expect(names(plan) == ["a_0.h5", "a_1.h5", "a_2.h5", "a_3.h5"])
-        #expect(plan.files.map { $0.shape[0] } == [5, 5, 5, 3])
+        #expect(plan.files.map { $0.amount?.frames } == [5, 5, 5, 3])
         #expect(plan.labels.map(\.output) == (0..<4).map { out + "/a_\($0)_bbox.npy" })
         let starts: [Int64] = [50_000, 150_000, 250_000, 350_000]
         #expect(plan.labels.map(\.times) == starts.map { $0..<($0 + 100_000) })

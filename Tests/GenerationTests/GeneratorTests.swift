@@ -13,14 +13,14 @@ import Testing
 
     init() throws { folder = try Folder() }
 
-    private func jobs(_ names: [String], to output: String = "out") throws -> [TensorJob] {
+    private func jobs(_ names: [String], to output: String = "out") throws -> [FileJob] {
         let spec = try spec("event_cube", "1ms")
         return names.map {
-            TensorJob(recording: folder / $0, spec: spec, part: nil, output: folder / (output + "/" + $0 + ".h5"))
+            FileJob(recording: folder / $0, spec: spec, part: nil, output: folder / (output + "/" + $0 + ".h5"))
         }
     }
 
-    private func run(_ jobs: [TensorJob], workers: Int = 2) -> GenerationReport {
+    private func run(_ jobs: [FileJob], workers: Int = 2) -> GenerationReport {
         Generator(jobs, opener: opener, compression: .standard, programVersion: "1", workers: workers).run()
     }
 
@@ -31,8 +31,8 @@ import Testing
             let report = run(try jobs(names, to: "\(workers)"), workers: workers)
             #expect(report.made.count == 3 && report.failures.isEmpty && !report.isStopped)
             let bytes: Int64 = 400 * 6 * 128 * 4
-            #expect(report.made.map(\.frames) == [400, 400, 400])
-            #expect(report.made.map(\.tensorBytes) == [bytes, bytes, bytes])
+            #expect(report.made.map(\.amount.frames) == [400, 400, 400])
+            #expect(report.made.map(\.unpackedBytes) == [bytes, bytes, bytes])
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder / "\(workers)").count == 3)
             for name in names {
                 #expect(try contents(folder / "\(workers)/\(name).h5") == contents(folder / "1/\(name).h5"))
@@ -49,7 +49,7 @@ import Testing
             onProgress: { bytes in highest.withLock { $0 = max($0, bytes) } },
             onMade: { one in made.withLock { $0.append(one.output) } }
         ).run()
-        #expect(highest.withLock { $0 } == report.made[0].tensorBytes)
+        #expect(highest.withLock { $0 } == report.made[0].unpackedBytes)
         #expect(made.withLock { $0 } == [folder / "out/a.raw.h5"])
         #expect(report.made[0].bytes == Int64(try contents(folder / "out/a.raw.h5").count))
     }
@@ -57,7 +57,7 @@ import Testing
     @Test func withoutFramesThereIsAFileAllTheSame() throws {
         try folder.record("a.raw", 1)
         let report = run(try jobs(["a.raw"]))
-        #expect(report.made.map(\.frames) == [0])
+        #expect(report.made.map(\.amount.frames) == [0])
         #expect(FileManager.default.fileExists(atPath: folder / "out/a.raw.h5"))
     }
 
@@ -118,7 +118,7 @@ import Testing
     @Test func anOutputThatCannotBeWrittenEndsIt() throws {
         for name in ["a.raw", "b.raw"] { try folder.record(name) }
         let jobs = try jobs(["a.raw", "b.raw"]).map {
-            TensorJob(
+            FileJob(
                 recording: $0.recording, spec: $0.spec, part: nil,
                 output: "/proc/evh5/" + ($0.output as NSString).lastPathComponent)
         }
@@ -131,7 +131,7 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder / "out", withIntermediateDirectories: true)
         try Data().write(to: URL(fileURLWithPath: folder / "out/sub"))
         let jobs = try jobs(["a.raw", "b.raw"])
-        let blocked = TensorJob(
+        let blocked = FileJob(
             recording: jobs[0].recording, spec: jobs[0].spec, part: nil, output: folder / "out/sub/a.h5")
         let report = run([blocked, jobs[1]], workers: 1)
         #expect(report.failures.map(\.error.code) == [.recordingUnusable])

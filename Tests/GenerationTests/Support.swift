@@ -1,5 +1,6 @@
 // Small recordings in a folder that goes with the test, and what is made of them.
 
+import EventFiles
 import Foundation
 import Generation
 import Recordings
@@ -41,11 +42,13 @@ let opener = RecordingOpener(store: IndexStore(directory: nil)) { path throws(Re
     try Recording(path: path)
 }
 
-func spec(_ preprocessing: String = "histo", _ window: String = "20ms") throws -> TensorSpec {
-    try TensorSpec(preprocessing: preprocessing, window: window)
+func spec(_ preprocessing: String = "histo", _ window: String = "20ms") throws -> ContentSpec {
+    .tensor(try TensorSpec(preprocessing: preprocessing, window: window))
 }
 
-func input(_ path: String, folder: String = "", _ spec: TensorSpec, labels: String? = nil) -> DatasetInput {
+func events(_ text: String = "events") throws -> ContentSpec { .events(try EventsSpec(text)) }
+
+func input(_ path: String, folder: String = "", _ spec: ContentSpec, labels: String? = nil) -> DatasetInput {
     DatasetInput(path: path, folder: folder, spec: spec, labels: labels)
 }
 

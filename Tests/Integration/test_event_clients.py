@@ -152,13 +152,8 @@ def test_moving_and_deleting_events_is_refused(mount, library, store, step):
 
 # --- Files of their own
 
-def test_generate_says_where_events_are(evh5, library, tmp_path):
-    assert "h5repack" in evh5.run("generate", library / "evt2.raw", "-o", tmp_path / "out", "--preprocess", "events", check=64).stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_packed_by_h5repack(mounted, shown, put_in, tmp_path):
-    """As docs/EVENTS.md says it."""
+    """For who wants chunks and filters of their own."""
     names = "ms_to_idx,events/t,events/x,events/y,events/p"
     tool("h5repack", "-f", f"{names}:SHUF", "-f", f"{names}:GZIP=4", mounted / "events/evt3.h5", tmp_path / "a.h5")
     check(tmp_path / "a.h5", event_files.columns(shown["evt3"], put_in["evt3"]))

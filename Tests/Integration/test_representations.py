@@ -139,9 +139,58 @@ def test_generate(evh5, library, mounted, tmp_path):
             assert made["data"].dtype == seen["data"].dtype and np.array_equal(made["data"][:], seen["data"][:])
 
 
+@pytest.mark.parametrize("tau", [1_000, 30_000, 2_000_000])
+@pytest.mark.parametrize("window, downsample", [("7ms", 1), ("50ms", 2), ("20ms,start_ts=111ms", 1)])
+def test_fading(mounted, differ, shown, tau, window, downsample):
+    """Events before the window, and before start_ts, count too."""
+    component = f"exponential_timesurface,tau={tau}us" + (f",downsample={downsample}" if downsample > 1 else "")
+    period, start = int(window.split("ms")[0]) * 1000, 111_000 if "start" in window else 0
+    for format in ("evt2", "evt3", "dat"):
+        events = shown[format]
+        with h5py.File(mounted / component / window / f"{format}.h5") as file:
+            for i in some(len(file["data"])):
+                end = start + (i + 1) * period
+                expected = representations.fading(events[events["t"] < end], end, tau, HEIGHT, WIDTH, downsample)
+                assert differ("exponential_timesurface against plain Python", file["data"][i], expected) <= 2e-6
+
+
+@pytest.mark.parametrize("start", [0, 120_000])
+def test_fading_counted(mounted, differ, shown, start):
+    """The end is the time of the frame's last event; later events of the same us are in the next frame."""
+    for format in ("evt3", "evt4"):
+        events = shown[format]
+        first = int(np.searchsorted(events["t"], start))
+        with h5py.File(mounted / f"exponential_timesurface/3000ev,start_ts={start}us/{format}.h5") as file:
+            for i in some(len(file["data"])):
+                seen = events[:first + 3000 * (i + 1)]
+                expected = representations.fading(seen, int(seen["t"][-1]), 30_000, HEIGHT, WIDTH)
+                assert differ("exponential_timesurface, n_events", file["data"][i], expected) <= 2e-6
+
+
+def test_fading_as_bytes(mounted, shown):
+    with h5py.File(mounted / "exponential_timesurface/50ms/evt3.h5") as file:
+        floats = file["data"][3].astype(np.float64)
+    with h5py.File(mounted / "exponential_timesurface,dtype=uint8/50ms/evt3.h5") as file:
+        assert np.abs(file["data"][3] - 255 * floats).max() <= 0.5 + 255 * 2e-6
+
+
+def test_fading_against_the_shared_reference(mount, differ, shared_representations, shared):
+    """On a real recording, of which tau makes a frame look at all that was before."""
+    with np.load(shared / "recordings/real_evt3.events.npz") as file:
+        events = np.zeros(len(file["t"]), scenes.EVENT)
+        for field in "xypt":
+            events[field] = file[field]
+    with h5py.File(mount(shared / "recordings") / "exponential_timesurface,tau=10ms/5ms/real_evt3.h5") as file:
+        for i in some(len(file["data"])):
+            end = (i + 1) * 5_000
+            expected = shared_representations.exponential_timesurface(events[events["t"] < end], 720, 1280, end, 10_000)
+            assert differ("exponential_timesurface against the shared reference", file["data"][i], expected) <= 2e-6
+
+
 @pytest.mark.parametrize("component, why", [
     ("voxel_grid,origin=middle", "one of events, window"), ("voxel_grid,norm=1", "one of none, nonzero"), ("event_count,dtype=int8", "one of uint8"),
     ("stacked_histogram,count_cutoff=256", "1 to 255"), ("stacked_histogram,dtype=uint8", "not in 0...1"), ("mixed_density_stack,num_bins=0", "1 to 64"),
+    ("exponential_timesurface,tau=0ms", "a time such as 30ms"), ("exponential_timesurface,tau=fast", "a time such as 30ms"),
     ("event_image,num_bins=3", "no parameter num_bins"), ("voxel_grid,dtype=uint8", "not in 0...1"),
 ])
 def test_wrong_parameters(mounted, component, why):

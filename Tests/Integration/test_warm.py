@@ -2,6 +2,7 @@
 import json
 import os
 
+import h5py
 import pytest
 
 from toolbox import encoders, scenes
@@ -72,12 +73,31 @@ def test_the_estimate(mount, many, evh5):
     assert "frames" in text and "in the cache" in text and "room there" in text
 
 
+@pytest.mark.parametrize("folder, index", [("events", "ms_to_idx"), ("events,layout=prophesee", "CD/indexes")])
+def test_the_estimate_of_events(mount, many, evh5, folder, index):
+    """Of events the index of times is stored."""
+    where = mount(many)
+    said, = json.loads(evh5.run("warm", "--dry-run", "--json", where / folder, check=0).stdout)
+    assert (said["files"], said["counted"], said["eventFiles"], said["frames"]) == (30, 30, 30, 0)
+    paths = [path for path in (where / folder).rglob("*") if path.suffix in (".h5", ".hdf5")]
+    assert len(paths) == 30
+    sizes = []
+    for path in paths:
+        with h5py.File(path) as file:
+            sizes.append(file[index].nbytes)
+    assert said["cacheBytes"] == sum(sizes)
+    done = warm(evh5, where / folder)
+    assert done["files"] == 30 and done["stored"] == 30
+    both, = json.loads(evh5.run("warm", "--dry-run", "--json", where / folder, where / "histo_quantized/1ms/folder0", check=0).stdout)
+    assert both["eventFiles"] == 30 and both["frames"] > 0 and both["cacheBytes"] > said["cacheBytes"]
+
+
 def test_what_is_no_virtual_file(mount, many, evh5, tmp_path):
     (many / "notes.txt").write_text("a companion")
     where = mount(many)
     cases = [
         ((where / "histo/50ms/nofile.h5",), 3, "there is no such file in the mount"),
-        ((where / "histo/50ms/notes.txt",), 3, "no tensor"),
+        ((where / "histo/50ms/notes.txt",), 3, "no tensor or events"),
         ((where / "nosuch",), 3, "there is no such file in the mount"),
         ((many / "folder0/r0.raw",), 7, "shown in the mount at"),
         ((many / "folder0",), 7, "shown in the mount at"),

@@ -94,6 +94,16 @@ struct CellTests {
         #expect(planes.values == [[9], [12]])
     }
 
+    @Test func `off first, then on`() throws {
+        let planes = Planes([1, 2, 3, 4, 5, 6], channels: 6, height: 1, width: 1, coloring: .halves, cellWidth: 1)
+        #expect(planes.values == [[6], [15]])
+    }
+
+    @Test func `signed bins are added up by sign`() throws {
+        let planes = Planes([1, -2, 3, -4, 5], channels: 5, height: 1, width: 1, coloring: .signed, cellWidth: 1)
+        #expect(planes.values == [[6], [9]])
+    }
+
     @Test func `tiles show each channel on its own scale`() throws {
         let frame: [Float] = [1, 0, 100, 0, 0, 0.01]
         let image = try block([frame], channels: 3, height: 1, width: 2, .tiles, SheetStyle(cellWidth: 6)).images[0]
@@ -154,7 +164,11 @@ struct ColoringTests {
             ("diff", 1, nil, .signed), ("diff_quantized", 1, nil, .signed), ("mine", 1, nil, .gray),
             ("mine", 2, nil, .polarity),
             ("mine", 5, nil, .tiles), ("event_cube", 6, 3, .bins(3)), ("event_cube", 3, 3, .bins(3)),
-            ("event_cube", 2, 1, .polarity), ("event_cube", 1, 1, .gray), ("mine", 7, 3, .tiles),
+            ("stacked_histogram", 20, nil, .halves), ("voxel_grid", 5, nil, .signed),
+            ("event_volume", 5, nil, .signed), ("mixed_density_stack", 10, nil, .signed),
+            ("event_count", 2, nil, .polarity), ("event_image", 4, nil, .tiles),
+            ("exponential_timesurface", 2, nil, .polarity), ("event_cube", 2, 1, .polarity),
+            ("event_cube", 1, 1, .gray), ("mine", 7, 3, .tiles),
         ] as [(String, Int, Int?, Coloring)])
     func standard(_ name: String, _ channels: Int, _ bins: Int?, _ expected: Coloring) throws {
         let coloring = Coloring.standard(name: name, channels: channels, bins: bins)
@@ -162,7 +176,7 @@ struct ColoringTests {
         try coloring.check(channels: channels)
     }
 
-    @Test(arguments: [(Coloring.polarity, 3), (.bins(2), 3), (.bins(0), 2), (.gray, 2), (.signed, 2)])
+    @Test(arguments: [(Coloring.polarity, 3), (.bins(2), 3), (.bins(0), 2), (.gray, 2), (.halves, 3)])
     func refused(_ coloring: Coloring, _ channels: Int) {
         #expect(throws: PreviewError.self) { try coloring.check(channels: channels) }
     }

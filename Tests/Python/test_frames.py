@@ -126,6 +126,25 @@ def test_labels(root, recordings, window):
     assert again.any() and (len(labels[0]) == 0 or labels_again[0]["ts"].any())
 
 
+@pytest.mark.parametrize("window", ["50ms,stride=20ms", "500ev,stride=200", "9parts", "400ev,max_period=9ms", "30ms,at=labels", "30ms,align=start,at=labels",
+                                    "between=labels"])
+def test_labels_of_other_windows(root, recordings, window):
+    """A label is in each frame whose window has its time; at listed times that windows end at, in that frame."""
+    frames = Frames(root / "histo" / window / "train", 1, labels=True)
+    seen = 0
+    for index, (_, labels) in enumerate(frames):
+        file, number = frames.where(index)
+        boxes = np.load(file.with_name(f"{file.stem}_bbox.npy"))
+        with h5py.File(file) as f:
+            start, end = f["starts"][number], f["ends"][number]
+        ends = window == "30ms,at=labels"
+        wanted = [box for box in boxes if (start < box["ts"] <= end if ends else start <= box["ts"] < end)]
+        assert sorted(labels[0].tolist()) == sorted(box.item() for box in wanted)
+        assert not ends or np.any(labels[0]["ts"] == end)
+        seen += len(wanted)
+    assert seen > 100
+
+
 def test_label_files(root, recordings, tmp_path):
     with pytest.raises(FileNotFoundError, match="no label file"):
         Frames(root / "histo/50ms/short.h5", labels=True)

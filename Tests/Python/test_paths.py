@@ -16,6 +16,10 @@ ANYWHERE = pathlib.Path("/nowhere/h5")
     ("250ms", "250ms"), ("0.25s", "250ms"), ("250000us", "250ms"), ("250000", "250ms"), (250_000, "250ms"), (np.int64(250_000), "250ms"), (250e3, "250ms"),
     (datetime.timedelta(milliseconds=250), "250ms"), ("1s", "1s"), ("1000ms", "1s"), ("1.50ms", "1500us"), ("0.000001s", "1us"), ("007ms", "7ms"),
     ("10000ev", "10000ev"), ("010ev", "10ev"), (33_333, "33333us"),
+    ("50ms,stride=10000", "50ms,stride=10ms"), ("50ms,stride=50000us", "50ms"), ("100ev,stride=100", "100ev"), ("100ev,stride=50", "100ev,stride=50"),
+    ("010parts", "10parts"), ("300ev,max_period=0.03s", "300ev,max_period=30ms"), ("50ms,edge=rising,at=trigger0,closed=both", "50ms,at=trigger0,closed=both"),
+    ("between=trigger1,edge=both,closed=left", "between=trigger1,edge=both"),
+    ("50ms,stride=20ms,start_ts=1000", "50ms,start_ts=1ms,stride=20ms"),
 ])
 def test_windows_are_spelled_as_the_mount_does(root, window, text):
     """The mount has one spelling that is no link, and all others lead there."""

@@ -103,6 +103,7 @@ private let layouts = [
             #expect(index.lastTime == plain.events.last?.t)
             #expect(index.lowestTime == plain.events.map(\.t).min())
             #expect(index.highestTime == plain.events.map(\.t).max())
+            #expect(index.backwardSteps == plain.events.stepsBack)
             #expect(index.timeShift == plain.state.timeShift)
             #expect(index.otherWords == plain.otherWords)
             var drops = plain.drops

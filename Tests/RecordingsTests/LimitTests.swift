@@ -59,9 +59,10 @@ import Testing
             FileManager.default.contentsOfDirectory(atPath: cache).first { $0.hasSuffix("evh5index") })
         var file = try File(path: cache + "/" + name).bytes(in: 0..<1 << 20)
         let timeHigh = DecoderState.turnLimit - 300 << 34
-        // Where the last whole segment ends: identity (52 bytes), numbers of triggers (24), format, segment size,
+        // Where the last whole segment ends: identity (52 bytes), steps back (16), numbers of triggers (24),
+        // format, segment size,
         // digest and offset stand before it.
-        patch(&file, at: 16 + 52 + 24 + 1 + 8 + 4 + 8, timeHigh)
+        patch(&file, at: 16 + 52 + 16 + 24 + 1 + 8 + 4 + 8, timeHigh)
         try Data(file).write(to: URL(fileURLWithPath: cache + "/" + name))
         let more = words((0..<40_000).flatMap { _ in [0x8FFF_FFFF, 0x8000_0000, 0x1000_0801] } as [UInt32])
         try append(more, to: path)

@@ -103,3 +103,8 @@ let sharedFolder: String? = {
         ProcessInfo.processInfo.environment["EVH5_SHARED"] ?? repository.deletingLastPathComponent().path + "/shared"
     return FileManager.default.fileExists(atPath: path + "/recordings") ? path : nil
 }()
+
+extension [Event] {
+    /// Events that are earlier than the one before.
+    var stepsBack: Int64 { Int64(zip(self, dropFirst()).filter { $1.t < $0.t }.count) }
+}

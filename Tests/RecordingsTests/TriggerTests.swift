@@ -227,9 +227,11 @@ private struct Collector: DropTally {
         let index = try TimeIndex.build(recording(folder, .evt2, stream.payload))
         let good = IndexFile.bytes(of: index)
         #expect(IndexFile.index(from: good) == index)
-        // After the head and the identity: triggers of whole segments, of all, kept; then t, channel, edge of each.
-        let start = 16 + 52
+        // After the head, the identity and the steps back: triggers of whole segments, of all, kept; then t, channel,
+        // edge of each.
+        let start = 16 + 52 + 16
         for (place, value) in [
+            (start - 16, [1, 0]), (start - 8, [0, 0, 0, 0, 0, 0, 0, 0x80]), (start - 8, [255, 255, 255]),
             (start, [1, 0]), (start, [0, 0, 0, 0, 0, 0, 0, 0x80]), (start + 8, [0, 1]), (start + 16, [0, 0]),
             (start + 16, [0, 0, 0, 0, 0, 0, 0, 0x40]), (start + 16, [255, 255, 255, 255, 255, 255, 255, 0x7F]),
             (start + 24, [0, 0, 0, 0, 0, 0, 0, 0x60]), (start + 32, [32, 0]), (start + 32, [0, 0x80]),

@@ -48,6 +48,18 @@ import Testing
     }
 }
 
+extension DamageTests {
+    /// The headers of datasets in chunks are looked at without libhdf5 too.
+    @Test(arguments: [Damage.flips, .hugeNumbers]) func `datasets in chunks`(_ damage: Damage) throws {
+        let file = try ChunkedFile(1000)
+        let outcome = try Outcome.of(damage, 400, file.expected, [file.path])
+        #expect(outcome.verdicts.values.reduce(0, +) == 400, "\(outcome)")
+        #expect(outcome.verdicts["touched the tensor"] == nil, "\(outcome)")
+        #expect(outcome.verdicts["ended by \(SIGILL)"] == nil && outcome.verdicts["ended by \(SIGTRAP)"] == nil)
+        #expect(outcome.verdicts["refused tensorChanged", default: 0] > 0, "\(outcome)")
+    }
+}
+
 /// Adds more, or something else.
 private func goOn(_ file: WrittenFile) throws {
     guard python == nil else { return try file.write(goOnScript) }

@@ -13,9 +13,9 @@ import Testing
         #expect(tensor.frameCount == 4 && tensor.frameShape == [2, 3, 5] && tensor.elementType == kind.rawValue)
         for frame in 0..<4 {
             #expect(try tensor.frame(frame) == (0..<30).map { Float(element(frame, $0)) })
-            #expect(try tensor.lastTimestamp(of: frame) == Int64(frame + 1) * 1000 - 1)
+            #expect(try tensor.time(of: frame, in: "last_timestamps") == Int64(frame + 1) * 1000 - 1)
         }
-        #expect(try tensor.lastTimestamp(of: 4) == nil)
+        #expect(try tensor.time(of: 4, in: "last_timestamps") == nil)
         #expect(throws: TensorFileError.self) { try tensor.frame(4) }
         #expect(throws: TensorFileError.self) { try tensor.frame(-1) }
     }
@@ -55,7 +55,7 @@ import Testing
         try file.write(make, path, "2")
         let tensor = try StoredTensor(path: path)
         #expect(try tensor.frame(1) == [1, 1, 1, 1] && tensor.elementType == "float64")
-        #expect(throws: TensorFileError.self) { try tensor.lastTimestamp(of: 0) }
+        #expect(throws: TensorFileError.self) { try tensor.time(of: 0, in: "last_timestamps") }
         try file.write(make, path, "3")
         #expect {
             try tensor.frame(1)

@@ -57,6 +57,7 @@ func bytes(of layout: FileLayout, _ kind: ElementKind, in range: Range<Int64>) -
                 layout.tail[
                     Int(range.lowerBound - layout.map.tailOffset)..<Int(range.upperBound - layout.map.tailOffset)])
         case .block(0, let index, let range): Array(frameBytes(index, of: layout, kind)[range])
+        case .chunkIndex(let number, let range): layout.map.indexes[number].bytes(in: range)
         case .block(_, let index, let range):
             Array(timestamps[(index * TensorFileDescription.timestampsBlock)...][range])
         }

@@ -15,7 +15,8 @@ import Testing
     private func value(_ random: inout SplitMix) -> AttributeValue {
         switch Int.random(in: 0..<7, using: &random) {
         case 0: .fixedString(text(Int.random(in: 0..<40, using: &random), &random))
-        case 1, 2: .variableString(text(Int.random(in: 0..<300, using: &random), &random))
+        case 1: .variableString(text(Int.random(in: 0..<300, using: &random), &random))
+        case 2: .variableASCII(text(Int.random(in: 0..<300, using: &random), &random))
         case 3: .uint32(.random(in: .min ... .max, using: &random))
         case 4: .int64(.random(in: .min ... .max, using: &random))
         case 5: .bool(.random(using: &random))
@@ -28,6 +29,7 @@ import Testing
         switch value {
         case .fixedString(let old): .fixedString(text(old.utf8.count, &random))
         case .variableString(let old): .variableString(text(old.utf8.count, &random))
+        case .variableASCII(let old): .variableASCII(text(old.utf8.count, &random))
         case .uint32: .uint32(.random(in: .min ... .max, using: &random))
         case .int64: .int64(.random(in: .min ... .max, using: &random))
         case .float64: .float64(.random(in: -1e300...1e300, using: &random))

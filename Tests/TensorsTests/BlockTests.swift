@@ -38,10 +38,14 @@ import Testing
         return bytes
     }
 
-    @Test(arguments: ["7us", "1ms", "50ms", "3ev", "40ev", "1ms,start_ts=3ms,max_duration=20ms"])
+    @Test(arguments: [
+        "7us", "1ms", "50ms", "3ev", "40ev", "1ms,start_ts=3ms,max_duration=20ms",
+        "7us,stride=2us", "5ms,stride=1ms", "1ms,stride=40ms", "40ev,stride=3", "3ev,stride=40", "700parts",
+        "5ev,max_period=300us",
+    ])
     func blocksHoldTheirFrames(_ window: String) throws {
         let geometry = Geometry(width: 64, height: 64)
-        let events = randomEvents(2000, in: geometry, until: window == "7us" ? 3000 : 150_000, seed: 4)
+        let events = randomEvents(2000, in: geometry, until: window.hasPrefix("7us") ? 3000 : 150_000, seed: 4)
         let path = NSTemporaryDirectory() + "evh5-blocks-\(UUID().uuidString).raw"
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Data(evt2(events)).write(to: URL(fileURLWithPath: path))
@@ -61,6 +65,29 @@ import Testing
                 #expect(Array(kept.prefix(alone.count)) == alone, "\(spec.preprocessingText) \(window)")
                 #expect(kept.dropFirst(alone.count).allSatisfy { $0 == 0 })
             }
+        }
+    }
+
+    /// Where time runs backwards the events of a frame are those with its times, in file order.
+    @Test(arguments: ["50us", "50us,stride=10us", "50us,stride=70us", "60parts", "9ev,stride=4", "9ev,max_period=40us"])
+    func blocksOfRecordingsThatRunBackwards(_ window: String) throws {
+        let geometry = Geometry(width: 64, height: 64)
+        let events = randomEvents(3000, in: geometry, until: 5000, seed: 14).enumerated().map { i, event in
+            var event = event
+            if i > 0, i % 17 < 3 { event.t = max(0, event.t - 45) }
+            return event
+        }
+        let path = NSTemporaryDirectory() + "evh5-blocks-\(UUID().uuidString).raw"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(evt2(events)).write(to: URL(fileURLWithPath: path))
+        let recording = try Recording(path: path)
+        let index = try TimeIndex.build(recording)
+        for name in ["timesurface", "diff", "event_cube"] {
+            let spec = try TensorSpec(preprocessing: "\(name),downsample=64", window: window)
+            let plan = try TensorPlan(spec: spec, recording: recording, index: index)
+            let alone = try frames(plan)
+            #expect(plan.blocks.length > 50 && plan.frameCount > 50)
+            #expect(try Array(blocks(plan).flatMap { $0 }.prefix(alone.count)) == alone)
         }
     }
 

@@ -1,5 +1,6 @@
 // Frames worked out by hand.
 
+import Foundation
 import Recordings
 import Tensors
 import Testing
@@ -128,6 +129,12 @@ import Testing
             [0, 0.75, 0, 0, 0, 0, 0, 0.5],
         ]
         #expect(try frame("event_image") == expected.flatMap { $0 })
+    }
+
+    @Test func exponentialTimeSurface() throws {
+        let found = try frame("exponential_timesurface,tau=50us")
+        let ages: [Int: Double] = [1: 25, 7: 50, 8: 75, 9: 1]
+        for cell in 0..<16 { #expect(abs(found[cell] - Float(ages[cell].map { exp(-$0 / 50) } ?? 0)) < 1e-6) }
     }
 
     @Test func aFrameWithoutEventsIsZero() throws {

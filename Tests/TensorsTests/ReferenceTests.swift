@@ -15,7 +15,7 @@ let sharedFolder: String? = {
 }()
 
 /// Runs python3 with a program and arguments; nil when it cannot be run or fails.
-private func python(_ program: String, _ arguments: [String] = []) throws -> String? {
+func python(_ program: String, _ arguments: [String] = []) throws -> String? {
     let finished = try Child.run(["python3", "-c", program] + arguments)
     return finished.status == 0 ? finished.output : nil
 }

@@ -14,6 +14,17 @@ import Testing
         ("50ms,start_ts=0", "50ms"), ("50ms,start_ts=0.0s", "50ms"), ("50ms,start_ts=1000", "50ms,start_ts=1ms"),
         ("50ms,start_ts=2s,max_duration=0.1s", "50ms,max_duration=100ms,start_ts=2s"),
         ("10000ev,max_duration=123us", "10000ev,max_duration=123us"),
+        ("50ms,stride=10000", "50ms,stride=10ms"), ("50ms,stride=0.05s", "50ms"), ("50ms,stride=1s", "50ms,stride=1s"),
+        ("50ms,stride=10ms,max_duration=70ms", "50ms,max_duration=70ms,stride=10ms"),
+        ("100ev,stride=100", "100ev"), ("100ev,stride=0050", "100ev,stride=50"), ("010parts", "10parts"),
+        ("10parts,start_ts=1", "10parts,start_ts=1us"),
+        ("30000ev,max_period=0.03s", "30000ev,max_period=30ms"),
+        ("50ms,at=trigger0,edge=rising,align=end,closed=left", "50ms,at=trigger0"),
+        ("50ms,at=trigger031,edge=both", "50ms,at=trigger31,edge=both"),
+        ("50ms,closed=both,at=timestamps_us.npy,align=center", "50ms,align=center,at=timestamps_us.npy,closed=both"),
+        ("7ev,at=labels", "7ev,at=labels"), ("7ev,at=trigger", "7ev,at=trigger"),
+        ("between=trigger5,edge=falling", "between=trigger5,edge=falling"),
+        ("between=exposure,closed=right,start_ts=1s", "between=exposure,closed=right,start_ts=1s"),
     ])
     func windowsHaveOneSpelling(_ text: String, _ canonical: String) throws {
         let spec = try WindowSpec(text)
@@ -25,6 +36,13 @@ import Testing
         #expect(try WindowSpec("1.5ms").window == .period(1500))
         #expect(try WindowSpec("4294.967295s").window == .period(4_294_967_295))
         #expect(try WindowSpec("7ev").window == .count(7))
+        #expect(try WindowSpec("between=trigger5,edge=both").times == .triggers(channel: 5, edge: .both))
+        #expect(try WindowSpec("50ms,at=a.npy").times == .file("a.npy") && WindowSpec("50ms").times == nil)
+        #expect(try ["50ms", "7ev,start_ts=1s", "7ev,stride=7"].allSatisfy { try WindowSpec($0).isPlain })
+        #expect(
+            try !["50ms,stride=1s", "7ev,stride=6", "5parts", "7ev,max_period=1s", "50ms,at=x", "between=x"].contains {
+                try WindowSpec($0).isPlain
+            })
         let spec = try WindowSpec("20ms,start_ts=1.25s,max_duration=2s")
         #expect(spec.startTime == 1_250_000)
         #expect(spec.maxDuration == 2_000_000)
@@ -45,6 +63,17 @@ import Testing
         "50ms,foo=1",
         "50ms,max_duration=" + nines, "50ms,start_ts=" + nines + "us", "..", ".", "50ms/..", "50ms=1", "a=50ms",
         String(repeating: "0", count: 300) + "5ms",
+        "50ms,stride=0", "50ms,stride=10ev", "50ms,stride=20ms,max_duration=50ms", "100ev,stride=0",
+        "100ev,stride=10ms",
+        "parts", "0parts", "-1parts", "1.5parts", "4194305parts", "10parts,stride=1", "10parts,max_duration=1s",
+        "10parts,at=x", "50ms,max_period=30ms", "7ev,max_period=0", "7ev,max_period=5000000000us",
+        "7ev,max_period=1s,stride=3", "7ev,at=x,max_period=1s", "7ev,at=x,stride=1", "7ev,at=x,align=start",
+        "7ev,at=x,closed=both", "7ev,at=x,max_duration=1s", "50ms,at=x,max_duration=1s", "50ms,at=x,stride=10ms",
+        "50ms,align=end", "50ms,closed=left", "50ms,edge=both", "50ms,at=x,edge=both", "50ms,at=labels,edge=both",
+        "50ms,at=trigger32", "50ms,at=trigger0,edge=up", "50ms,at=x,align=middle", "50ms,at=x,closed=none", "50ms,at=",
+        "50ms,at=..", "between", "between=", "between=a=b", "between=x,at=y", "between=x,align=end",
+        "between=x,max_duration=1s", "between=trigger-1,edge=both", "at=x", "stride=5ms",
+        "1.5ms,at=" + String(repeating: "n", count: 246),
     ])
     func otherWindowsAreErrors(_ text: String) {
         let error = #expect(throws: TensorError.self) { try WindowSpec(text) }
@@ -70,6 +99,9 @@ import Testing
         ("histo_quantized,normalization=true,dtype=uint8", "histo_quantized,dtype=uint8,normalization=true"),
         ("histo_quantized,downsample=2,dtype=float32", "histo_quantized,downsample=2"),
         ("diff_quantized,negative_bit_length=8,normalization=false", "diff_quantized"),
+        ("exponential_timesurface,tau=0.03s", "exponential_timesurface"),
+        ("exponential_timesurface,tau=5000", "exponential_timesurface,tau=5ms"),
+        ("voxel_grid,norm=none,origin=window", "voxel_grid,origin=window"),
         ("timesurface,dtype=uint8", "timesurface,dtype=uint8"), ("diff,dtype=float32", "diff"),
     ])
     func preprocessingsHaveOneSpelling(_ text: String, _ canonical: String) throws {
@@ -115,6 +147,7 @@ import Testing
         ("event_count,dtype=int8", .invalidParameter), ("event_image,dtype=uint8", .invalidParameter),
         ("stacked_histogram,dtype=uint8", .invalidParameter), ("stacked_histogram,num_bins=65", .invalidParameter),
         ("mixed_density_stack,count_cutoff=128", .invalidParameter),
+        ("exponential_timesurface,tau=0ms", .invalidParameter), ("exponential_timesurface,tau=-1s", .invalidParameter),
     ])
     func otherPreprocessingsAreErrors(_ text: String, _ code: TensorError.Code) {
         let error = #expect(throws: TensorError.self) { try PreprocessingSpec(text) }
@@ -128,7 +161,7 @@ import Testing
                 "histo", "diff", "timesurface", "event_cube", "event_cube_paper", "multi_channel_timesurface",
                 "histo_quantized",
                 "diff_quantized", "stacked_histogram", "mixed_density_stack", "voxel_grid", "event_volume",
-                "event_count", "event_image",
+                "event_count", "event_image", "exponential_timesurface",
             ])
     }
 

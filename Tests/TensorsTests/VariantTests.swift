@@ -12,7 +12,7 @@ import Testing
         OracleTests.cases.map(\.text) + [
             "stacked_histogram", "stacked_histogram,num_bins=3,wraps=false", "mixed_density_stack", "voxel_grid",
             "voxel_grid,origin=window,norm=nonzero", "event_volume", "event_count", "event_count,dtype=uint16",
-            "event_count,dtype=float32", "event_image",
+            "event_count,dtype=float32", "event_image", "exponential_timesurface,tau=1ms",
         ]
 
     /// The recording of a stream of EVT3, EVT2 or DAT written here, with rows, single events, vectors and damage.

@@ -124,6 +124,8 @@ struct evh5_scan {
     int64_t events;
     /// In file order, and of all; they mean something when `touched` is not 0.
     int64_t first, last, lowest, highest;
+    /// Events that are earlier than the one before.
+    int64_t backward;
     int32_t touched;
 };
 

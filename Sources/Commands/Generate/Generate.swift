@@ -14,6 +14,7 @@ struct Generate: ParsableCommand {
         discussion: """
             $ evh5 generate recordings/*.raw -o tensors --preprocess timesurface --delta-t 250000
             $ evh5 generate dataset/ -o tensors --preprocess event_cube,num_utbins=5 --height_width 360 640
+            $ evh5 generate dataset/ -o events --preprocess events
 
             A folder is searched for recordings, and its sub-folders come back below the output folder. Files that are there are left
             alone, so the same call goes on after an interruption; unfinished files never have their name. Values are those of a mount,
@@ -40,11 +41,11 @@ struct Generate: ParsableCommand {
     var noLabels = false
     @Option(
         help: ArgumentHelp(
-            "How frames are packed: gzip[:1-9], lzf (h5py), lz4, zstd[:1-22] (hdf5plugin), none.", valueName: "how"))
+            "How it is packed: gzip[:1-9], lzf (h5py), lz4, zstd[:1-22] (hdf5plugin), none.", valueName: "how"))
     var compression = "gzip"
     @Option(
         name: [.short, .customLong("num-workers"), .customLong("num_workers")],
-        help: "Threads that compute and pack frames; as many as there are processors when not said.")
+        help: "Threads that compute and pack; as many as there are processors when not said.")
     var numWorkers = max(1, ProcessInfo.processInfo.activeProcessorCount)
     @Option(
         help: ArgumentHelp(
@@ -53,7 +54,7 @@ struct Generate: ParsableCommand {
     var shard: String?
     @Flag(name: .customLong("any-geometry"), help: "Take recordings of different geometries.")
     var anyGeometry = false
-    @Flag(name: .customLong("dry-run"), help: "Write nothing; list the files, with the sizes of their tensors.")
+    @Flag(name: .customLong("dry-run"), help: "Write nothing; list the files, with the sizes of what is in them.")
     var dryRun = false
     @OptionGroup(title: "Preprocessings of your own") var preprocessings: PreprocessingFlags
     @OptionGroup var flags: RecordingFlags
@@ -85,7 +86,7 @@ struct Generate: ParsableCommand {
         let opener = RecordingOpener(store: access.store) { path throws(RecordingError) in try access.open(path) }
         let found = RecordingTree.find(paths)
         let inputs = try inputs(found.files, loaded.registry)
-        var summary = GenerateSummary()
+        var summary = GenerateSummary(ofEvents: tensor.areEvents)
         summary.inputs = found.files.count + found.unreadable.count
         summary.failures = found.unreadable.map { .init(path: $0.path, reason: $0.reason) }
         let folder = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
@@ -101,7 +102,7 @@ struct Generate: ParsableCommand {
         scan.end()
         summary.failures += plan.failures.map { .init(path: $0.path, reason: $0.error.message) }
         if dryRun {
-            try GeneratePreview(plan).report(json: json, failures: summary.failures)
+            try GeneratePreview(plan, ofEvents: tensor.areEvents).report(json: json, failures: summary.failures)
         } else {
             let dictionaries = noLabels ? [] : RecordingTree.dictionaries(paths, found.files, output: folder)
             try make(plan, dictionaries, in: folder, opener, loaded, &summary)
@@ -133,11 +134,11 @@ struct Generate: ParsableCommand {
                 "--start-ts takes one time, or one for each of the recordings, which are named as files then: \(Quantity.text(files.count, "recording")) and \(Quantity.text(tensor.startTs.count, "time")) were given"
             )
         }
-        var specs: [String: TensorSpec] = [:]
+        var specs: [String: ContentSpec] = [:]
         var inputs: [DatasetInput] = []
         for (number, file) in files.enumerated() {
             let start = tensor.startTs.count > 1 ? tensor.startTs[number] : tensor.startTs.first ?? "0"
-            let spec: TensorSpec
+            let spec: ContentSpec
             if let known = specs[start] {
                 spec = known
             } else {

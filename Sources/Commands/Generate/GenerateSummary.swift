@@ -3,6 +3,36 @@
 import Foundation
 import Generation
 
+/// How much is in files of one kind, and its bytes before they were packed.
+struct GeneratedAmount {
+    let isOfEvents: Bool
+    var count: Int64 = 0
+    var bytes: Int64 = 0
+
+    /// `40 frames`.
+    var counted: String { Quantity.text(Int(count), isOfEvents ? "event" : "frame") }
+
+    /// `12.5 frames/s`, `31.3 Mev/s`.
+    func rate(_ seconds: Double) -> String {
+        let rate = seconds > 0 ? Double(count) / seconds : 0
+        return isOfEvents
+            ? Quantity.decimal(rate / 1e6, digits: 1) + " Mev/s" : Quantity.decimal(rate, digits: 1) + " frames/s"
+    }
+
+    fileprivate enum Keys: CodingKey { case frames, tensorBytes, events, eventBytes }
+
+    /// `frames` and `tensorBytes`, or `events` and `eventBytes`.
+    fileprivate func encode(_ encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        try container.encode(count, forKey: isOfEvents ? .events : .frames)
+        try container.encode(bytes, forKey: isOfEvents ? .eventBytes : .tensorBytes)
+    }
+}
+
+extension ContentAmount {
+    fileprivate var count: Int64 { Int64(frames) + events }
+}
+
 /// What was made; the JSON object has these names. Bytes, seconds.
 struct GenerateSummary: Encodable {
     struct Failure: Encodable, Hashable {
@@ -15,27 +45,53 @@ struct GenerateSummary: Encodable {
     }
     struct File: Encodable {
         let path: String
-        let frames: Int
-        let bytes, tensorBytes: Int64
+        let amount: GeneratedAmount
+        let bytes: Int64
+
+        private enum CodingKeys: CodingKey { case path, bytes }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(path, forKey: .path)
+            try container.encode(bytes, forKey: .bytes)
+            try amount.encode(encoder)
+        }
     }
 
     /// Recordings given or found, and paths that are none.
     var inputs = 0
     /// Files made.
-    var files: [File] = []
-    /// Those that were there or that another process makes, and how many they are.
-    var skippedFiles: [Skipped] = [] {
-        didSet { skipped = skippedFiles.count }
-    }
-    private(set) var skipped = 0
+    private(set) var files: [File] = []
+    /// Those that were there or that another process makes.
+    var skippedFiles: [Skipped] = []
     var labels = 0
-    var frames = 0
-    /// Of the recordings, of the files made of them, and of the tensors before they were packed.
-    var recordingBytes: Int64 = 0
-    var bytes: Int64 = 0
-    var tensorBytes: Int64 = 0
+    /// Of all files.
+    private(set) var amount: GeneratedAmount
+    /// Of the recordings, and of the files made of them.
+    private(set) var recordingBytes: Int64 = 0
+    private(set) var bytes: Int64 = 0
     var seconds = 0.0
     var failures: [Failure] = []
+
+    init(ofEvents: Bool) { amount = GeneratedAmount(isOfEvents: ofEvents) }
+
+    private enum CodingKeys: CodingKey {
+        case inputs, files, skippedFiles, skipped, labels, recordingBytes, bytes, seconds, failures
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(inputs, forKey: .inputs)
+        try container.encode(files, forKey: .files)
+        try container.encode(skippedFiles, forKey: .skippedFiles)
+        try container.encode(skippedFiles.count, forKey: .skipped)
+        try container.encode(labels, forKey: .labels)
+        try container.encode(recordingBytes, forKey: .recordingBytes)
+        try container.encode(bytes, forKey: .bytes)
+        try container.encode(seconds, forKey: .seconds)
+        try container.encode(failures, forKey: .failures)
+        try amount.encode(encoder)
+    }
 
     /// Notes a failure; the same one of several parts once.
     mutating func note(_ failure: Failure) {
@@ -44,13 +100,16 @@ struct GenerateSummary: Encodable {
 
     mutating func add(_ report: GenerationReport, recordingBytes: Int64) {
         files = report.made.map {
-            File(path: $0.output, frames: $0.frames, bytes: $0.bytes, tensorBytes: $0.tensorBytes)
+            File(
+                path: $0.output,
+                amount: GeneratedAmount(
+                    isOfEvents: amount.isOfEvents, count: $0.amount.count, bytes: $0.unpackedBytes), bytes: $0.bytes)
         }
         .sorted { $0.path < $1.path }
         skippedFiles += report.skipped.map { Skipped(path: $0, reason: "is made by another process, skipped") }
-        frames = files.reduce(0) { $0 + $1.frames }
+        amount.count = files.reduce(0) { $0 + $1.amount.count }
+        amount.bytes = files.reduce(0) { $0 + $1.amount.bytes }
         bytes = files.reduce(0) { $0 + $1.bytes }
-        tensorBytes = files.reduce(0) { $0 + $1.tensorBytes }
         self.recordingBytes = recordingBytes
         for failure in report.failures where failure.error.code != .outputUnwritable {
             note(Failure(path: failure.job.recording, reason: failure.error.message))
@@ -60,14 +119,14 @@ struct GenerateSummary: Encodable {
     func report(json: Bool) throws(CommandError) {
         for failure in failures { Output.problem("evh5: \(escaped(failure.path)): \(escaped(failure.reason))") }
         if json { return try Output.json(self) }
-        let rate = seconds > 0 ? Quantity.decimal(Double(frames) / seconds, digits: 1) : "0"
-        var line = "\(Quantity.text(files.count, "file")) made, \(skipped) skipped, \(failures.count) failed"
+        var line = "\(Quantity.text(files.count, "file")) made, \(skippedFiles.count) skipped, \(failures.count) failed"
         if labels > 0 { line += ", " + Quantity.text(labels, "label file") }
         Output.line(line)
         Output.line(
-            "\(Quantity.text(frames, "frame")) in \(Quantity.decimal(seconds, digits: 1)) s, \(rate) frames/s: recordings "
+            "\(amount.counted) in \(Quantity.decimal(seconds, digits: 1)) s, \(amount.rate(seconds)): recordings "
                 + "\(Quantity.text(bytes: Int(recordingBytes))), files \(Quantity.text(bytes: Int(bytes))), "
-                + "tensors \(Quantity.text(bytes: Int(tensorBytes))) before packing")
+                + "\(amount.isOfEvents ? "columns" : "tensors") \(Quantity.text(bytes: Int(amount.bytes))) before packing"
+        )
     }
 }
 
@@ -76,25 +135,61 @@ struct GeneratePreview: Encodable {
     struct File: Encodable {
         let path, recording: String
         let exists: Bool
-        /// Frames, channels, rows, columns; empty for a file that exists.
-        let shape: [Int]
-        /// Of the tensor before it is packed.
-        let tensorBytes: Int64
+        /// nil for a file that exists.
+        let content: ContentAmount?
+        let amount: GeneratedAmount
+
+        private enum CodingKeys: CodingKey { case path, recording, exists, shape, events, tensorBytes, eventBytes }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(path, forKey: .path)
+            try container.encode(recording, forKey: .recording)
+            try container.encode(exists, forKey: .exists)
+            if amount.isOfEvents {
+                try container.encode(amount.count, forKey: .events)
+                try container.encode(amount.bytes, forKey: .eventBytes)
+            } else {
+                try container.encode(shape, forKey: .shape)
+                try container.encode(amount.bytes, forKey: .tensorBytes)
+            }
+        }
+
+        /// Frames, channels, rows, columns; empty for events and for a file that exists.
+        private var shape: [Int] {
+            if case .frames(let shape) = content { shape } else { [] }
+        }
+
+        var text: String {
+            guard !exists else { return "exists" }
+            let items = amount.isOfEvents ? amount.counted : shape.map(String.init).joined(separator: " x ")
+            return "\(items), \(Quantity.text(bytes: Int(amount.bytes)))"
+        }
     }
 
     let files: [File]
     var failures: [GenerateSummary.Failure] = []
-    let tensorBytes: Int64
-    let frames: Int
+    /// Of all files.
+    private var amount: GeneratedAmount
 
-    init(_ plan: DatasetPlan) {
+    init(_ plan: DatasetPlan, ofEvents: Bool) {
         files = plan.files.map {
             File(
-                path: $0.job.output, recording: $0.job.recording, exists: $0.exists, shape: $0.shape,
-                tensorBytes: $0.bytes)
+                path: $0.job.output, recording: $0.job.recording, exists: $0.exists, content: $0.amount,
+                amount: GeneratedAmount(isOfEvents: ofEvents, count: $0.amount?.count ?? 0, bytes: $0.bytes))
         }
-        tensorBytes = files.reduce(0) { $0 + $1.tensorBytes }
-        frames = files.reduce(0) { $0 + ($1.shape.first ?? 0) }
+        amount = GeneratedAmount(
+            isOfEvents: ofEvents, count: files.reduce(0) { $0 + $1.amount.count },
+            bytes: files.reduce(0) { $0 + $1.amount.bytes })
+    }
+
+    private enum CodingKeys: CodingKey { case files, failures }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(files, forKey: .files)
+        try container.encode(failures, forKey: .failures)
+        try amount.encode(encoder)
     }
 
     func report(json: Bool, failures: [GenerateSummary.Failure]) throws(CommandError) {
@@ -104,17 +199,9 @@ struct GeneratePreview: Encodable {
             complete.failures = failures
             return try Output.json(complete)
         }
-        Output.table(
-            files.map { file in
-                let shape = file.shape.map(String.init).joined(separator: " x ")
-                return (
-                    escaped(file.path),
-                    file.exists ? "exists" : "\(shape), \(Quantity.text(bytes: Int(file.tensorBytes)))"
-                )
-            })
+        Output.table(files.map { (escaped($0.path), $0.text) })
         Output.line(
             "\(Quantity.text(files.count { !$0.exists }, "file")) to make, \(files.count { $0.exists }) there: "
-                + "\(Quantity.text(frames, "frame")), "
-                + "\(Quantity.text(bytes: Int(tensorBytes))) before packing")
+                + "\(amount.counted), \(Quantity.text(bytes: Int(amount.bytes))) before packing")
     }
 }

@@ -1,24 +1,31 @@
-// The options that say which tensor is to be made: those of generate_hdf5.py, put into the words of a mount's paths.
+// The options that say what is to be made: those of generate_hdf5.py, put into the words of a mount's paths.
 
 import ArgumentParser
 import EventFiles
+import Generation
 import Tensors
 
-/// Preprocessing and window.
+/// Preprocessing and window, or a layout of events.
 struct TensorFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A preprocessing, with parameters as in a mount's paths: histo, or event_cube,num_utbins=5.",
+            "A preprocessing, with parameters as in a mount's paths: histo, or event_cube,num_utbins=5. Or the events themselves: events, or events,layout=prophesee.",
             valueName: "name[,key=value...]"))
     var preprocess = "histo"
     @Option(
         name: [.customLong("delta-t"), .customLong("delta_t")],
-        help: ArgumentHelp("Period of frames: us, or as 50ms.", valueName: "time"))
-    var deltaT = "50000"
+        help: ArgumentHelp("Period of frames: us, or as 50ms. (default: 50000)", valueName: "time"))
+    var deltaT: String?
+    @Option(
+        help: ArgumentHelp(
+            "Any window of a mount's paths, instead of --mode, --delta-t and --n-events: 50ms,stride=10ms.",
+            valueName: "window[,key=value...]"))
+    var window: String?
     @Option(
         name: [.customLong("start-ts"), .customLong("start_ts")], parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Where frames begin: us, or as 1s; once, or for each recording. (default: 0)", valueName: "time"))
+            "Where frames begin, or events: us, or as 1s; once, or for each recording. (default: 0)", valueName: "time")
+    )
     var startTs: [String] = []
     @Option(
         name: [.customLong("max-duration-ms"), .customLong("max_duration_ms")],
@@ -38,8 +45,10 @@ struct TensorFlags: ParsableArguments {
         help: ArgumentHelp(
             "max_incr_per_pixel of those that count (default: 5; event_cube_paper: 63.75).", valueName: "number"))
     var maxVal: String?
-    @Option(help: ArgumentHelp("delta_t or n_events: frames of a period, or of a number of events.", valueName: "mode"))
-    var mode = "delta_t"
+    @Option(
+        help: ArgumentHelp(
+            "delta_t or n_events: frames of a period, or of a number of events. (default: delta_t)", valueName: "mode"))
+    var mode: String?
     @Option(
         name: [.customLong("n_events"), .customLong("n-events")],
         help: ArgumentHelp("Events of a frame, with --mode n_events.", valueName: "number"))
@@ -62,8 +71,15 @@ struct TensorFlags: ParsableArguments {
         help: "Insist on what a sensor puts out: integers in its resolution.")
     var simulatesSensor = false
 
+    /// Whether events are to be made, no tensors.
+    var areEvents: Bool { EventsSpec.isMeant(by: preprocess) }
+
     func validate() throws {
-        guard mode == "delta_t" || mode == "n_events" else {
+        if areEvents {
+            guard let flag = flagOfTensors else { return }
+            throw ValidationError("\(flag) is for tensors: events have no frames, leave it out")
+        }
+        if let mode, mode != "delta_t", mode != "n_events" {
             throw ValidationError("--mode is delta_t or n_events, not \(mode)")
         }
         if mode == "n_events", nEvents == nil || nEvents == "0" {
@@ -79,21 +95,38 @@ struct TensorFlags: ParsableArguments {
         }
     }
 
-    /// The tensor from `start` on.
+    /// The first option that was given and says nothing of events; nil when none was.
+    private var flagOfTensors: String? {
+        let flags: [(String, Bool)] = [
+            ("--delta-t", deltaT != nil), ("--window", window != nil), ("--height_width", !heightWidth.isEmpty),
+            ("--store_as_uint8", storeAsUInt8),
+            ("--max_val", maxVal != nil), ("--mode", mode != nil), ("--n_events", nEvents != nil),
+            ("--neg_bit_len_quantized", negBitLen != nil), ("--total_bit_len_quantized", totalBitLen != nil),
+            ("--normalization_quantized", normalization), ("--simu_sensor_output_quantized", simulatesSensor),
+        ]
+        return flags.first { $0.1 }?.0
+    }
+
+    /// What is to be made from `start` on.
     ///
     /// - Throws: `.usage`.
-    func spec(start: String, registry: PreprocessingRegistry) throws(CommandError) -> TensorSpec {
-        guard !EventsSpec.isMeant(by: preprocess) else {
-            throw CommandError(
-                .usage,
-                "generate makes tensors; a mount shows events, and h5repack packs them: see docs/EVENTS.md")
-        }
-        var window = mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT
-        if let maxDurationMs, maxDurationMs > 0 { window += ",max_duration=\(maxDurationMs)ms" }
-        if start != "0" { window += ",start_ts=\(start)" }
+    func spec(start: String, registry: PreprocessingRegistry) throws(CommandError) -> ContentSpec {
+        var limits = ""
+        if let maxDurationMs, maxDurationMs > 0 { limits += ",max_duration=\(maxDurationMs)ms" }
+        if start != "0" { limits += ",start_ts=\(start)" }
         do throws(TensorError) {
-            return TensorSpec(
-                try PreprocessingSpec(component(registry), registry: registry), try WindowSpec(window))
+            if areEvents {
+                let spec = try EventsSpec(preprocess + limits)
+                // A mount may show some that have their own packing.
+                guard ContentSpec.storedLayouts.contains(spec.layout) else {
+                    throw TensorError(.notApplicable, "generate makes no files of layout=\(spec.layout.rawValue)")
+                }
+                return .events(spec)
+            }
+            let window = self.window ?? (mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT ?? "50000")
+            return .tensor(
+                TensorSpec(
+                    try PreprocessingSpec(component(registry), registry: registry), try WindowSpec(window + limits)))
         } catch {
             throw CommandError(.usage, error.message, cause: error)
         }

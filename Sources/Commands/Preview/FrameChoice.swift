@@ -21,7 +21,7 @@ struct FrameChoice {
         }
         guard let period = input.period else {
             throw CommandError(
-                .usage, "--every takes a time, and frames of so many events have none; give --frames instead")
+                .usage, "--every is for windows of a period that follow each other; give --frames instead")
         }
         let step = max(1, every / Int(period))
         let chosen = total / step + (total % step == 0 ? 0 : 1)

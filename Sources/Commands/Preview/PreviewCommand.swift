@@ -60,11 +60,12 @@ struct PreviewCommand: ParsableCommand {
 
     /// `Coloring`, as users choose it.
     enum Colors: String, CaseIterable, ExpressibleByArgument {
-        case polarity, bins, signed, gray, tiles
+        case polarity, halves, bins, signed, gray, tiles
 
         func coloring(_ input: PreviewInput) -> Coloring {
             switch self {
             case .polarity: .polarity
+            case .halves: .halves
             case .bins: .bins(input.bins ?? input.frameShape[0])
             case .signed: .signed
             case .gray: .gray

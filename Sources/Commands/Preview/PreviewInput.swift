@@ -17,8 +17,9 @@ struct PreviewInput: Sendable {
     let attributes: [(name: String, value: StoredValue)]
     /// Computes or reads a frame's elements.
     let frame: @Sendable (Int) throws -> [Float]
-    /// The time of a frame's last event, us from the file's start, where frames are so many events.
-    let lastTimestamp: @Sendable (Int) throws -> Int64?
+    /// The time of a frame's last event, us from the file's start, where frames are so many events; when its window
+    /// begins where windows are of another kind.
+    let time: @Sendable (Int) throws -> Int64?
 
     /// `events_to_tensor`.
     var preprocessing: String {
@@ -26,11 +27,15 @@ struct PreviewInput: Sendable {
         return "unknown preprocessing"
     }
 
-    /// us; nil where frames are so many events, or nothing is known.
-    var period: Int64? { number("delta_t").flatMap { $0 > 0 ? $0 : nil } }
+    /// us, of frames that follow each other; nil where frames are so many events or lie elsewhere, or nothing is known.
+    var period: Int64? { isPlain ? number("delta_t").flatMap { $0 > 0 ? $0 : nil } : nil }
 
-    /// The window as in paths, without keys.
+    /// Whether frames follow each other, each as long as the others.
+    private var isPlain: Bool { self["window"] == nil }
+
+    /// The window as in paths, plain ones without keys.
     var window: String {
+        if case .text(let text) = self["window"] { return text }
         if let period { return Quantity.text(microseconds: Int(period)).filter { $0 != " " } }
         if let events = number("n_events"), events > 0 { return "\(events)ev" }
         return "unknown window"
@@ -51,20 +56,21 @@ struct PreviewInput: Sendable {
     var parameters: [(name: String, text: String)] {
         let others: Set<String> = [
             "events_to_tensor", "mode", "delta_t", "n_events", "event_input_width", "event_input_height", "shape",
+            "window",
         ]
         return attributes.filter { !others.contains($0.name) }.map { ($0.name, $0.value.shown) }
     }
 
-    /// Where a period begins, or a frame of so many events ends, us; nil where nothing is known.
+    /// Where a window begins, or a plain frame of so many events ends, us; nil where nothing is known.
     func time(of frame: Int) -> Int64? {
         if let period { return start &+ Int64(frame) &* period }
-        return (try? lastTimestamp(frame)).flatMap { $0 }.map { start &+ $0 }
+        return (try? time(frame)).flatMap { $0 }.map { start &+ $0 }
     }
 
     /// The tensor as a sheet shows it.
     func tensor(showing frames: [Int]) throws -> SheetTensor {
         let size = frameShape.map(String.init).joined(separator: "x")
-        let from = start == 0 ? "" : ", from \(Quantity.text(microseconds: Int(start)))"
+        let from = start == 0 || !isPlain ? "" : ", from \(Quantity.text(microseconds: Int(start)))"
         var details = [
             "\(preprocessing), \(window)\(from)",
             "sensor \(geometry), frames of \(size) \(elementType), \(frames.count) of \(frameCount)",
@@ -78,7 +84,7 @@ struct PreviewInput: Sendable {
             duration: period.map { Quantity.text(microseconds: Int($0)) },
             labels: frames.map { frame in
                 let time = time(of: frame).map { Quantity.text(microseconds: Int($0)) }
-                return (time.map { period == nil ? "until \($0)" : $0 } ?? "", "frame \(frame)")
+                return (time.map { period == nil && isPlain ? "until \($0)" : $0 } ?? "", "frame \(frame)")
             }, frame: { [frame] in try frame(frames[$0]) })
     }
 

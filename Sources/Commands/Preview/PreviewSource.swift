@@ -1,5 +1,6 @@
 // Where a preview's frames come from: recordings are computed, HDF5 files are read.
 
+import Datasets
 import FUSEAdapter
 import Files
 import Foundation
@@ -46,7 +47,9 @@ struct PreviewSource {
         let progress = Progress(path, total: recording.status.size)
         defer { progress.end() }
         let index = try access.store.index(of: recording) { progress.update($0) }
-        let plan = try TensorPlan(spec: spec, recording: recording, index: index)
+        let plan = try TensorPlan(
+            spec: spec, recording: recording, index: index, times: TimesFile.read(spec, beside: path),
+            store: access.store)
         return PreviewInput(
             path: path, frameCount: plan.frameCount, frameShape: [plan.channels, plan.height, plan.width],
             elementType: plan.elementType.rawValue, start: plan.startTime,
@@ -61,17 +64,18 @@ struct PreviewSource {
                 case .int8: bytes.map { Float(Int8(bitPattern: $0)) }
                 case .uint16: bytes.bindMemory(to: UInt16.self).map { Float($0) }
                 }
-            }, lastTimestamp: { try plan.lastTimestamps($0..<$0 + 1).first })
+            }, time: { plan.spec.timeDatasets == 0 ? nil : try plan.times(0, $0..<$0 + 1).first })
     }
 
     private func stored(_ path: String) throws -> PreviewInput {
         // libhdf5 says of a missing file no more than that it cannot be opened.
         _ = try File(path: path)
         let tensor = try StoredTensor(path: path)
+        let times = tensor.attributes.contains { $0.name == "window" } ? "starts" : "last_timestamps"
         return PreviewInput(
             path: path, frameCount: tensor.frameCount, frameShape: tensor.frameShape, elementType: tensor.elementType,
             start: Self.start(of: path), attributes: tensor.attributes, frame: { try tensor.frame($0) },
-            lastTimestamp: { try tensor.lastTimestamp(of: $0) })
+            time: { try tensor.time(of: $0, in: times) })
     }
 
     /// Where the first frame of a file of a mount begins, which its path says; 0 elsewhere. us.

@@ -26,7 +26,7 @@ struct ExportedContent {
         _ key: SidecarKey, _ source: SidecarFile, access: RecordingAccess, registry: PreprocessingRegistry
     ) throws(CommandError) {
         let description: FileDescription
-        var preprocessing: (any Preprocessing)?
+        var version: String?
         do {
             recording = try access.open(key.recordingPath)
             let progress = Progress(key.recordingPath, total: recording.status.size)
@@ -41,9 +41,11 @@ struct ExportedContent {
                     events.counts, of: summary, name: "", programVersion: "")
             } else {
                 let spec = try TensorSpec(preprocessing: key.preprocessing, window: key.window, registry: registry)
-                let tensor = try TensorPlan(spec: spec, recording: recording, index: index, part: key.part)
+                let tensor = try TensorPlan(
+                    spec: spec, recording: recording, index: index, part: key.part,
+                    times: TimesFile.read(spec, beside: key.recordingPath), store: access.store)
                 plan = .tensor(tensor)
-                preprocessing = spec.preprocessing
+                version = spec.ownVersion(tensor.measure.listDigest)
                 description = try TensorFileDescription(
                     tensor, of: recording, index, name: "", programVersion: ""
                 ).file()
@@ -51,7 +53,7 @@ struct ExportedContent {
         } catch {
             throw CommandError(.recordingUnusable, "what is computed of it cannot be made: \(error)", cause: error)
         }
-        let state = recording.sidecarState(preprocessing?.version)
+        let state = recording.sidecarState(version)
         guard state.isSameContent(as: source.recording), source.layout.datasets == description.computedDatasets else {
             throw CommandError(
                 .recordingUnusable,
@@ -133,22 +135,38 @@ struct WholeFile {
         do {
             switch content.plan {
             case .tensor(let plan):
-                guard offsets.count > 1, let offset = offsets[1] else { break }
-                let times = try plan.lastTimestamps(0..<plan.frameCount).map(\.littleEndian)
-                try times.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset, path) }
+                for (offset, times) in zip(offsets.dropFirst(), try plan.allTimes()) {
+                    guard let offset else { continue }
+                    try times.map(\.littleEndian).withUnsafeBytes {
+                        try WholeFile.write($0, to: descriptor, at: offset, path)
+                    }
+                }
             case .events(let plan):
                 for (number, (dataset, offset)) in zip(layout.datasets, offsets).enumerated()
                 where plan.place(ofDataset: number) == nil {
                     guard let offset else { continue }
-                    for start in stride(from: 0, to: dataset.byteCount, by: 1 << 20) {
-                        let bytes = plan.bytes(ofDataset: number, start..<min(dataset.byteCount, start + (1 << 20)))
-                        try bytes.withUnsafeBytes { try WholeFile.write($0, to: descriptor, at: offset + start, path) }
+                    try writeParts(dataset.storedBytes, at: offset, to: descriptor, path) {
+                        plan.bytes(ofDataset: number, $0)
                     }
+                }
+                for index in layout.chunkIndexes {
+                    try writeParts(index.byteCount, at: index.offset, to: descriptor, path) { index.bytes(in: $0) }
                 }
             }
             _ = try content.index.checkUnchanged(in: content.recording, checked: nil)
         } catch let error as CommandError { throw error } catch {
             throw CommandError(.recordingUnusable, "what is computed of it cannot be made: \(error)", cause: error)
+        }
+    }
+
+    /// Writes the bytes that `make` makes, a megabyte at a time.
+    private func writeParts(
+        _ count: Int64, at offset: Int64, to descriptor: Int32, _ path: String, _ make: (Range<Int64>) -> [UInt8]
+    ) throws {
+        for start in stride(from: 0, to: count, by: 1 << 20) {
+            try make(start..<min(count, start + (1 << 20))).withUnsafeBytes {
+                try WholeFile.write($0, to: descriptor, at: offset + start, path)
+            }
         }
     }
 

@@ -13,6 +13,7 @@ public struct CacheMaintenance: Sendable {
         /// Tensors that have frames there: a recording under a specification.
         public var tensors = 0
         public var indexes = 0
+        /// Also of where frames of a count and a period end.
         public var indexBytes: Int64 = 0
         /// Folders of recordings whose summaries are there, with the indexes of short recordings.
         public var summaries = 0
@@ -45,6 +46,7 @@ public struct CacheMaintenance: Sendable {
     public func contents() throws(FileError) -> Contents {
         let listing = try list()
         let indexes = try files(endingIn: ".evh5index")
+        let cuts = try files(endingIn: ".evh5cuts")
         let summaries = try files(endingIn: ".evh5summary")
         var contents = Contents()
         contents.directory = directory
@@ -52,7 +54,7 @@ public struct CacheMaintenance: Sendable {
         contents.frameBytes = listing.bytes
         contents.tensors = Set(listing.entries.compactMap(\.key)).count
         contents.indexes = indexes.count
-        contents.indexBytes = indexes.reduce(0) { $0.saturating(adding: $1.bytes) }
+        contents.indexBytes = (indexes + cuts).reduce(0) { $0.saturating(adding: $1.bytes) }
         contents.summaries = summaries.count
         contents.summaryBytes = summaries.reduce(0) { $0.saturating(adding: $1.bytes) }
         contents.oldestUse = listing.entries.map(\.used).min().map { Double($0) / 1e9 }
@@ -64,7 +66,8 @@ public struct CacheMaintenance: Sendable {
         let listing = try list()
         var outcome = Outcome()
         for path in listing.leftovers { unlink(path) }
-        for file in try listing.entries + files(endingIn: ".evh5index") + files(endingIn: ".evh5summary") {
+        let kept = try files(endingIn: ".evh5index") + files(endingIn: ".evh5summary") + files(endingIn: ".evh5cuts")
+        for file in listing.entries + kept {
             outcome.checked += 1
             outcome.bytes = outcome.bytes.saturating(adding: file.bytes)
             remove(file, &outcome)

@@ -1,8 +1,8 @@
-// The ways to pack frames, as users name them and as HDF5 writes them down.
+// The ways to pack chunks, as users name them and as HDF5 writes them down.
 
 import TensorFile
 
-/// How the frames of a stored tensor are packed.
+/// How the chunks of a stored file are packed.
 public enum ChunkCompression: Hashable, Sendable {
     /// Deflate, which every HDF5 library unpacks.
     case gzip(level: Int)
@@ -37,12 +37,20 @@ public enum ChunkCompression: Hashable, Sendable {
         }
     }
 
-    /// What is written down in the file; nil for frames as they are.
-    public func filter(frameBytes: Int) -> ChunkFilter? {
+    /// What is written down in the file.
+    ///
+    /// - Parameter shuffle: bytes of the elements whose bytes are shuffled first; 1 when they are not.
+    func filters(chunkBytes: Int, shuffle: Int) -> [ChunkFilter] {
+        let own = filter(chunkBytes: chunkBytes)
+        return (shuffle > 1 ? [.shuffle(elementBytes: shuffle)] : []) + (own.map { [$0] } ?? [])
+    }
+
+    /// The filter that packs; nil for chunks as they are.
+    public func filter(chunkBytes: Int) -> ChunkFilter? {
         switch self {
         case .gzip(let level): .deflate(level: level)
         // As h5py's filter writes itself down: its revision, LZF_VERSION, and bytes of a chunk.
-        case .lzf: ChunkFilter(number: 32000, name: "lzf", values: [4, 0x0105, UInt32(clamping: frameBytes)])
+        case .lzf: ChunkFilter(number: 32000, name: "lzf", values: [4, 0x0105, UInt32(clamping: chunkBytes)])
         // As hdf5plugin.LZ4() does: 0 stands for blocks of 1 GiB.
         case .lz4: ChunkFilter(number: 32004, name: "HDF5 lz4 filter; see " + Self.registry, values: [0])
         // As hdf5plugin.Zstd() does.

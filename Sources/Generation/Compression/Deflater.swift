@@ -3,7 +3,7 @@
 import CISAL
 import CLibdeflate
 
-/// Which library packs the frames of a file.
+/// Which library packs the chunks of a dataset.
 package enum DeflateMethod: Sendable {
     /// libdeflate: as small as zlib makes it, for any frames.
     case thorough
@@ -45,13 +45,13 @@ final class Deflater {
         }
     }
 
-    /// The method for frames like this one: the quick one when that costs no more than a twentieth in size.
-    func method(for frame: UnsafeRawBufferPointer) -> DeflateMethod {
+    /// The method for frames like this one: the quick one when that costs no more than a part in `quickCost` of size.
+    func method(for frame: UnsafeRawBufferPointer, _ quickCost: Int) -> DeflateMethod {
         guard mayBeQuick else { return .thorough }
         let room = UnsafeMutableRawPointer.allocate(byteCount: frame.count, alignment: 64)
         defer { room.deallocate() }
         let quick = compress(frame, into: room, frame.count, .quick)
         let thorough = compress(frame, into: room, frame.count, .thorough)
-        return quick > 0 && thorough > 0 && quick - thorough <= thorough / 20 ? .quick : .thorough
+        return quick > 0 && thorough > 0 && quick - thorough <= thorough / quickCost ? .quick : .thorough
     }
 }

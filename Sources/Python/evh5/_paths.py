@@ -10,7 +10,8 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ._times import Time, microseconds, time_text, window_text
 
-_WINDOW_KEYS = ("max_duration", "start_ts")
+_WINDOW_WORDS = ("align", "at", "closed", "edge")
+_WINDOW_KEYS = (*_WINDOW_WORDS, "max_duration", "max_period", "start_ts", "stride")
 
 
 def path(root: Union[str, "os.PathLike[str]"], recording: Union[str, "os.PathLike[str]"], preprocessing: str, window: Time, *,
@@ -55,7 +56,7 @@ def _split(text: str) -> Tuple[str, Dict[str, str]]:
         if not key or not equals or not value or key in keys:
             raise ValueError(f"'{item}' in '{text}' is not of the form key=value, or given twice")
         keys[key] = value
-    if not re.fullmatch(r"[!-.0-<>-~]+", head):
+    if not re.fullmatch(r"(between=)?[!-.0-<>-~]+", head):
         raise ValueError(f"'{text}' does not start with a name or a window")
     return head, keys
 
@@ -85,17 +86,22 @@ def _value(name: str, value: Any) -> str:
 def _window(window: Time, start_ts: Optional[Time], max_duration: Optional[Time]) -> Tuple[str, bool]:
     """The canonical window, and whether it is in parts."""
     head, keys = _split(window) if isinstance(window, str) else (window, {})
+    is_count = isinstance(head, str) and head.endswith("ev") and not head.startswith("between=")
     for key in keys:
         if key not in _WINDOW_KEYS:
-            raise ValueError(f"a window has no {key}; it has start_ts and max_duration")
-    given = {key: time_text(value) for key, value in keys.items()}
+            raise ValueError(f"a window has no {key}; it has {', '.join(_WINDOW_KEYS)}")
+    given = {key: value if key in _WINDOW_WORDS or key == "stride" and is_count else time_text(value) for key, value in keys.items()}
     _add(given, {key: time_text(value) for key, value in (("max_duration", max_duration), ("start_ts", start_ts)) if value is not None}, str(window))
     if given.get("start_ts") == "0us":
         del given["start_ts"]
     text = window_text(head)
+    defaults = {"align": "end", "closed": "left", "edge": "rising", "stride": text[:-2] if is_count else text}
+    for key, value in defaults.items():
+        if given.get(key) == value:
+            del given[key]
     if "max_duration" in given:
         longest = microseconds(given["max_duration"])
-        if longest == 0 or not text.endswith("ev") and longest % microseconds(text):
+        if longest == 0 or not is_count and longest % microseconds(given.get("stride", text)):
             raise ValueError(f"max_duration={given['max_duration']} is not a multiple of the period {text}")
     return ",".join([text, *(f"{key}={given[key]}" for key in sorted(given))]), "max_duration" in given
 

@@ -51,7 +51,11 @@ def time_text(time: Time) -> str:
 
 
 def window_text(window: Time) -> str:
-    """The one spelling of a window without keys: a period, or a number of events as `10000ev`."""
+    """The one spelling of a window without keys: a period, a number of events as `10000ev`, `10parts`, or `between=NAME`."""
+    if isinstance(window, str) and window.startswith("between="):
+        return window
+    if isinstance(window, str) and re.fullmatch("0*[1-9][0-9]*parts", window):
+        return f"{int(window[:-5])}parts"
     if isinstance(window, str) and window.endswith("ev"):
         count = window[:-2]
         if not re.fullmatch("[0-9]+", count) or not 1 <= int(count) <= _MOST_EVENTS:

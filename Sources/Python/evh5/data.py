@@ -264,6 +264,8 @@ def _labels_by_frame(path: pathlib.Path, file: Any) -> Tuple[Array, Array]:
         raise ValueError(f"'{path}' is no list of labels with a time field 't' or 'ts' in us")
     data, times = file["data"], labels[field]
     count = int(data.shape[0])
+    if "starts" in file:
+        return _labels_by_window(labels, times, file)
     period = int(data.attrs.get("delta_t", 0))
     if period:
         # As events: frame i has the times in [i D, (i + 1) D).
@@ -275,3 +277,18 @@ def _labels_by_frame(path: pathlib.Path, file: Any) -> Tuple[Array, Array]:
     labels, numbers = labels[inside], numbers[inside].astype(np.int64)
     order = np.argsort(numbers, kind="stable")
     return labels[order], np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=count))])
+
+
+def _labels_by_window(labels: Array, times: Array, file: Any) -> Tuple[Array, Array]:
+    """The same for windows that may overlap: a label is in each frame whose window has its time. Windows that end at listed times have their
+    end and not their start: the label that a window was made for is in it."""
+    starts, ends = file["starts"][:], file["ends"][:]
+    keys = str(file["data"].attrs["window"]).split(",")
+    is_at_end = any(key.startswith("at=") for key in keys) and not any(key.startswith("align=") for key in keys)
+    side: Any = "right" if is_at_end else "left"
+    order = np.argsort(times, kind="stable")
+    labels, times = labels[order], times[order]
+    first = np.searchsorted(times, starts, side=side)
+    past = np.maximum(first, np.searchsorted(times, ends, side=side))
+    chosen = [np.arange(a, b) for a, b in zip(first, past)]
+    return labels[np.concatenate([np.zeros(0, np.int64), *chosen]).astype(np.int64)], np.concatenate([[0], np.cumsum(past - first)])

@@ -2,8 +2,8 @@
 
 import Recordings
 
-/// `event_count`: (2, H, W), channel 0 off and 1 on, of the type `dtype`. uint8 and uint16 stay at their greatest value,
-/// float32 is exact up to 2^24.
+/// `event_count`: (2, H, W), channel 0 off and 1 on, of the type `dtype`. uint8 and uint16 stay at their greatest
+/// value, float32 is exact up to 2^24.
 struct EventCount: Preprocessing {
     static let type = ParameterDefinition(
         "dtype", .choice(["uint8", "uint16", "float32"]), default: .text("uint8"), "the type of counts")

@@ -2,9 +2,9 @@
 
 import Recordings
 
-/// `event_image`: float32 (4, H, W): how many on events, how many off events, the time of the last on event, of the last
-/// off event (in file order), both as a share of the window; 0 where there was none. EV-FlowNet divides times by the
-/// greatest instead.
+/// `event_image`: float32 (4, H, W): how many on events, how many off events, the time of the last on event, of the
+/// last off event (in file order), both as a share of the window; 0 where there was none. EV-FlowNet divides times by
+/// the greatest instead.
 struct EventImage: Preprocessing {
     static let definition = PreprocessingDefinition(
         name: "event_image", summary: "counts and latest times per polarity: EV-FlowNet's four channels"

@@ -12,8 +12,8 @@ struct Shares {
     static let none = Shares(left: (0, 0), right: (0, 0))
 }
 
-/// Adds the shares of every event, negative ones for off events, in double and in the order of events: the sums have the
-/// bits that an array of float64 gets.
+/// Adds the shares of every event, negative ones for off events, in double and in the order of events: the sums have
+/// the bits that an array of float64 gets.
 struct SharingSink: EventSink {
     private let sums: UnsafeMutablePointer<Double>
     private let cells: Int

@@ -4,8 +4,8 @@ import Recordings
 
 /// `stacked_histogram`: uint8 (2 num_bins, H, W), channel = polarity num_bins + bin: first all bins of off events. The
 /// bins divide the time from the frame's first to its last event; an event's bin is found in float32, as RVT does
-/// (`StackedHistogram.construct` of uzh-rpg/RVT, data/utils/representations.py). Counts end at count_cutoff. With `wraps`
-/// (RVT's fast mode) they are taken modulo 256 before that.
+/// (`StackedHistogram.construct` of uzh-rpg/RVT, data/utils/representations.py). Counts end at count_cutoff. With
+/// `wraps` (RVT's fast mode) they are taken modulo 256 before that.
 struct StackedHistogram: Preprocessing {
     static let bins = ParameterDefinition(
         "num_bins", .integer(1...64), default: .integer(10), "bins of the time from the first to the last event")

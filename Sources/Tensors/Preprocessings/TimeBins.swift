@@ -4,8 +4,8 @@ import Recordings
 
 /// Where the bins of a frame begin.
 struct TimeBins: Sendable {
-    /// The first time of bin 1, 2 and so on, us; they never fall. Bin 0 has all that is earlier, the last one all that is
-    /// later: only a recording whose time runs backwards has events outside of the frame's first and last.
+    /// The first time of bin 1, 2 and so on, us; they never fall. Bin 0 has all that is earlier, the last one all that
+    /// is later: only a recording whose time runs backwards has events outside of the frame's first and last.
     private let starts: [Int64]
 
     /// `count` bins of the time from `first` to `last`, us.

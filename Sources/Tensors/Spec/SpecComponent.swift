@@ -6,10 +6,11 @@ package struct SpecComponent {
     private var values: [String: String] = [:]
     private let code: TensorError.Code
 
+    /// - Parameter headWithValue: a head that has a value itself, as in `between=trigger0`.
     /// - Throws: `code` when `text` is no such component: not printable ASCII, longer than a file name may be (255
     ///   bytes), an empty head, key or value, an item without `=` that is no flag, or a key twice. A flag's value is
     ///   `true`.
-    package init(_ text: String, code: TensorError.Code) throws(TensorError) {
+    package init(_ text: String, code: TensorError.Code, headWithValue: String? = nil) throws(TensorError) {
         self.code = code
         guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "/") })
         else {
@@ -18,7 +19,9 @@ package struct SpecComponent {
         }
         let items = text.split(separator: ",", omittingEmptySubsequences: false)
         head = String(items[0])
-        if head.isEmpty || head.contains("=") {
+        let sides = head.split(separator: "=", omittingEmptySubsequences: false)
+        let hasValue = sides.count == 2 && !sides[1].isEmpty && headWithValue.map { $0 == sides[0] } ?? false
+        if head.isEmpty || sides.count > 1 && !hasValue {
             throw TensorError(code, "\"\(text)\" does not start with a name or a window")
         }
         for item in items.dropFirst() {
@@ -46,6 +49,16 @@ package struct SpecComponent {
             )
         }
         return time
+    }
+
+    /// Removes and returns the value of `key` as one of a few; nil when it was not given.
+    mutating func takeChoice<C: RawRepresentable<String> & CaseIterable>(_ key: String) throws(TensorError) -> C? {
+        guard let text = take(key) else { return nil }
+        guard let choice = C(rawValue: text) else {
+            let choices = C.allCases.map(\.rawValue).joined(separator: ", ")
+            throw TensorError(code, "\(key)=\(text) is none of \(choices)")
+        }
+        return choice
     }
 
     /// The first key, in order of the alphabet, that nobody took.

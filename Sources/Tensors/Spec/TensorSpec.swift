@@ -12,6 +12,9 @@ public struct TensorSpec: Hashable, Sendable {
     public var scale: PreprocessingSpec.Scale { preprocessingSpec.scale }
     public var asUInt8: Bool { preprocessingSpec.asUInt8 }
     public var window: WindowSpec.Window { windowSpec.window }
+    public var stride: Int64 { windowSpec.stride }
+    /// Where windows lie; nil for those that follow each other.
+    public var times: TimesOrigin? { windowSpec.times }
     public var startTime: Int64 { windowSpec.startTime }
     public var maxDuration: Int64? { windowSpec.maxDuration }
 

@@ -27,8 +27,23 @@ def peak_memory(pid):
     return 0
 
 
+def timed(suite, folder, *options):
+    """(seconds, MB at most) of `evh5 generate` on the dense recording into a new folder, its time index not known."""
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [suite.evh5, "generate", suite.recordings["dense"].path, "-o", folder, *options, "--cache", folder / "cache"]
+    begin, memory = time.perf_counter(), 0
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        memory = max(memory, peak_memory(process.pid))
+        time.sleep(0.02)
+    seconds = time.perf_counter() - begin
+    if process.returncode:
+        raise RuntimeError(f"evh5 generate: exit {process.returncode}")
+    return seconds, memory
+
+
 class Generate:
-    """`evh5 generate` on the dense recording, its time index not known."""
+    """Tensors by `evh5 generate`."""
 
     def __init__(self, suite, tensor):
         self.suite = suite
@@ -39,17 +54,8 @@ class Generate:
 
     def run(self, compression="gzip"):
         """Frames per second of the whole recording; the file stays."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        command = [self.suite.evh5, "generate", self.suite.recordings["dense"].path, "-o", self.folder, "--preprocess", self.preprocessing,
-                   "--delta-t", self.window, "--compression", compression, "--cache", self.folder / "cache"]
-        begin = time.perf_counter()
-        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
-        while process.poll() is None:
-            self.memory = max(self.memory, peak_memory(process.pid))
-            time.sleep(0.02)
-        seconds = time.perf_counter() - begin
-        if process.returncode:
-            raise RuntimeError(f"evh5 generate: exit {process.returncode}")
+        seconds, memory = timed(self.suite, self.folder, "--preprocess", self.preprocessing, "--delta-t", self.window, "--compression", compression)
+        self.memory = max(self.memory, memory)
         return frame_count(self.path) / seconds
 
     def size(self, frames):

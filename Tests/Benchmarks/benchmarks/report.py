@@ -38,7 +38,8 @@ METHOD = """\
   session writes is the room on the disk of all files that are new in the store or changed.
 - "generate" makes the file of the whole recording, scanning it first, with a thread for each processor, until the file is durable. The pipeline
   (evutils, a numba kernel, h5py) makes the first 40 frames at most, with one thread, as it is; 3 repetitions. Sizes are those of the packed frames that
-  both files have.
+  both files have. For events the script (evutils, h5py) writes x, y, p and t of the first 20 million, in chunks that h5py chooses for 2^16
+  values, until they are on the disk; sizes are of the chunks of these.
 """
 
 

@@ -3,7 +3,7 @@ import pathlib
 import shutil
 import traceback
 
-from . import decoding, events, filtering, generating, loading, reading, seeking, writing
+from . import decoding, events, filtering, generating, generating_events, loading, reading, seeking, writing
 from .decoding import Bench
 from .measure import Row
 from .mounting import Mounts
@@ -25,6 +25,7 @@ BENCHMARKS = {
     "loader-memory": loading.loader_memory,
     "adding": writing.adding,
     "generate": generating.generating,
+    "generate-events": generating_events.generating_events,
 }
 
 

@@ -39,7 +39,7 @@ def write(path, tensor, preprocess, geometry, delta_t=50_000, n_events=0, last_t
 def structure(path, without=()):
     """Everything but the values of datasets: {object: {what: value}}; attributes named in `without` are left out."""
     with h5py.File(path, "r") as file:
-        return {"/": _attributes(file, without) if "/" not in without else {}} | {name: _dataset(file[name], without) for name in file}
+        return {"/": attributes_of(file, without) if "/" not in without else {}} | {name: _dataset(file[name], without) for name in file}
 
 
 def _dataset(data, without):
@@ -47,10 +47,10 @@ def _dataset(data, without):
     # number, flags and values; a filter's name is its own affair
     filters = [properties.get_filter(i)[:3] for i in range(properties.get_nfilters())]
     return dict(type=_type(data.id.get_type()), shape=data.shape, chunks=data.chunks, limits=data.maxshape, filters=filters,
-                fill=data.fillvalue, attributes=_attributes(data, without))
+                fill=data.fillvalue, attributes=attributes_of(data, without))
 
 
-def _attributes(object, without):
+def attributes_of(object, without):
     found = {}
     for name in object.attrs:
         if name not in without:

@@ -101,3 +101,11 @@ def _event_image(rows, start, end, height, width):
 
 
 _RENDER = {name: globals()["_" + name] for name in NAMES}
+
+
+def fading(events, end, tau, height, width, downsample=1):
+    """The exponential time surface of all these events, which are those before the window's end."""
+    surface = np.zeros((2, height // downsample, width // downsample), f4)
+    for e in events:
+        surface[int(e["p"]), int(e["y"]) // downsample, int(e["x"]) // downsample] = math.exp((int(e["t"]) - end) / tau)
+    return surface
