@@ -8,7 +8,7 @@ import pytest
 
 import test_windows as windows
 from test_preview import drawn
-from toolbox import encoders, event_files, filters, representations, scenes
+from toolbox import ecf, encoders, event_files, filters, representations, scenes
 from toolbox.event_files import COLUMNS, PROPHESEE
 
 WIDTH, HEIGHT = 64, 48
@@ -167,6 +167,18 @@ def test_event_files(mounted, shown, layout, options):
             for name, values in expected.items():
                 if "triggers" not in name and "TRIGGER" not in name:
                     assert found[name].dtype == values.dtype and np.array_equal(found[name][()], values), (format, name)
+
+
+@pytest.mark.parametrize("options", [dict(roi="10+7+40x33"), *COMBINED[1:]], ids=items)
+def test_packed_event_files(mounted, shown, options):
+    for format in encoders.FORMATS:
+        events, width, height = filters.left(shown[format], options, WIDTH, HEIGHT)
+        with h5py.File(mounted / ",".join(["events"] + sorted(items(options).split(",")[1:] + ["layout=ecf"])) / f"{format}.hdf5") as file:
+            found = ecf.read(file)
+            assert file.attrs["geometry"] == f"{width}x{height}" and len(events) > 100
+        expected = event_files.prophesee(events, event_files.NO_TRIGGERS)
+        for name in ("/CD/events", "/CD/indexes"):
+            assert np.array_equal(found[name], expected[name]), (format, name)
 
 
 # --- Many events
