@@ -116,7 +116,7 @@ let package = Package(
             name: "contents-check", dependencies: ["ContentsFixture", "SanitizerFixture", "TensorFile"],
             path: "Tests/ContentsCheckTool",
             swiftSettings: strict),
-        .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], swiftSettings: strict),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Tensors"], swiftSettings: strict),
         .testTarget(
             name: "GenerationTests",
             dependencies: [
@@ -160,7 +160,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "CommandsTests",
-            dependencies: ["Commands", "ChildFixture", "SidecarStore", "TensorFile", "Tensors", log],
+            dependencies: [
+                "Commands", "ChildFixture", "VirtualTree", "SidecarStore", "TensorFile", "Tensors", log,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "evh5-bench", dependencies: ["Tensors", "Recordings"], path: "Tests/Benchmarks/evh5-bench",

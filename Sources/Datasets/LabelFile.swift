@@ -12,20 +12,23 @@ public struct LabelFileError: Error, CustomStringConvertible {
 
 /// A structured one-dimensional `.npy` array with a time field `t` or `ts` in us.
 public struct LabelFile {
-    /// Where the time field lies in a record and how it is stored.
-    private struct TimeField {
+    /// Where a field lies in a record and how it is stored.
+    struct Field {
         let offset: Int
         /// NumPy's type string without byte order, as `u8` or `f4`.
         let type: String
     }
 
-    private let bytes: [UInt8]
+    let bytes: [UInt8]
     private let version: (UInt8, UInt8)
-    private let descriptor: String
+    let descriptor: String
     private let payload: Int
-    private let recordSize: Int
-    private let count: Int
-    private let time: TimeField
+    let recordSize: Int
+    /// Records.
+    let count: Int
+    private let time: Field
+    /// Fields of numbers in little endian by their names.
+    let fields: [String: Field]
 
     /// - Throws: `LabelFileError` saying what is unexpected in the file.
     public init(_ bytes: [UInt8]) throws(LabelFileError) {
@@ -44,7 +47,10 @@ public struct LabelFile {
             let shape = LabelFile.value(of: "shape", in: header, open: "(", close: ")"),
             let count = Int(shape.dropFirst().dropLast().filter { $0 != "," && $0 != " " }), count >= 0
         else { throw LabelFileError(description: "it is not a one-dimensional structured array") }
-        let (recordSize, time) = try LabelFile.layout(descriptor)
+        let (recordSize, fields) = try LabelFile.layout(descriptor)
+        guard
+            let time = [fields["t"], fields["ts"]].compactMap({ $0 }).first(where: { Self.timeTypes.contains($0.type) })
+        else { throw LabelFileError(description: "it has no time field 't' or 'ts' in us") }
         let (size, overflow) = count.multipliedReportingOverflow(by: recordSize)
         guard !overflow, size <= bytes.count - start - length else {
             throw LabelFileError(description: "it holds fewer records than its header says")
@@ -56,7 +62,10 @@ public struct LabelFile {
         self.recordSize = recordSize
         self.count = count
         self.time = time
+        self.fields = fields
     }
+
+    private static let timeTypes: Set<String> = ["u8", "i8", "u4", "i4", "f8", "f4"]
 
     /// The file with the records whose time is in `times` (us), `times.lowerBound` becoming 0.
     public func cut(to times: Range<Int64>) -> [UInt8] {
@@ -78,19 +87,7 @@ public struct LabelFile {
     func distinctTimes() throws(LabelFileError) -> [Int64] {
         var times: Set<Int64> = []
         for i in 0..<count {
-            let at = payload + i * recordSize + time.offset
-            let value: Int64? =
-                switch time.type {
-                case "u8": Int64(exactly: load(at, UInt64.self))
-                case "i8": load(at, Int64.self)
-                case "u4": Int64(load(at, UInt32.self))
-                case "i4": Int64(load(at, Int32.self))
-                case "f8": Int64(exactly: load(at, Double.self))
-                default: Int64(exactly: load(at, Float.self))
-                }
-            guard let value, abs(max(value, -Int64.max)) <= WindowTimes.largestTime else {
-                throw LabelFileError(description: "the time of record \(i) is no whole number of us")
-            }
+            let value = try timeOfRecord(i)
             times.insert(value)
             guard times.count <= WindowTimes.largestCount else {
                 throw LabelFileError(
@@ -100,18 +97,34 @@ public struct LabelFile {
         return times.sorted()
     }
 
-    private func header(count: Int) -> [UInt8] {
-        let text = "{'descr': \(descriptor), 'fortran_order': False, 'shape': (\(count),), }"
-        let fixed = version.0 >= 2 ? 12 : 10
-        // As numpy writes it: padded with spaces to a multiple of 64, the last byte a newline.
-        let padding = (64 - (fixed + text.utf8.count + 1) % 64) % 64
-        let length = text.utf8.count + padding + 1
-        var header: [UInt8] = [0x93] + Array("NUMPY".utf8) + [version.0, version.1]
-        for i in 0..<(fixed - 8) { header.append(UInt8(truncatingIfNeeded: length >> (8 * i))) }
-        return header + Array(text.utf8) + [UInt8](repeating: 0x20, count: padding) + [0x0A]
+    /// The time of record `i`, us.
+    ///
+    /// - Throws: `LabelFileError` naming the record when that is no whole number of us.
+    func timeOfRecord(_ i: Int) throws(LabelFileError) -> Int64 {
+        let at = offset(ofRecord: i) + time.offset
+        let value: Int64? =
+            switch time.type {
+            case "u8": Int64(exactly: load(at, UInt64.self))
+            case "i8": load(at, Int64.self)
+            case "u4": Int64(load(at, UInt32.self))
+            case "i4": Int64(load(at, Int32.self))
+            case "f8": Int64(exactly: load(at, Double.self))
+            default: Int64(exactly: load(at, Float.self))
+            }
+        guard let value, abs(max(value, -Int64.max)) <= WindowTimes.largestTime else {
+            throw LabelFileError(description: "the time of record \(i) is no whole number of us")
+        }
+        return value
     }
 
-    private func load<T: BitwiseCopyable>(_ at: Int, _ type: T.Type) -> T {
+    /// Where record `i` begins in `bytes`.
+    func offset(ofRecord i: Int) -> Int { payload + i * recordSize }
+
+    private func header(count: Int) -> [UInt8] {
+        NumpyFile.header(descriptor: descriptor, count: count, version: version)
+    }
+
+    func load<T: BitwiseCopyable>(_ at: Int, _ type: T.Type) -> T {
         bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: at, as: type) }
     }
 
@@ -163,10 +176,10 @@ public struct LabelFile {
         return nil
     }
 
-    /// The size of a record and its time field, from a descriptor as `[('ts', '<u8'), ('x', '<f4'), ...]`.
-    private static func layout(_ descriptor: String) throws(LabelFileError) -> (size: Int, time: TimeField) {
+    /// The size of a record and its fields, from a descriptor as `[('ts', '<u8'), ('x', '<f4'), ...]`.
+    private static func layout(_ descriptor: String) throws(LabelFileError) -> (size: Int, fields: [String: Field]) {
         var offset = 0
-        var times: [String: TimeField] = [:]
+        var fields: [String: Field] = [:]
         for field in descriptor.dropFirst().dropLast().split(separator: ")") {
             let quoted = field.split(separator: "'", omittingEmptySubsequences: false)
             if quoted.count == 1 { continue }
@@ -174,16 +187,12 @@ public struct LabelFile {
             guard quoted.count == 5, quoted[4].allSatisfy({ $0 == " " }), quoted[3].count >= 3,
                 let size = LabelFile.size(ofType: quoted[3])
             else { throw LabelFileError(description: "its field '\(field)' is of a kind that is not understood") }
-            let type = String(quoted[3].dropFirst())
-            if ["u8", "i8", "u4", "i4", "f8", "f4"].contains(type), quoted[3].first != ">" {
-                times[String(quoted[1])] = TimeField(offset: offset, type: type)
+            if quoted[3].first != ">" {
+                fields[String(quoted[1])] = Field(offset: offset, type: String(quoted[3].dropFirst()))
             }
             offset += size
         }
-        guard let time = times["t"] ?? times["ts"] else {
-            throw LabelFileError(description: "it has no time field 't' or 'ts' in us")
-        }
-        return (offset, time)
+        return (offset, fields)
     }
 
     private static func size(ofType type: Substring) -> Int? {

@@ -34,6 +34,7 @@ public enum TimesFile {
         switch origin {
         case .triggers: return []
         case .labels: return RecordingName.labels(of: file)
+        case .rvt: return RVTLabels.names(of: file)
         case .file(let name): return own(file, name) + own(stem, name) + [name]
         }
     }
@@ -45,8 +46,12 @@ public enum TimesFile {
     /// That there is none.
     public static func missing(_ origin: TimesOrigin, of file: String) -> TimesFileError {
         let stem = RecordingName.stem(file)
-        var names = RecordingName.labels(of: stem)
-        if case .file(let name) = origin { names = own(stem, name) + [name] }
+        let names =
+            switch origin {
+            case .file(let name): own(stem, name) + [name]
+            case .rvt: RVTLabels.names(of: stem)
+            default: RecordingName.labels(of: stem)
+            }
         return TimesFileError(
             .missing, "its list of times is missing: there is none of \(names.joined(separator: ", ")) beside it")
     }
@@ -93,6 +98,11 @@ public enum TimesFile {
             do throws(LabelFileError) { return WindowTimes(try LabelFile(bytes).distinctTimes()) } catch {
                 throw TimesFileError(.unusable, error.description)
             }
+        }
+        if case .rvt(let rule) = origin {
+            do {
+                return WindowTimes(try RVTLabels(LabelFile(bytes), rule).times.windowEnds)
+            } catch { throw TimesFileError(.unusable, "\(error)") }
         }
         return try (name.hasSuffix(".npy") ? TimesArray.read(bytes) : TimesText.read(bytes)).checked()
     }

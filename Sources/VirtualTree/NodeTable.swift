@@ -38,6 +38,8 @@ enum Place: Sendable, Hashable {
     case companion(path: String)
     /// A label file of the source, cut to times in us.
     case labels(path: String, times: Range<Int64>)
+    /// In a folder as RVT's preprocessing makes it.
+    indirect case rvt(RVTPlace)
 }
 
 /// A name that the kernel or a handle refers to.

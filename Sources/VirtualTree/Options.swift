@@ -23,6 +23,8 @@ extension VirtualFileSystem {
         public var memoryTarget: Int = 512 << 20
         /// Windows that listings show even before anybody used them.
         public var windows: [String] = ["10ms", "20ms", "50ms", "100ms", "250ms"]
+        /// Folders beside the preprocessings that show a data set as RVT's preprocessing does.
+        public var folders: [RVTFolder] = []
         /// Files beside the recordings are shown when they have fewer bytes than this.
         public var companionSizeLimit: Int64 = 64 << 20
         /// Whether symbolic links may lead out of the source.

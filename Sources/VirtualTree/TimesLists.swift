@@ -104,7 +104,13 @@ final class TimesLists: Sendable {
     }
 
     /// One file is another list where it is read as labels.
-    private func key(_ path: String, _ origin: TimesOrigin) -> String { origin == .labels ? path + "/" : path }
+    private func key(_ path: String, _ origin: TimesOrigin) -> String {
+        switch origin {
+        case .labels: path + "/"
+        case .rvt(let rule): path + "/" + rule.text
+        default: path
+        }
+    }
 
     private func known(_ path: String, _ origin: TimesOrigin, _ status: FileStatus) -> Known? {
         let key = key(path, origin)

@@ -126,7 +126,12 @@ extension VirtualFileSystem {
         case .root:
             let used = used.withLock { $0.preprocessings }
             let own = registry.names + [EventsSpec.head]
-            return folders(own + used.subtracting(own).sorted())
+            return folders(own + used.subtracting(own).sorted() + options.folders.map(\.name))
+        case .rvt(let place):
+            return try names(in: place).map { name, kind in
+                Listed(
+                    name: name, key: join(node.key, name), kind: kind, place: try? self.place(of: name, in: node))
+            }
         case .preprocessing(let preprocessing):
             let configured = options.windows.compactMap {
                 try? TensorSpec(preprocessing: preprocessing, window: $0, registry: registry).windowText

@@ -14,6 +14,7 @@ extension VirtualFileSystem {
         switch parent.place {
         case .root:
             if name == VirtualFileSystem.controlName { return .control }
+            if let folder = options.folders.first(where: { $0.name == name }) { return .rvt(.dataset(folder)) }
             do {
                 if EventsSpec.isMeant(by: name) {
                     let spec = try EventsSpec(name)
@@ -33,6 +34,7 @@ extension VirtualFileSystem {
             } catch { throw noSpecification(name, error) }
         case .folder(let folder):
             return try place(of: name, in: folder, parent, views.view(folder.path, for: name))
+        case .rvt(let place): return try self.place(of: name, in: place, parent)
         default: throw FileSystemError(ENOTDIR, "'\(parent.key)' is not a folder", level: .debug)
         }
     }
@@ -43,7 +45,7 @@ extension VirtualFileSystem {
         return FileSystemError(ENOENT, "'\(name)' does not exist: \(error)", level: level, cause: error)
     }
 
-    private func missing(_ name: String, _ parent: Node) -> FileSystemError {
+    func missing(_ name: String, _ parent: Node) -> FileSystemError {
         // Programs look for files that may be there; nobody looks for names with "..".
         let level: Logger.Level = name.contains("..") ? .warning : .debug
         return FileSystemError(ENOENT, "'\(join(parent.key, name))' does not exist", level: level)

@@ -56,6 +56,7 @@ public final class VirtualFileSystem: FileSystem {
     /// Told when a file becomes another one.
     let observer = Mutex<(@Sendable (Inode) -> Void)?>(nil)
     let labels = LabelSizes()
+    let rvtSequences: RVTSequences
     let notShown: NotShown
     let scanAhead: ScanAhead
     let slow: SlowWork
@@ -86,6 +87,7 @@ public final class VirtualFileSystem: FileSystem {
             logger.warning("\(names) not UTF-8 and not shown; rename \(count == 1 ? "it" : "them")")
         }
         sidecars = Sidecars(options, logger)
+        rvtSequences = RVTSequences(source: source, logger: logger)
         slow = SlowWork(logger)
         frames = FrameStore(
             memoryTarget: options.memoryTarget, disk: VirtualFileSystem.diskCache(options, logger))
@@ -235,10 +237,30 @@ public final class VirtualFileSystem: FileSystem {
         case .labels(let path, let times):
             let (size, status) = try labels.size(node.key, path, times, source)
             return (companion(node, size: size, held: 0, modified: status.modified), version(status))
+        case .rvt(let place): return try known(node, place)
         case .status:
             var entry = companion(node, size: Int64(statusText().count), held: 0, modified: started)
             entry.validity = 0
             return (entry, nil)
+        }
+    }
+
+    private func known(_ node: Node, _ place: RVTPlace) throws(FileSystemError) -> Known {
+        switch place {
+        case .dataset(let folder):
+            let status = try source.status(folder.path)
+            return (Entry(attributes: directory(node, modified: status.modified), validity: options.validity), nil)
+        case .split(let folder, let split):
+            let status = try source.status(join(folder.path, split))
+            return (Entry(attributes: directory(node, modified: status.modified), validity: options.validity), nil)
+        case .sequence(let sequence), .labels(let sequence), .representations(let sequence),
+            .representation(let sequence, _):
+            let status = try rvtSequences.facts(sequence).status
+            return (Entry(attributes: directory(node, modified: status.modified), validity: options.validity), nil)
+        case .file(let sequence, let file):
+            let facts = try rvtSequences.facts(sequence)
+            let entry = companion(node, size: facts.sizes[file] ?? 0, held: 0, modified: facts.status.modified)
+            return (entry, version(facts.status))
         }
     }
 
@@ -323,6 +345,10 @@ public final class VirtualFileSystem: FileSystem {
             let cut = try labels.cut(path, times, source)
             file = .bytes(HeldBytes(cut.bytes))
             current = version(cut.status)
+        case .rvt(.file(let sequence, let name)):
+            let made = try rvtSequences.bytes(sequence, name)
+            file = .bytes(HeldBytes(made.bytes))
+            current = version(made.status)
         case .status: file = .bytes(HeldBytes(statusText()))
         default: throw FileSystemError(EISDIR, "'\(node.key)' is a folder", level: .debug)
         }

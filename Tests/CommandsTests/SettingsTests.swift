@@ -7,6 +7,7 @@ import Logging
 import Recordings
 import Tensors
 import Testing
+import VirtualTree
 
 struct SettingsTests {
     static let name = "memory-target"
@@ -45,6 +46,10 @@ struct SettingsTests {
         ("log-level", "chatty"),
         ("max-threads", "0"), ("file-mode", "0999"), ("dir-mode", "1777"), ("uid", "no such user"), ("windows", "0ms"),
         ("windows", "10ms,-5ms"), ("companion-size-limit", "-1"), ("read-only", "maybe"), ("cache", ""),
+        ("folders", "rvt"), ("folders", "a=rvt"), ("folders", "a=rvt,dataset=gen2"), ("folders", "a=dsec,dataset=gen1"),
+        ("folders", "=rvt,dataset=gen1"), ("folders", "a=rvt,dataset=gen1,dataset=gen1"),
+        ("folders", "a=rvt,dataset=gen1,path=/b"), ("folders", "a=rvt,dataset=gen1,path=b/../.."),
+        ("folders", "a=rvt,dataset=gen1;a=rvt,dataset=gen4"),
     ])
     func wrongValues(_ name: String, _ text: String) throws {
         let setting = try #require(Settings.named(name))
@@ -81,6 +86,9 @@ struct SettingsTests {
               "old/*": evt2
               "*_td.dat": dat1
             windows: [50000us, 10ms, 0.01s, 10000ev]
+            folders:
+              small: rvt,dataset=gen1
+              large: rvt,dataset=gen4,path=mega/pixel/
             companion-size-limit: 1K
             uid: 7
             file-mode: 0440
@@ -98,6 +106,12 @@ struct SettingsTests {
         #expect(settings.tree.recordingRules.encodings.map(\.value) == [.evt2, .dat1])
         #expect(settings.tree.windows == ["50ms", "10ms", "10000ev"])
         #expect(settings.tree.companionSizeLimit == 1024)
+        let folders = [
+            RVTFolder(name: "small", .gen1, path: ""), RVTFolder(name: "large", .gen4, path: "mega/pixel"),
+        ]
+        #expect(settings.tree.folders == folders)
+        #expect(
+            Settings.folders.parse(.text("small=rvt:dataset=gen1;large=rvt,path=mega/pixel,dataset=gen4")) == folders)
         #expect(settings.tree.user == 7 && settings.tree.fileMode == 0o440)
         #expect(settings.logLevel == .debug && settings.mount.extra == ["noatime"])
         #expect(settings.tree.programVersion == programVersion)

@@ -1,12 +1,14 @@
-"""docs/PYTHON.md: its Python runs from top to bottom as it stands, and prints what the page says."""
+"""The code of docs/PYTHON.md and docs/MODELS.md runs as it stands, and prints what the pages say."""
 import os
 import re
 
 import numpy as np
 
-from conftest import ROOT, boxes
+from conftest import BOX, ROOT, boxes
+from toolbox import encoders, scenes
 
 PAGE = ROOT / "docs/PYTHON.md"
+MODELS = ROOT / "docs/MODELS.md"
 
 
 def test_the_page(script, tmp_path):
@@ -53,3 +55,28 @@ def test_oldest_python():
     assert len(files) >= 8
     for file in files:
         ast.parse(file.read_text(), str(file), feature_version=(3, int(minor)))
+
+
+def test_models(script, tmp_path, home):
+    """docs/MODELS.md: its Python runs on a mount of what the page says, each block on its own, and prints what the page says."""
+    import evh5
+
+    folder = tmp_path / "recordings/train"
+    folder.mkdir(parents=True)
+    encoders.write(folder / "a_td.dat", "dat", scenes.scene(304, 240, duration=4_000_000, count=100_000), 304, 240)
+    labels = np.zeros(32, BOX)
+    labels["ts"] = np.repeat(100_000 + 250_000 * np.arange(16), 2)
+    labels["x"], labels["y"], labels["w"], labels["h"] = 50, 60, 70, 80
+    labels["class_id"] = np.tile([0, 1], 16)
+    np.save(folder / "a_bbox.npy", labels)
+    np.save(folder / "a_frames.npy", np.arange(100_000, 4_000_000, 33_333))
+    np.save(folder / "a_flow.npy", np.array([500_000, 1_000_000]))
+    np.save(folder / "a_disparity.npy", np.array([500_000, 1_000_000, 1_500_000]))
+    found = re.findall(r"```python\n(.*?)```\n(?:\nprints `([^`]*)`|\n```text\n(.*?)```)", MODELS.read_text(), re.S)
+    assert len(found) == MODELS.read_text().count("```python") == 7
+    with evh5.mounted(tmp_path / "recordings", folders={"rvt_gen1": "rvt,dataset=gen1"}) as root:
+        for code, one, many in found:
+            assert "/mnt/h5/" in code
+            done = script(code.replace("/mnt/h5/", f"{root}/"), cwd=tmp_path)
+            assert done.returncode == 0, f"{code}\n{done.stderr}"
+            assert done.stdout.strip() == (one or many).strip(), code

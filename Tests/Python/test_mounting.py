@@ -118,6 +118,7 @@ def test_every_flag_is_a_keyword():
     (dict(geometry=(640, 480)), ["--geometry=640x480"]),
     (dict(geometry={"*_td.dat": "304x240", "old/*": (64, 48)}), ["--geometry=*_td.dat=304x240;old/*=64x48"]),
     (dict(encoding={"old/*": "evt2"}), ["--encoding=old/*=evt2"]),
+    (dict(folders={"a": "rvt,dataset=gen1", "b": "rvt,dataset=gen4,path=c"}), ["--folders=a=rvt,dataset=gen1;b=rvt,dataset=gen4,path=c"]),
     (dict(file_mode=0o640, dir_mode="0700"), ["--file-mode=0640", "--dir-mode=0700"]),
     (dict(register={"more": "histo,max_incr_per_pixel=10"}), ["--register=more=histo,max_incr_per_pixel=10"]),
     (dict(register=["a=histo,max_incr_per_pixel=2", "b=diff,max_incr_per_pixel=2"]), ["--register=a=histo,max_incr_per_pixel=2", "--register=b=diff,max_incr_per_pixel=2"]),

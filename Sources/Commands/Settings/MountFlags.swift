@@ -53,6 +53,8 @@ struct MountFlags: ParsableArguments {
     @OptionGroup var preprocessings: PreprocessingFlags
     @Option(Settings.windows, valueName: "list")
     var windows: String?
+    @Option(Settings.folders, valueName: "name=rvt")
+    var folders: String?
     @Option(Settings.companionSizeLimit, valueName: "size")
     var companionSizeLimit: String?
     @Flag(Settings.allowOther)
@@ -99,7 +101,7 @@ struct MountFlags: ParsableArguments {
             (Settings.source, source), (Settings.mountPoint, mountPoint), (Settings.cache, cache),
             (Settings.maxCacheSize, maxCacheSize), (Settings.memoryTarget, memoryTarget), (Settings.geometry, geometry),
             (Settings.encoding, encoding),
-            (Settings.windows, windows), (Settings.sidecars, sidecars),
+            (Settings.windows, windows), (Settings.folders, folders), (Settings.sidecars, sidecars),
             (Settings.companionSizeLimit, companionSizeLimit), (Settings.user, user), (Settings.group, group),
             (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode), (Settings.maxThreads, maxThreads),
             (Settings.logLevel, logLevel), (Settings.logFormat, logFormat), (Settings.logDirectory, logDirectory),

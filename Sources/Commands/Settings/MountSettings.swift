@@ -45,6 +45,7 @@ package struct MountSettings {
         tree.maxCacheSize = try layers.value(Settings.maxCacheSize)
         tree.memoryTarget = try layers.value(Settings.memoryTarget)
         tree.windows = try layers.value(Settings.windows)
+        tree.folders = try layers.value(Settings.folders)
         tree.companionSizeLimit = Int64(try layers.value(Settings.companionSizeLimit))
         let followLinks = try layers.value(Settings.followLinks)
         tree.linksMayLeaveSource = !allowOther || followLinks
@@ -58,6 +59,12 @@ package struct MountSettings {
         tree.programVersion = programVersion
         self.tree = tree
         preprocessings = try PreprocessingSettings(layers)
+        for folder in tree.folders where !preprocessings.isFree(folder.name) {
+            throw CommandError(
+                .configuration,
+                "folders: '\(folder.name)' is a preprocessing or not 1 to 64 ASCII letters, digits, _ and -; choose another name"
+            )
+        }
 
         var mount = MountOptions(mountPoint: tree.mountPoint, source: self.source)
         mount.allowOther = allowOther

@@ -1,6 +1,7 @@
 // The preprocessings of a command: evh5's own, and those that flags and config file register.
 
 import ArgumentParser
+import EventFiles
 import FUSEAdapter
 import Foundation
 import Logging
@@ -102,6 +103,18 @@ package struct PreprocessingSettings: Sendable {
             throw error
         }
         return loaded
+    }
+
+    /// Whether a folder of the mount's root can have this name.
+    func isFree(_ name: String) -> Bool {
+        let isRegistered = items.contains { item, _ in
+            switch item {
+            case .preset(let own, _): own == name
+            case .own(let declaration): declaration.name == name
+            }
+        }
+        guard !isRegistered, !EventsSpec.isMeant(by: name), let registry = try? Self.standard() else { return false }
+        return (try? registry.checkIsFree(name)) != nil
     }
 
     /// Finds what is wrong without loading anything: names that are taken, presets of what does not exist.

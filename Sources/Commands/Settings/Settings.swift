@@ -112,6 +112,12 @@ package enum Settings {
         takes: "a number from 1 to 256", fallback: { _ in ProcessInfo.processInfo.activeProcessorCount },
         shown: "one for each core",
         parse: { $0.text.flatMap { Int($0) }.flatMap { (1...256).contains($0) ? $0 : nil } })
+    package static let folders = Setting<[RVTFolder]>(
+        "folders",
+        "Folders that show a data set as RVT's preprocessing does: NAME=rvt,dataset=gen1 or gen4, also with path=FOLDER below the source; with ; between several; see docs/MODELS.md.",
+        takes:
+            "NAME=rvt,dataset=gen1 (or gen4), also with path=FOLDER below the source; in a config file a mapping of names to rvt,dataset=...",
+        default: [], shown: "", parse: { FolderSettings.parse($0) })
     package static let companionSizeLimit = Setting<Int>(
         "companion-size-limit", "Files beside the recordings are shown when they are smaller than this.",
         takes: "a size such as 64M or 1.5G (a number without unit is bytes, at least 1048576), or 0", default: 64 << 20,
@@ -131,7 +137,8 @@ package enum Settings {
     package static let all: [any AnySetting] = [
         source, mountPoint, foreground, cache, maxCacheSize, memoryTarget, sidecars, readOnly, geometry, encoding,
         preprocessings,
-        register, python, preprocessingWorkers, windows, companionSizeLimit, allowOther, followLinks, user, group,
+        register, python, preprocessingWorkers, windows, folders, companionSizeLimit, allowOther, followLinks, user,
+        group,
         fileMode, directoryMode, maxThreads,
         pageCache, logLevel, logFormat, logDirectory, options,
     ]

@@ -26,6 +26,7 @@ class Settings(TypedDict, total=False):
     python: Path
     preprocessing_workers: int
     windows: Union[str, Sequence[Time]]
+    folders: Union[str, Mapping[str, str]]
     companion_size_limit: Size
     allow_other: bool
     follow_links: bool
@@ -88,7 +89,7 @@ _TEXTS: Dict[str, Callable[[Any], str]] = {
     "config_file": _path, "cache": _path, "sidecars": _path, "log_directory": _path, "python": _program,
     "max_cache_size": _number, "memory_target": _number, "companion_size_limit": _number, "preprocessing_workers": _number,
     "max_threads": _number, "uid": _number, "gid": _number, "file_mode": _mode, "dir_mode": _mode,
-    "geometry": _by_glob(_geometry), "encoding": _by_glob(str), "windows": _windows, "log_level": str, "log_format": str, "options": _options,
+    "geometry": _by_glob(_geometry), "encoding": _by_glob(str), "windows": _windows, "folders": _by_glob(str), "log_level": str, "log_format": str, "options": _options,
 }
 _SWITCHES = ("read_only", "allow_other", "follow_links", "page_cache")
 

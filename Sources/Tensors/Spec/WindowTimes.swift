@@ -8,6 +8,8 @@ public enum TimesOrigin: Hashable, Sendable {
     case triggers(channel: Int16, edge: Edge)
     /// Each distinct time of the recording's label file.
     case labels
+    /// The times that RVT's preprocessing makes of the recording's label file.
+    case rvt(RVTRule)
     /// A file beside the recording: `<recording>_<name>.npy`, `.txt` or `.csv`, or of exactly this name.
     case file(String)
 
@@ -16,6 +18,7 @@ public enum TimesOrigin: Hashable, Sendable {
         switch self {
         case .triggers(let channel, _): "trigger\(channel)"
         case .labels: "labels"
+        case .rvt(let rule): rule.text
         case .file(let name): name
         }
     }
@@ -43,7 +46,11 @@ public enum TimesOrigin: Hashable, Sendable {
         guard text != ".", text != ".." else {
             throw TensorError(.invalidWindow, "\(text) is no name of a list of times")
         }
-        self = text == "labels" ? .labels : .file(text)
+        if let rule = RVTRule(text) {
+            self = .rvt(rule)
+        } else {
+            self = text == "labels" ? .labels : .file(text)
+        }
     }
 }
 
