@@ -40,7 +40,7 @@ import VirtualTree
         #expect(try tree.names("rvt/train/a/labels_v2") == ["labels.npz", "timestamps_us.npy"])
         #expect(
             try tree.names(Self.representation)
-                == ["event_representations.h5", "objframe_idx_2_repr_idx.npy", "timestamps_us.npy"])
+                == ["event_representations.h5", "timestamps_us.npy", "objframe_idx_2_repr_idx.npy"])
         for path in ["rvt/val", "rvt/train/b", "rvt/train/a/c", "rvt/train/a/labels_v2/c", Self.representation + "/c"] {
             #expect(tree.failure(path) == ENOENT, "\(path)")
         }
