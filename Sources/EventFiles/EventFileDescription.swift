@@ -25,7 +25,7 @@ extension EventsMeasure {
             return FileDescription(
                 datasets: prophesee(counts, provenance),
                 rootAttributes: [
-                    ("version", text("1.0")), ("geometry", text(recording.geometry.description)),
+                    ("version", text("1.0")), ("geometry", text(geometry.description)),
                     ("format", text(recording.format.displayName)),
                 ])
         }

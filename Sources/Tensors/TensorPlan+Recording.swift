@@ -31,8 +31,11 @@ extension TensorPlan {
         // Named by all that they depend on.
         var name = "\(spec.windowSpec.window) of \(spec.windowSpec.maxPeriod ?? 0) us from \(spec.startTime) us"
         if let maxDuration = spec.maxDuration { name += ", part \(part ?? 0) of \(maxDuration) us" }
-        let filters = spec.preprocessingSpec.filters.items
-        if !filters.isEmpty { name += " of events with \(filters.joined(separator: ","))" }
+        let preprocessing = try spec.preprocessingSpec.resolved(for: recording.geometry)
+        if let filters = try preprocessing.filters(for: recording.geometry) {
+            let texts = filters.chain.items.joined(separator: ",")
+            name += " of events left by \(texts) (\(AppliedFilters.version)), sampled by \(1 << filters.sampling)"
+        }
         let start = spec.startTime &+ Int64(part ?? 0) &* (spec.maxDuration ?? 0)
         let known = spec.windowSpec.maxPeriod.flatMap { _ in store?.found(name, index) }
             .flatMap { FoundCuts($0, from: start) }

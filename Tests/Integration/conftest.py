@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from toolbox import encoders, scenes, users
+from toolbox import encoders, scenes, triggers, users
 from toolbox.mounting import Binary, Mount, is_mounted
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -202,6 +202,12 @@ def library(tmp_path_factory, small):
 def shown(small):
     """format -> the events of the library's recording as a reader must show them."""
     return {format: encoders.shifted(format, scenes.raw_events(format, small)) for format in encoders.FORMATS}
+
+
+@pytest.fixture(scope="session")
+def put_in(small):
+    """format -> the triggers that the encoder put into the library's recording."""
+    return {format: triggers.triggers_of(format, encoders.payload(format, scenes.raw_events(format, small))) for format in encoders.FORMATS}
 
 
 @pytest.fixture

@@ -135,10 +135,7 @@ def test_real_recordings(mount, source, shared, name):
     """Times of all events, counts of every frame, and a sample of events one by one, equal OpenEB's."""
     (source / name).symlink_to(shared / "recordings" / name)
     stem = name.split(".")[0]
-    with np.load(shared / f"recordings/{stem}.events.npz") as file:
-        events = np.zeros(len(file["t"]), scenes.EVENT)
-        for field in "xypt":
-            events[field] = file[field]
+    events = scenes.decoded(shared / f"recordings/{stem}.events.npz")
     width, height, period = SHARED[name]
     where = mount(source, *(["--geometry", f"{width}x{height}"] if name.endswith(".dat") else []))
     shown = stem.removesuffix("_td")

@@ -10,7 +10,7 @@ import pytest
 
 from test_clients import tool
 from test_refusals import refused
-from toolbox import encoders, event_files, scenes, triggers
+from toolbox import event_files
 from toolbox.contents import contents, same
 from toolbox.event_files import COLUMNS, EXTENSION, PROPHESEE, check, expected_in, path_of
 from toolbox.programs import Program
@@ -21,12 +21,6 @@ needs_maps = pytest.mark.skipif(tuple(map(int, re.findall(r"\d+", platform.relea
 @pytest.fixture(scope="module")
 def mounted(module_mount, library):
     return module_mount(library)
-
-
-@pytest.fixture(scope="module")
-def put_in(small):
-    """format -> the triggers that the encoder put into the library's recording."""
-    return {format: triggers.triggers_of(format, encoders.payload(format, scenes.raw_events(format, small))) for format in encoders.FORMATS}
 
 
 # --- Programs

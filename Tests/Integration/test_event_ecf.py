@@ -69,10 +69,7 @@ def test_time_that_runs_backwards(mount, source, small):
 def test_real_recordings(mount, source, shared, name):
     extension, width, height = REAL[name]
     (source / f"{name}.{extension}").symlink_to(shared / f"recordings/{name}.{extension}")
-    with np.load(shared / f"recordings/{name}.events.npz") as file:
-        events = np.zeros(len(file["t"]), scenes.EVENT)
-        for field in "xypt":
-            events[field] = file[field]
+    events = scenes.decoded(shared / f"recordings/{name}.events.npz")
     where = mount(source, *(["--geometry", f"{width}x{height}"] if extension == "dat" else []))
     with h5py.File(where / f"{ECF}/{name.removesuffix('_td')}.hdf5") as file:
         found = ecf.read(file)

@@ -19,12 +19,6 @@ def mounted(module_mount, library):
     return module_mount(library)
 
 
-@pytest.fixture(scope="module")
-def put_in(small):
-    """format -> the triggers that the encoder put into the library's recording."""
-    return {format: triggers.triggers_of(format, encoders.payload(format, scenes.raw_events(format, small))) for format in encoders.FORMATS}
-
-
 # --- Values
 
 @pytest.mark.parametrize("layout", EXTENSION)
@@ -120,10 +114,7 @@ def test_real_recordings(mount, source, shared, name):
     """Every event as OpenEB decodes it."""
     extension, width, height = REAL[name]
     (source / f"{name}.{extension}").symlink_to(shared / f"recordings/{name}.{extension}")
-    with np.load(shared / f"recordings/{name}.events.npz") as file:
-        events = np.zeros(len(file["t"]), scenes.EVENT)
-        for field in "xypt":
-            events[field] = file[field]
+    events = scenes.decoded(shared / f"recordings/{name}.events.npz")
     where = mount(source, *(["--geometry", f"{width}x{height}"] if extension == "dat" else []))
     for layout in EXTENSION:
         path = path_of(where, layout, name.removesuffix("_td"))

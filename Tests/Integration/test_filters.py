@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+import test_windows as windows
 from test_preview import drawn
-from toolbox import encoders, event_files, filters, representations, scenes
+from toolbox import ecf, encoders, event_files, filters, representations, scenes
 from toolbox.event_files import COLUMNS, PROPHESEE
 
 WIDTH, HEIGHT = 64, 48
@@ -116,6 +117,37 @@ def test_windows_of_n_events_in_parts(mounted, shown):
             assert file["last_timestamps"][:].tolist() == (inside["t"][99::100] - start - part * 50_000).tolist()
 
 
+@pytest.mark.parametrize("options", [{}, dict(polarity="on", roi="10+7+40x33"), dict(noise="1ms", refractory="3ms"), dict(downsample="2", sample="nearest"),
+                                     dict(downsample="4", polarity="off", sample="nearest")], ids=items)
+@pytest.mark.parametrize("window", ["50ms,stride=10ms", "100ev,stride=70", "60ev,max_period=11ms", "7parts"])
+def test_other_windows(mounted, shown, window, options):
+    """Those of time are the recording's, whatever is left in them; those of n events are of what is left, each filter's by itself."""
+    k = int(options.get("downsample", 1))
+    for format in ("evt3", "dat"):
+        every = shown[format]
+        events, width, height = filters.left(every, options, WIDTH, HEIGHT)
+        if k > 1:
+            events, width, height = filters.nearest(events, k, width, height)
+        if "ms,stride" in window:
+            edges = [(a, b) for _, a, b in windows.sliding(50_000, 10_000)(every)]
+        elif "parts" in window:
+            edges = [(a, b) for _, a, b in windows.parts(every, 7)]
+        if "ev" not in window:
+            expected = list(windows.by_time(edges)(events))
+        elif "max_period" in window:
+            expected = list(windows.mixed(events, 60, 11_000))
+        else:
+            expected = windows.by_count(lambda n: [(i, i + 100) for i in range(0, n - 99, 70)])(events)
+        with h5py.File(mounted / spelled("event_count", options) / window / f"{format}.h5") as file:
+            assert file["starts"][:].tolist() == [a for _, a, _ in expected] and file["ends"][:].tolist() == [b for _, _, b in expected]
+            data = file["data"][:]
+        assert len(data) == len(expected) > 2 and data.any()
+        for frame, (inside, _, _) in zip(data, expected):
+            counts = np.zeros((2, height, width), np.int64)
+            np.add.at(counts, (inside["p"], inside["y"], inside["x"]), 1)
+            assert np.array_equal(frame, np.minimum(counts, 255))
+
+
 # --- Event files
 
 @pytest.mark.parametrize("options", EACH + COMBINED, ids=items)
@@ -131,9 +163,22 @@ def test_event_files(mounted, shown, layout, options):
             expected = event_files.columns(events, event_files.NO_TRIGGERS, width, height) if layout == COLUMNS else event_files.prophesee(
                 events, event_files.NO_TRIGGERS)
             found = event_files.datasets(file)
+            assert layout == COLUMNS or file.attrs["geometry"] == f"{width}x{height}"
             for name, values in expected.items():
                 if "triggers" not in name and "TRIGGER" not in name:
                     assert found[name].dtype == values.dtype and np.array_equal(found[name][()], values), (format, name)
+
+
+@pytest.mark.parametrize("options", [dict(roi="10+7+40x33"), *COMBINED[1:]], ids=items)
+def test_packed_event_files(mounted, shown, options):
+    for format in encoders.FORMATS:
+        events, width, height = filters.left(shown[format], options, WIDTH, HEIGHT)
+        with h5py.File(mounted / ",".join(["events"] + sorted(items(options).split(",")[1:] + ["layout=ecf"])) / f"{format}.hdf5") as file:
+            found = ecf.read(file)
+            assert file.attrs["geometry"] == f"{width}x{height}" and len(events) > 100
+        expected = event_files.prophesee(events, event_files.NO_TRIGGERS)
+        for name in ("/CD/events", "/CD/indexes"):
+            assert np.array_equal(found[name], expected[name]), (format, name)
 
 
 # --- Many events

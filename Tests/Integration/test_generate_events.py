@@ -23,12 +23,6 @@ def mounted(module_mount, library):
 
 
 @pytest.fixture(scope="module")
-def put_in(small):
-    """format -> the triggers that the encoder put into the library's recording."""
-    return {format: triggers.triggers_of(format, encoders.payload(format, scenes.raw_events(format, small))) for format in encoders.FORMATS}
-
-
-@pytest.fixture(scope="module")
 def many(tmp_path_factory):
     """A recording of 300 000 events, more than two blocks of them, and its events: (path, events)."""
     events = scenes.scene(640, 480, count=300_000)

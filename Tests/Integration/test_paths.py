@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from toolbox import encoders, tensors
+from toolbox import encoders, representations, tensors
 
 DEFAULT_WINDOWS = {"10ms", "20ms", "50ms", "100ms", "250ms"}
 
@@ -121,7 +121,7 @@ def test_names_that_are_too_long(mounted):
 
 def test_listings(mount, library):
     where = mount(library)
-    assert set(os.listdir(where.point)) == {*tensors.NAMES, "events"}
+    assert set(os.listdir(where.point)) == {*tensors.NAMES, *representations.NAMES, "exponential_timesurface", "events"}
     assert set(os.listdir(where / "diff")) == DEFAULT_WINDOWS
     assert set(os.listdir(where / "diff/10ms")) == {f"{format}.h5" for format in encoders.FORMATS}
     (where / "diff,downsample=2/33ms/evt3.h5").read_bytes()

@@ -176,10 +176,7 @@ def test_fading_as_bytes(mounted, shown):
 
 def test_fading_against_the_shared_reference(mount, differ, shared_representations, shared):
     """On a real recording, of which tau makes a frame look at all that was before."""
-    with np.load(shared / "recordings/real_evt3.events.npz") as file:
-        events = np.zeros(len(file["t"]), scenes.EVENT)
-        for field in "xypt":
-            events[field] = file[field]
+    events = scenes.decoded(shared / "recordings/real_evt3.events.npz")
     with h5py.File(mount(shared / "recordings") / "exponential_timesurface,tau=10ms/5ms/real_evt3.h5") as file:
         for i in some(len(file["data"])):
             end = (i + 1) * 5_000
@@ -220,10 +217,7 @@ def test_shared_reference(mounted, differ, shown, shared_representations, name, 
 
 @pytest.mark.parametrize("recording", ["real_evt2", "real_evt3"])
 def test_real_recordings(mount, differ, shared_representations, shared, recording):
-    with np.load(shared / f"recordings/{recording}.events.npz") as file:
-        events = np.zeros(len(file["t"]), scenes.EVENT)
-        for field in "xypt":
-            events[field] = file[field]
+    events = scenes.decoded(shared / f"recordings/{recording}.events.npz")
     where = mount(shared / "recordings")
     for name, options in OPTIONS:
         with h5py.File(where / spelled(name, options) / f"50ms/{recording}.h5") as file:

@@ -242,6 +242,17 @@ def test_generate(evh5, folder, mounted, tmp_path, window):
         assert made["data"].attrs["window"] == window
 
 
+def test_generate_knows_files_of_other_windows(evh5, folder, tmp_path):
+    made = lambda window: evh5.run("generate", folder / "evt3.raw", "-o", tmp_path / "out", "--window", window)
+    assert made("50ms,stride=25ms").returncode == 0
+    assert "already exists, skipped" in made("50ms,stride=25ms").stderr
+    for window in ["50ms", "50ms,stride=20ms", "50ms,at=ints", "10parts"]:
+        assert "window 50ms,stride=25ms, not " + window in made(window).stderr
+    (tmp_path / "out/evt3.h5").unlink()
+    assert made("50ms").returncode == 0
+    assert "window plain, not 50ms,stride=25ms" in made("50ms,stride=25ms").stderr
+
+
 def test_generate_says_what_is_wrong_with_a_list(evh5, folder, tmp_path):
     done = evh5.run("generate", folder / "evt3.raw", "-o", tmp_path / "out", "--window", "50ms,at=nothing")
     assert done.returncode != 0 and "evt3_nothing.npy" in done.stderr

@@ -2,6 +2,7 @@
 // damaged ones and on noise. Compiled by itself, so that it runs under qemu too: Tests/Kernels/run.
 //
 //     kernels-check [ROUNDS [SEED]]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -365,6 +366,45 @@ std::string check_scan(const Stream &s) {
     return same(s, state, end) ? "" : "the state differs after a scan";
 }
 
+/// Random filters of random cells, written elsewhere and in place.
+std::string check_filter() {
+    const uint32_t bits = 1 + below(14), limit = 1u << bits, k = below(4), width = 1 + below(limit);
+    evh5_filter f = {};
+    f.column_bits = bits;
+    f.polarity_mask = chance(50) ? 0 : 0x80000000;
+    f.polarity = f.polarity_mask & (chance(50) ? 0 : 0x80000000);
+    const auto side = [&](uint32_t &flip, uint32_t &add, uint32_t &most) {
+        flip = chance(50) ? 0 : 0xFFFFFFFF;
+        add = flip ? below(limit) + 1 : 0 - below(limit);
+        most = below(limit) + 1;
+    };
+    side(f.x_flip, f.x_add, f.x_limit);
+    side(f.y_flip, f.y_add, f.y_limit);
+    f.sample_mask = (1u << k) - 1;
+    f.sample = (1u << k) / 2;
+    f.shift = k + below(3);
+    f.x_step = chance(50) ? 1 : width;
+    f.y_step = f.x_step == 1 ? width : 1;
+    f.on = chance(50) ? 0x80000000 : width * limit;
+    const size_t count = below(200);
+    std::vector<uint32_t> cells(count + EVH5_CELLS_SLACK), times(cells.size()), own = cells, own_times = cells;
+    for (size_t i = 0; i < count; i++) {
+        cells[i] = below(limit) | below(std::min<uint64_t>(limit, 1u << (31 - bits))) << bits | below(2) << 31;
+        times[i] = below(1u << 31);
+    }
+    std::vector<uint32_t> want = cells, want_times = times;
+    const size_t kept =
+        evh5_filter_cells_plain(&f, cells.data(), times.data(), count, want.data(), want_times.data());
+    const auto agrees = [&](const std::vector<uint32_t> &a, const std::vector<uint32_t> &b, size_t n) {
+        return n == kept && std::equal(a.begin(), a.begin() + static_cast<ptrdiff_t>(n), want.begin()) &&
+               std::equal(b.begin(), b.begin() + static_cast<ptrdiff_t>(n), want_times.begin());
+    };
+    const size_t n = evh5_filter_cells(&f, cells.data(), times.data(), count, own.data(), own_times.data());
+    if (!agrees(own, own_times, n)) return "filtered cells differ";
+    const size_t m = evh5_filter_cells(&f, cells.data(), times.data(), count, cells.data(), times.data());
+    return agrees(cells, times, m) ? "" : "cells filtered in place differ";
+}
+
 std::string check(const Stream &s) {
     const evh5_placement p = make_placement(s);
     std::vector<PlainEvent> events;
@@ -401,7 +441,8 @@ int main(int argc, char **argv) {
         for (int round = 0; round < rounds; round++) {
             random_source.seed(seed * 1000003 + static_cast<uint64_t>(round));
             const Stream s = make_stream();
-            const std::string problem = check(s);
+            std::string problem = check(s);
+            if (problem.empty()) problem = check_filter();
             if (problem.empty()) continue;
             printf(
                 "%s, %s, %ux%u, %s, %zu bytes: %s (kernels-check %d %llu, round %d)\n", evh5_kernels_name(variant),

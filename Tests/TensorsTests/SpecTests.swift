@@ -189,7 +189,9 @@ import Testing
             "height", "width", "dtype", "uint8", "true", "split_polarity", "start_ts", "max_duration", "ms", "us", "s",
             "ev", ".", "e", "-",
             "+", "0", "1", "2", "5", "9", "64", "99999999999999999999", "18446744073709551616", "nan", "\u{0}", "é",
-            " ", "/", "%",
+            " ", "/", "%", "parts", "between=", "stride", "max_period", "at", "align", "center", "closed", "both",
+            "edge",
+            "trigger", "labels",
         ]
         var valid = 0
         for _ in 0..<100_000 {

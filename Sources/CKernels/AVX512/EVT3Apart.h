@@ -109,7 +109,8 @@ EVH5_AVX512 EVH5_INLINE void evt3_find_vectors(
     const __m512i width = _mm512_set1_epi32((int)placement->width), height = _mm512_set1_epi32((int)placement->height);
     const __m512i columns = _mm512_set1_epi32((int)placement->columns), on = _mm512_set1_epi32((int)placement->on);
     const size_t length = round->part_count;
-    struct evh5_vector_carry carry = {state->base_x, state->vector_polarity ? on : _mm512_setzero_si512()};
+    struct evh5_vector_carry carry = {
+        state->base_x, state->vector_polarity ? on : _mm512_setzero_si512(), state->vector_polarity};
     size_t n = 0;
     for (size_t i = 0; i < length;) {
         const size_t rest = length - i;
@@ -141,7 +142,7 @@ EVH5_AVX512 EVH5_INLINE void evt3_find_vectors(
     }
     vectors->count = n;
     state->base_x = (uint16_t)carry.base;
-    state->vector_polarity = _mm_cvtsi128_si32(_mm512_castsi512_si128(carry.plane)) != 0;
+    state->vector_polarity = carry.polarity;
 }
 
 #endif

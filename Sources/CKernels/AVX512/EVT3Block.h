@@ -42,10 +42,12 @@ EVH5_AVX512 EVH5_INLINE void end_at_change(struct evh5_block *block, __m512i hig
     }
 }
 
-/// What vectors have from words before: the column that the next one starts at, and what is added for its polarity.
+/// What vectors have from words before: the column that the next one starts at, what is added for its polarity, and the
+/// polarity itself, which where nothing is added cannot be told from it.
 struct evh5_vector_carry {
     uint32_t base;
     __m512i plane;
+    uint8_t polarity;
 };
 
 /// The vectors of a block, in the lanes of their words, which are `found` where any bit is set inside the sensor.
@@ -89,6 +91,7 @@ EVH5_AVX512 EVH5_INLINE struct evh5_joined join_vectors(
     const uint32_t end = (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(last_lane(_mm512_add_epi32(origin, sums))));
     if (bases || carry->base != NO_BASE) carry->base = end < BASE_LIMIT ? end : BASE_LIMIT;
     carry->plane = last_lane(joined.plane);
+    if (bases) carry->polarity = is_on >> (31 - __builtin_clz(bases)) & 1;
     return joined;
 }
 

@@ -21,7 +21,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     const size_t limit = capacity - 192;
     int64_t high = first;
     uint32_t low = state->time_low;
-    struct evh5_vector_carry carry = {state->base_x, state->vector_polarity ? on : zero};
+    struct evh5_vector_carry carry = {state->base_x, state->vector_polarity ? on : zero, state->vector_polarity};
     __m512i y = _mm512_set1_epi32(state->y);
     __m512i t = _mm512_set1_epi32((int)low);
     __m512i delta = zero;
@@ -118,7 +118,7 @@ EVH5_AVX512 EVH5_INLINE size_t decode(
     state->time_low = (uint16_t)(timed ? (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(t)) : low);
     state->y = (uint16_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(y));
     state->base_x = (uint16_t)carry.base;
-    state->vector_polarity = _mm_cvtsi128_si32(_mm512_castsi512_si128(carry.plane)) != 0;
+    state->vector_polarity = carry.polarity;
     *count = n;
     return 2 * i;
 }

@@ -165,12 +165,6 @@ size_t evh5_filter_cells_plain(
     const struct evh5_filter *filter, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
     uint32_t *kept_times);
 
-/// Leaves out the pixels for which left_out[y * width + x] is not 0; cells come in as for evh5_filter_cells, and stay
-/// as they are.
-size_t evh5_filter_pixels(
-    uint32_t column_bits, uint32_t width, const uint8_t *left_out, const uint32_t *cells, const uint32_t *times,
-    size_t count, uint32_t *kept_cells, uint32_t *kept_times);
-
 /// Leaves out an event if the one before of the same pixel and polarity was less than `period` earlier. Times count
 /// from `base`. `last` has an element for each pixel and polarity, [y][x][polarity].
 size_t evh5_filter_refractory(

@@ -29,8 +29,14 @@ enum ExistingFile {
 
     private static func differences(_ stored: StoredTensor, _ spec: TensorSpec, _ geometry: Geometry) -> [String] {
         guard let wanted = try? spec.traits(for: geometry) else { return [] }
-        var differences = self.differences(
-            stored.attributes, wanted.attributes.map { ($0.name, StoredValue($0.value)) })
+        let attributes = wanted.attributes.map { ($0.name, StoredValue($0.value)) }
+        var differences = self.differences(stored.attributes, attributes.filter { $0.0 != "window" })
+        // Plain windows have no such attribute.
+        let found = stored.attributes.first { $0.name == "window" }?.value
+        let window = attributes.first { $0.0 == "window" }?.1
+        if found != window {
+            differences.append("window \(found?.shown ?? "plain"), not \(window?.shown ?? spec.windowText)")
+        }
         if stored.elementType != wanted.elementType.rawValue {
             differences.append("\(stored.elementType), not \(wanted.elementType.rawValue)")
         }

@@ -44,8 +44,11 @@ final class FilterMemory: @unchecked Sendable {
         }
     }
 
-    private static let kept = 8
+    /// As many as threads compute at once on most machines: with times of last events one may take 20 MB.
+    private static let kept = (batches: 8, times: 4)
     private static let pool = Mutex<[FilterMemory]>([])
+
+    private var hasTimes: Bool { refractory != nil || noise != nil }
 
     /// Borrows memory until the loan is gone.
     final class Loan {
@@ -56,7 +59,7 @@ final class FilterMemory: @unchecked Sendable {
             memory =
                 FilterMemory.pool.withLock { free in
                     // Those with times of last events are for those who want such.
-                    let place = free.lastIndex { ($0.refractory == nil && $0.noise == nil) == isStateless }
+                    let place = free.lastIndex { $0.hasTimes != isStateless }
                     return place.map { free.remove(at: $0) }
                 } ?? FilterMemory()
             memory.prepare(for: filters, from: origin)
@@ -64,7 +67,8 @@ final class FilterMemory: @unchecked Sendable {
 
         deinit {
             FilterMemory.pool.withLock { [memory] free in
-                if free.count < FilterMemory.kept { free.append(memory) }
+                let limit = memory.hasTimes ? FilterMemory.kept.times : FilterMemory.kept.batches
+                if free.lazy.filter({ $0.hasTimes == memory.hasTimes }).count < limit { free.append(memory) }
             }
         }
     }

@@ -43,60 +43,38 @@ struct StackedHistogram: Preprocessing {
         let bins = TimeBins(count: bins, from: first, to: last) { passed in
             min(self.bins - 1, Int((Float(passed) / whole * number).rounded(.down)))
         }
-        if wraps {
-            var sink = BinnedSink(WrappingCounts(counts: counts, grid, bins: self.bins), grid, bins)
-            try window.forEach(&sink)
-        } else {
-            var sink = BinnedSink(SaturatingCounts(counts: counts, grid, bins: self.bins), grid, bins)
-            try window.forEach(&sink)
-        }
+        var sink = BinnedSink(Counts(counts, grid, bins: self.bins, wraps: wraps), grid, bins)
+        try window.forEach(&sink)
         for i in 0..<frame.count { counts[i] = min(counts[i], cutoff) }
     }
 
-    /// Both polarities of a bin lie `bins` planes apart.
-    private static func placement(_ grid: FrameGrid, bins: Int) -> CellPlacement {
-        CellPlacement(grid, on: UInt32(truncatingIfNeeded: bins * grid.cells))
-    }
-
-    private struct WrappingCounts: BinnedCells {
+    private struct Counts: BinnedCells {
         let counts: UnsafeMutablePointer<UInt8>
         let cells: Int
+        let wraps: Bool
         let placement: CellPlacement
 
-        init(counts: UnsafeMutablePointer<UInt8>, _ grid: FrameGrid, bins: Int) {
+        init(_ counts: UnsafeMutablePointer<UInt8>, _ grid: FrameGrid, bins: Int, wraps: Bool) {
             self.counts = counts
             cells = grid.cells
-            placement = StackedHistogram.placement(grid, bins: bins)
-        }
-
-        @inline(__always)
-        func add(_ cell: UInt32, bin: Int) { counts[bin &* cells &+ Int(cell)] &+= 1 }
-
-        func add(_ batch: CellBatch, _ range: Range<Int>, bin: Int) {
-            let plane = counts + bin &* cells
-            for i in range { plane[Int(batch.cells[i])] &+= 1 }
-        }
-    }
-
-    private struct SaturatingCounts: BinnedCells {
-        let counts: UnsafeMutablePointer<UInt8>
-        let cells: Int
-        let placement: CellPlacement
-
-        init(counts: UnsafeMutablePointer<UInt8>, _ grid: FrameGrid, bins: Int) {
-            self.counts = counts
-            cells = grid.cells
-            placement = StackedHistogram.placement(grid, bins: bins)
+            self.wraps = wraps
+            // Both polarities of a bin lie `bins` planes apart.
+            placement = CellPlacement(grid, on: UInt32(truncatingIfNeeded: bins * grid.cells))
         }
 
         @inline(__always)
         func add(_ cell: UInt32, bin: Int) {
             let counter = counts + (bin &* cells &+ Int(cell))
-            counter.pointee &+= counter.pointee == 255 ? 0 : 1
+            counter.pointee &+= counter.pointee == 255 && !wraps ? 0 : 1
         }
 
         func add(_ batch: CellBatch, _ range: Range<Int>, bin: Int) {
-            batch.count(range, into: counts + bin &* cells)
+            let plane = counts + bin &* cells
+            if wraps {
+                for i in range { plane[Int(batch.cells[i])] &+= 1 }
+            } else {
+                batch.count(range, into: plane)
+            }
         }
     }
 }

@@ -19,8 +19,8 @@ def filtered(suite):
             return found["events"] / found["cpu"] / 1e6
         return run
 
-    width, height = (int(side) for side in recording.info["geometry"].split("x"))
-    named = {name: text for name, text in FILTERS.items() if (width, height) == (1280, 720) or not text.startswith("roi")}
+    sides = (recording.info["width"], recording.info["height"])
+    named = {name: text for name, text in FILTERS.items() if sides == (1280, 720) or not text.startswith("roi")}
     found = in_turn({NONE: speed("histo")} | {name: speed(f"histo,{text}") for name, text in named.items()}, "Mev/s", suite.repetitions, suite.say)
     for name, text in named.items():
         yield Row(f"frames of {recording.info['format']} with {text}", NONE, found[name], found[NONE])

@@ -42,3 +42,12 @@ def raw_events(format, events):
 
 def truly_sorted(events):
     return bool(np.all(np.diff(events["t"]) >= 0))
+
+
+def decoded(path):
+    """The events of a .npz beside a real recording, as OpenEB decoded them."""
+    with np.load(path) as file:
+        events = np.zeros(len(file["t"]), EVENT)
+        for field in "xypt":
+            events[field] = file[field]
+    return events
