@@ -119,7 +119,10 @@ struct TensorFlags: ParsableArguments {
                 let spec = try EventsSpec(preprocess + limits)
                 // A mount may show some that have their own packing.
                 guard ContentSpec.storedLayouts.contains(spec.layout) else {
-                    throw TensorError(.notApplicable, "generate makes no files of layout=\(spec.layout.rawValue)")
+                    throw TensorError(
+                        .notApplicable,
+                        "generate makes no files of layout=\(spec.layout.rawValue): copy what a mount shows, which is packed already"
+                    )
                 }
                 return .events(spec)
             }
