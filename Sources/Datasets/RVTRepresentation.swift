@@ -46,7 +46,7 @@ public struct RVTRepresentation: Sendable {
     /// The component of a path that says the tensor of a data set. gen4's has half the sides: one of 2x2 pixels of
     /// the whole frame.
     public func preprocessing(_ dataset: RVTRule.Dataset) -> String {
-        dataset == .gen4 ? preprocessing + ",downsample=2,sample=frame" : preprocessing
+        dataset == .gen4 ? preprocessing + ",downsample=2,sample=nearest" : preprocessing
     }
 
     /// The component that says its windows: [end - dt, end], or the last events up to end.

@@ -162,7 +162,7 @@ import Testing
     @Test func namesOfRepresentations() throws {
         let histogram = try #require(RVTRepresentation("stacked_histogram_dt=50_nbins=10"))
         #expect(histogram.preprocessing(.gen1) == "stacked_histogram,num_bins=10")
-        #expect(histogram.preprocessing(.gen4) == "stacked_histogram,num_bins=10,downsample=2,sample=frame")
+        #expect(histogram.preprocessing(.gen4) == "stacked_histogram,num_bins=10,downsample=2,sample=nearest")
         #expect(histogram.window(RVTRule(.gen1, isTraining: true)) == "50ms,at=rvt_gen1_train,closed=both")
         let stack = try #require(RVTRepresentation("mixeddensity_stack_ne=50000_nbins=10_cutoff=32"))
         #expect(stack.preprocessing(.gen1) == "mixed_density_stack,num_bins=10,count_cutoff=32")

@@ -22,7 +22,7 @@ import Testing
     @Test(arguments: [
         "events,", "events,layout=", "events,layout=other", "events,start_ts=-1", "events,max_duration=0",
         "events,x=1", "events,start_ts=1s,start_ts=1s", "events,downsample=2", "event", "events,layout", "",
-        "events,roi=1+2+3x0", "events,polarity=2", "events,transpose=maybe", "events,sample=nearest",
+        "events,roi=1+2+3x0", "events,polarity=2", "events,transpose=maybe", "events,sample=pixel",
     ])
     func `refuses what it does not know`(_ text: String) {
         #expect(throws: TensorError.self) { try EventsSpec(text) }

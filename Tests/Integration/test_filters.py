@@ -73,19 +73,19 @@ def test_downsampled(mounted, differ, shown, options):
 
 def sampled(events, options, k):
     events, width, height = filters.left(events, options, WIDTH, HEIGHT)
-    return filters.nearest(events, k, width, height)
+    return filters.one_pixel(events, k, width, height)
 
 
 @pytest.mark.parametrize("k", [2, 4, 8])
 @pytest.mark.parametrize("options", [{}, dict(roi="1+3+50x41", transpose=None), dict(flip="x", noise="2ms")], ids=items)
-def test_nearest(mounted, differ, shown, k, options):
+def test_one_pixel(mounted, differ, shown, k, options):
     """One pixel of each cell counts, as if the sensor had only those: nothing is divided by k * k."""
     for format in ("evt2", "evt3", "dat"):
         events, width, height = sampled(shown[format], options, k)
         for name in ("event_count", "stacked_histogram", "voxel_grid"):
-            with h5py.File(mounted / spelled(name, options, downsample=k, sample="nearest") / f"50ms/{format}.h5") as file:
+            with h5py.File(mounted / spelled(name, options, downsample=k, sample="pixel") / f"50ms/{format}.h5") as file:
                 assert compare(file, events, name, options, 50_000, height, width, differ)
-    with h5py.File(mounted / spelled("histo", options, downsample=k, sample="nearest") / "50ms/evt3.h5") as file:
+    with h5py.File(mounted / spelled("histo", options, downsample=k, sample="pixel") / "50ms/evt3.h5") as file:
         events, width, height = sampled(shown["evt3"], options, k)
         inside = events[events["t"] < 50_000]
         counts = np.zeros((2, height, width))
@@ -117,8 +117,8 @@ def test_windows_of_n_events_in_parts(mounted, shown):
             assert file["last_timestamps"][:].tolist() == (inside["t"][99::100] - start - part * 50_000).tolist()
 
 
-@pytest.mark.parametrize("options", [{}, dict(polarity="on", roi="10+7+40x33"), dict(noise="1ms", refractory="3ms"), dict(downsample="2", sample="nearest"),
-                                     dict(downsample="4", polarity="off", sample="nearest")], ids=items)
+@pytest.mark.parametrize("options", [{}, dict(polarity="on", roi="10+7+40x33"), dict(noise="1ms", refractory="3ms"), dict(downsample="2", sample="pixel"),
+                                     dict(downsample="4", polarity="off", sample="pixel")], ids=items)
 @pytest.mark.parametrize("window", ["50ms,stride=10ms", "100ev,stride=70", "60ev,max_period=11ms", "7parts"])
 def test_other_windows(mounted, shown, window, options):
     """Those of time are the recording's, whatever is left in them; those of n events are of what is left, each filter's by itself."""
@@ -127,7 +127,7 @@ def test_other_windows(mounted, shown, window, options):
         every = shown[format]
         events, width, height = filters.left(every, options, WIDTH, HEIGHT)
         if k > 1:
-            events, width, height = filters.nearest(events, k, width, height)
+            events, width, height = filters.one_pixel(events, k, width, height)
         if "ms,stride" in window:
             edges = [(a, b) for _, a, b in windows.sliding(50_000, 10_000)(every)]
         elif "parts" in window:
@@ -247,8 +247,8 @@ def test_time_that_runs_backwards(mount, source):
 @pytest.mark.parametrize("alias, canonical", [
     ("histo,transpose=true", "histo,transpose"), ("histo,transpose=0", "histo"), ("histo,transpose=1,flip=x", "histo,flip=x,transpose"),
     ("histo,roi=010+7+40x33", "histo,roi=10+7+40x33"), ("histo,refractory=1000,noise=0.01s", "histo,noise=10ms,refractory=1ms"),
-    ("histo,sample=nearest", "histo"), ("histo,downsample=2,sample=sum", "histo,downsample=2"),
-    ("histo,sample=nearest,downsample=2", "histo,downsample=2,sample=nearest"), ("events,roi=1+2+3x4,polarity=on", "events,polarity=on,roi=1+2+3x4"),
+    ("histo,sample=pixel", "histo"), ("histo,downsample=2,sample=sum", "histo,downsample=2"),
+    ("histo,sample=pixel,downsample=2", "histo,downsample=2,sample=pixel"), ("events,roi=1+2+3x4,polarity=on", "events,polarity=on,roi=1+2+3x4"),
     ("events,transpose=true,layout=prophesee", "events,layout=prophesee,transpose")])
 def test_one_name(mounted, alias, canonical):
     assert (mounted.point / alias).is_symlink() and (mounted.point / alias).readlink().name == canonical
@@ -301,7 +301,7 @@ def test_from_the_disk_cache(mount, library, tmp_path):
         assert np.array_equal(file["events/t"][:], times) and np.array_equal(file["ms_to_idx"][:], places)
 
 
-@pytest.mark.parametrize("options", [dict(roi="10+7+40x33"), COMBINED[2], dict(downsample="2", sample="nearest")], ids=items)
+@pytest.mark.parametrize("options", [dict(roi="10+7+40x33"), COMBINED[2], dict(downsample="2", sample="pixel")], ids=items)
 def test_generate_and_preview(evh5, library, mounted, tmp_path, options):
     preprocess = spelled("event_count", options)
     evh5.run("generate", library / "evt3.raw", "-o", tmp_path / "out", "--preprocess", preprocess, check=0)

@@ -227,22 +227,22 @@ def test_real_recordings(mount, differ, shared_representations, shared, recordin
 @pytest.mark.parametrize("name, options", [("stacked_histogram", {}), ("mixed_density_stack", {}), ("voxel_grid", dict(norm="nonzero")), ("event_count", dict(dtype="uint16")), ("event_image", {})], ids=identity)
 @pytest.mark.parametrize("k", [2, 8])
 def test_pixels_of_the_whole_frame(mounted, differ, shown, name, options, k):
-    """sample=frame: all events make the frame, of which one pixel in k x k is taken; windows of events count all, too."""
-    spelling = spelled(name, options | dict(downsample=k, sample="frame"))
+    """sample=nearest: all events make the frame, of which one pixel in k x k is taken; windows of events count all, too."""
+    spelling = spelled(name, options | dict(downsample=k, sample="nearest"))
     events = shown["evt3"]
     with h5py.File(mounted / spelling / "50ms/evt3.h5") as file:
         full = representations.frames_of(name, events, [(0, 50_000), (150_000, 200_000)], HEIGHT, WIDTH, **options)
         got = file["data"][[0, 3]]
-        assert got.any() and differ(f"{name}, sample=frame", got, full[..., k // 2::k, k // 2::k]) <= representations.tolerance(name, **options)
+        assert got.any() and differ(f"{name}, sample=nearest", got, full[..., k // 2::k, k // 2::k]) <= representations.tolerance(name, **options)
     with h5py.File(mounted / spelling / "3000ev/evt3.h5") as file:
         part = events[3000:6000]
         full = representations.frame_of(name, part, int(part["t"][0]), int(part["t"][-1]), HEIGHT, WIDTH, **options)
         assert len(file["data"]) == len(events) // 3000
-        assert differ(f"{name}, sample=frame", file["data"][1], full[..., k // 2::k, k // 2::k]) <= representations.tolerance(name, **options)
+        assert differ(f"{name}, sample=nearest", file["data"][1], full[..., k // 2::k, k // 2::k]) <= representations.tolerance(name, **options)
 
 
 @pytest.mark.parametrize("name", ["histo", "event_cube", "diff_quantized", "histo,dtype=uint8"])
 def test_pixels_of_whole_frames_of_others(mounted, name):
     """Of frames that are kept as counts, as well."""
-    with h5py.File(mounted / name / "50ms/evt3.h5") as full, h5py.File(mounted / f"{name},downsample=4,sample=frame" / "50ms/evt3.h5") as small:
+    with h5py.File(mounted / name / "50ms/evt3.h5") as full, h5py.File(mounted / f"{name},downsample=4,sample=nearest" / "50ms/evt3.h5") as small:
         assert small["data"].dtype == full["data"].dtype and np.array_equal(small["data"][:], full["data"][:, :, 2::4, 2::4]) and small["data"][:].any()

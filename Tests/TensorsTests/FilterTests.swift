@@ -11,8 +11,8 @@ import Testing
         ("histo,transpose=1", "histo,transpose"), ("histo,transpose=false", "histo"), ("histo,transpose=0", "histo"),
         ("histo,polarity=off", "histo,polarity=off"), ("histo,flip=xy,polarity=on", "histo,flip=xy,polarity=on"),
         ("histo,refractory=1000", "histo,refractory=1ms"), ("histo,noise=0.01s", "histo,noise=10ms"),
-        ("histo,sample=nearest", "histo"), ("histo,downsample=1,sample=nearest", "histo"),
-        ("histo,sample=nearest,downsample=2", "histo,downsample=2,sample=nearest"),
+        ("histo,sample=pixel", "histo"), ("histo,downsample=1,sample=pixel", "histo"),
+        ("histo,sample=pixel,downsample=2", "histo,downsample=2,sample=pixel"),
         ("histo,sample=sum,downsample=2", "histo,downsample=2"),
         (
             "histo,transpose,roi=1+2+3x4,refractory=1s,polarity=on,noise=2us,max_incr_per_pixel=2,flip=x,dtype=uint8",
@@ -41,7 +41,7 @@ import Testing
         #expect(
             try text("histo,height=32,roi=10+0+64x40,transpose,width=20")
                 == "histo,downsample=2,roi=10+0+64x40,transpose")
-        #expect(try text("histo,height=15,sample=nearest,width=25") == "histo,downsample=4,sample=nearest")
+        #expect(try text("histo,height=15,sample=pixel,width=25") == "histo,downsample=4,sample=pixel")
         for outside in ["roi=0+0+101x60", "roi=100+0+1x1", "roi=90+50+10x11", "roi=0+0+3x3,downsample=4"] {
             #expect(throws: TensorError.self) { try text("histo,\(outside)") }
         }
@@ -72,7 +72,7 @@ import Testing
     @Test func oneOfEachCellsPixelsIsNotDividedByTheirNumber() throws {
         let events = randomEvents(2000, in: geometry, until: 20_000, seed: 3)
         for k in [2, 4] {
-            let sampled = try plan("histo,downsample=\(k),sample=nearest", "10ms", geometry, events)
+            let sampled = try plan("histo,downsample=\(k),sample=pixel", "10ms", geometry, events)
             let left = events.filter { Int($0.x) % k == k / 2 && Int($0.y) % k == k / 2 }.map {
                 Event(x: Int($0.x) / k, y: Int($0.y) / k, polarity: Int($0.polarity), t: $0.t)
             }
@@ -81,7 +81,7 @@ import Testing
             let attributes = Dictionary(uniqueKeysWithValues: sampled.attributes.map { ($0.name, $0.value) })
             #expect(attributes["event_input_width"] == .int64(20))
         }
-        let whole = try PreprocessingSpec("histo_quantized,downsample=2,sample=nearest")
+        let whole = try PreprocessingSpec("histo_quantized,downsample=2,sample=pixel")
         #expect(whole.preprocessing.elementType(shift: 0) == .uint8)
     }
 

@@ -5,7 +5,7 @@ import Recordings
 /// `<preprocessing>[,key=value...]`, parsed and canonical.
 ///
 /// Keys are the preprocessing's parameters, `downsample=k` (1, 2, 4 ... 16384; 1 is the default) or `height=` with
-/// `width=`, `sample=`: `sum` (the default), `nearest` or `frame`, and `dtype=`: `uint8` for preprocessings whose
+/// `width=`, `sample=`: `sum` (the default), `nearest` or `pixel`, and `dtype=`: `uint8` for preprocessings whose
 /// values are in 0...1, `float32` (the default, spelled out) for all that are float32; and those of filters, see
 /// `SpecComponent.takeFilters()`. A parameter of the preprocessing comes before another key of its name.
 public struct PreprocessingSpec: Sendable {
@@ -22,10 +22,11 @@ public struct PreprocessingSpec: Sendable {
     public enum Sampling: Hashable, Sendable {
         /// Events of all of them count.
         case sum
-        /// Only the pixel at half the cell's sides counts: (2y + 1, 2x + 1) for half the size.
+        /// All events make a frame at full size, of which the pixel at half the cell's sides is taken: (2y + 1, 2x + 1)
+        /// for half the size.
         case nearest
-        /// All events make a frame at full size, of which one pixel of each cell is taken.
-        case frame
+        /// Only the events of that pixel count, for windows of events too.
+        case pixel
     }
 
     /// The registered name.
@@ -98,7 +99,7 @@ public struct PreprocessingSpec: Sendable {
         }
         // Cells of one pixel are the same either way.
         let sampling = scale == .full ? .sum : sampling
-        if sampling != .sum { keys.append("sample=\(sampling == .frame ? "frame" : "nearest")") }
+        if sampling != .sum { keys.append("sample=\(sampling == .nearest ? "nearest" : "pixel")") }
         if asUInt8 { keys.append("dtype=uint8") }
         keys += filters.items
         self.name = definition.name
@@ -116,8 +117,8 @@ public struct PreprocessingSpec: Sendable {
         switch parts.take("sample") {
         case nil, "sum": .sum
         case "nearest": .nearest
-        case "frame": .frame
-        case .some(let text): throw TensorError(.invalidParameter, "sample=\(text): sample is sum, nearest or frame")
+        case "pixel": .pixel
+        case .some(let text): throw TensorError(.invalidParameter, "sample=\(text): sample is sum, nearest or pixel")
         }
     }
 
@@ -183,13 +184,13 @@ public struct PreprocessingSpec: Sendable {
     var shift: Int { sampling == .sum ? power : 0 }
 
     /// The power of two by which frames are made smaller after all events are in them.
-    var picked: Int { sampling == .frame ? power : 0 }
+    var picked: Int { sampling == .nearest ? power : 0 }
 
     /// What a resolved specification's events go through first: the filters, and what leaves one pixel of each cell;
     /// nil when all stay as they are.
     ///
     /// - Throws: `.notApplicable`, as `resolved(for:)`.
     func filters(for sensor: Geometry) throws(TensorError) -> AppliedFilters? {
-        try filters.applied(to: sensor, sampling: sampling == .nearest ? power : 0)
+        try filters.applied(to: sensor, sampling: sampling == .pixel ? power : 0)
     }
 }

@@ -61,7 +61,7 @@ def left(events, options, width, height):
     return events, width, height
 
 
-def nearest(events, k, width, height):
+def one_pixel(events, k, width, height):
     """(events, width, height) of the pixel at half the sides of each square of k x k."""
     at = (events["x"] % k == k // 2) & (events["y"] % k == k // 2) & (events["x"] < width // k * k) & (events["y"] < height // k * k)
     events = events[at]
