@@ -49,6 +49,28 @@ def test_a_library_against_numpy(mount, library, tmp_path, format):
     assert stored.dtype == np.uint8 and np.array_equal(stored, np.around(255 * exact).astype(np.uint8))
 
 
+def test_uint16(mount, library, module, tmp_path):
+    """Numbers beyond a byte: the place of the frame's last event, in Python and as a library."""
+    (module / "my_module.py").write_text("def place(events, tensor, delta_t, **_):\n    tensor[0, 0, events['y'][-1], events['x'][-1]] = len(events) + 60000\n")
+    (tmp_path / "place.c").write_text(textwrap.dedent("""
+        #include <evh5_preprocessing.h>
+        static int render(const evh5_frame *frame) {
+            const evh5_event *last = &frame->events[frame->event_count - 1];
+            ((uint16_t *)frame->tensor)[(size_t)last->y * (size_t)frame->width + last->x] = (uint16_t)(frame->event_count + 60000);
+            return 0;
+        }
+        EVH5_PREPROCESSING = {.abi = EVH5_PREPROCESSING_ABI, .channels = 1, .dtype = EVH5_UINT16, .render = render};
+    """))
+    m = mount(library, *own(module, "python", "place", channels=1, dtype="uint16"), "--register", f"native=native:{compiled(tmp_path, tmp_path / 'place.c')}")
+    events, _ = decoders.decode((library / "evt3.raw").read_bytes())
+    expected = np.zeros((3, 1, HEIGHT, WIDTH), np.uint16)
+    for frame, last in zip(expected, (999, 1999, 2999)):
+        frame[0, events["y"][last], events["x"][last]] = 61000
+    for name in ("python", "native"):
+        got = read(m, f"{name}/1000ev")
+        assert got.dtype == np.uint16 and np.array_equal(got[:3], expected), name
+
+
 def test_the_example_in_python(mount, library, tmp_path):
     m = mount(library, "--register", f"decayed=python:{EXAMPLES}/decayed.py:decayed,channels=2,fractions=true,decay=0.5,most=5", "--python", sys.executable,
               "--cache", tmp_path / "cache")
