@@ -72,7 +72,6 @@ extension VirtualFileSystem {
             throw FileSystemError(EBADF, "no open folder \(handle)")
         }
         guard offset >= 0, offset < listed.count else { return }
-        var isNoted = false
         for i in offset..<listed.count {
             let own = i < listed.names.count ? listed.names[i] : nil
             // What has gone since is told to who asks for it.
@@ -81,11 +80,6 @@ extension VirtualFileSystem {
             // The reference is counted first: the kernel may give it back as soon as the entry is out.
             let entry = item.place.flatMap { place in
                 (counting ? knownWithoutWork(node) : nil).map { counted($0, item.key, place) }
-            }
-            // What is told here is not looked up by name.
-            if entry != nil, !isNoted, case .recording = node.place {
-                noteUse(node.place)
-                isNoted = true
             }
             let inode = entry?.attributes.inode ?? node.inode
             let accepted = body(
@@ -124,7 +118,7 @@ extension VirtualFileSystem {
         }
         switch node.place {
         case .root:
-            let used = used.withLock { $0.preprocessings }
+            let used = used.names.preprocessings
             let own = registry.names + [EventsSpec.head]
             return folders(own + used.subtracting(own).sorted() + options.folders.map(\.name))
         case .rvt(let place):
@@ -136,7 +130,7 @@ extension VirtualFileSystem {
             let configured = options.windows.compactMap {
                 try? TensorSpec(preprocessing: preprocessing, window: $0, registry: registry).windowText
             }
-            let used = used.withLock { $0.windows[preprocessing] ?? [] }
+            let used = used.names.windows[preprocessing] ?? []
             return folders(configured + used.subtracting(configured).sorted())
         case .control:
             return [

@@ -182,18 +182,4 @@ extension VirtualFileSystem {
         let (sum, overflow) = start.addingReportingOverflow(product)
         return tooLarge || overflow ? nil : sum
     }
-
-    /// Remembers the names on the way to a file that somebody looked up, so that listings show them.
-    func noteUse(_ place: Place) {
-        guard case .recording(let folder, _, _) = place else { return }
-        let (preprocessing, window) = folder.spec.sidecarNames
-        used.withLock { used in
-            // Scripts that try thousands of parameters shall not fill listings without end.
-            guard used.preprocessings.count < 1000, used.windows[preprocessing, default: []].count < 1000 else {
-                return
-            }
-            used.preprocessings.insert(preprocessing)
-            used.windows[preprocessing, default: []].insert(window)
-        }
-    }
 }

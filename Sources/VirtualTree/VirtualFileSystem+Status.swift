@@ -100,11 +100,9 @@ extension VirtualFileSystem {
 
     public func status() -> MountStatus {
         let statistics = frames.statistics
-        let used = used.withLock { used in
-            used.windows.flatMap { preprocessing, windows in
-                windows.map { $0.isEmpty ? preprocessing : join(preprocessing, $0) }
-            }.sorted()
-        }
+        let used = used.names.windows.flatMap { preprocessing, windows in
+            windows.map { $0.isEmpty ? preprocessing : join(preprocessing, $0) }
+        }.sorted()
         let hidden = notShown.summary
         let open = writers.withLock { Array($0.keys) }
         let writing = nodes.withLock { nodes in open.compactMap { nodes[$0]?.key }.sorted() }

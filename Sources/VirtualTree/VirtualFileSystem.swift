@@ -14,11 +14,6 @@ import Tensors
 ///
 /// All calls may come from many threads at once and may block on a scan or a computation.
 public final class VirtualFileSystem: FileSystem {
-    struct UsedNames {
-        var preprocessings: Set<String> = []
-        var windows: [String: Set<String>] = [:]
-    }
-
     /// A file as one opening gave it.
     struct Held: Sendable {
         let file: OpenFile
@@ -30,7 +25,7 @@ public final class VirtualFileSystem: FileSystem {
     /// An open file.
     enum OpenFile: Sendable {
         /// A snapshot: what the file was when it was opened.
-        case recording(RecordingFile, ReadAhead, SidecarSnapshot?)
+        case recording(RecordingFile, ReadAhead, SidecarSnapshot?, OpenUse)
         case writing(WritingSession, ReadAhead)
         case file(File)
         case bytes(HeldBytes)
@@ -61,7 +56,7 @@ public final class VirtualFileSystem: FileSystem {
     let scanAhead: ScanAhead
     let slow: SlowWork
     let nodes = Mutex(NodeTable())
-    let used = Mutex(UsedNames())
+    let used = UsedFiles()
     let files = Mutex(HandleTable<Held>())
     let directories = Mutex(HandleTable<OpenFolder>())
     let cores = ProcessInfo.processInfo.activeProcessorCount
@@ -139,7 +134,6 @@ public final class VirtualFileSystem: FileSystem {
         let key = join(parent.key, name)
         // Asked before the reference is counted: a lookup that fails counts none.
         let known = try known(Node(inode: nodes.withLock { $0.inode(of: key) }, key: key, place: place))
-        noteUse(place)
         return counted(known, key, place)
     }
 
@@ -174,7 +168,7 @@ public final class VirtualFileSystem: FileSystem {
         var size: Int64?
         switch handle.flatMap({ handle in files.withLock { $0[handle]?.file } }) {
         case .writing(let writer, _): size = writer.sidecar.size
-        case .recording(let file, _, let added): size = added?.size ?? file.layout.size
+        case .recording(let file, _, let added, _): size = added?.size ?? file.layout.size
         case .file, .bytes: break
         case nil:
             guard let writer = writers.withLock({ $0[inode] }), writer.process != 0, writer.process == process()
@@ -330,12 +324,14 @@ public final class VirtualFileSystem: FileSystem {
             if writes {
                 let writer = try openForWriting(node, recording, by: process)
                 current = version(writer.file.recording.status, writer.file.list, writer.sidecar.base)
+                used.used(node.key, of: recording.path, recording.spec)
                 file = .writing(writer, readAhead)
             } else {
+                let use = try OpenUse(used, node.key, of: recording.path, recording.spec)
                 let added = try sidecars.opened(recording)
                 current = version(recording.recording.status, recording.list, added)
                 isOwnView = added != nil || writers.withLock { $0[inode] != nil }
-                file = .recording(recording, readAhead, added)
+                file = .recording(recording, readAhead, added, use)
             }
         case .companion(let path):
             let opened = try source.open(path)
@@ -354,7 +350,6 @@ public final class VirtualFileSystem: FileSystem {
         }
         let held = Held(file: file, inode: inode, version: current)
         let handle = files.withLock { $0.insert(held) }
-        noteUse(node.place)
         // The daemon's status is another one each time.
         let changed = current.map { version in nodes.withLock { $0.opened(inode, version) } } ?? true
         return Opened(handle: handle, contentChanged: changed, writes: writes, isOwnView: isOwnView)
@@ -372,7 +367,7 @@ public final class VirtualFileSystem: FileSystem {
         let last = nodes.withLock { $0.lastOpened(held.inode) } ?? version
         let recording: RecordingFile
         switch held.file {
-        case .recording(let opened, _, _):
+        case .recording(let opened, _, _, _):
             if last == version { return true }
             recording = opened
         case .writing(let writer, _):
@@ -394,7 +389,8 @@ public final class VirtualFileSystem: FileSystem {
             return ReadResult(pieces: [])
         }
         switch file {
-        case .recording(let recording, let readAhead, let added):
+        case .recording(let recording, let readAhead, let added, let use):
+            use.note()
             return try read(recording, offset..<offset + Int64(size), readAhead, added)
         case .writing(let writer, let readAhead):
             return try read(writer.file, offset..<offset + Int64(size), readAhead, writer.sidecar)

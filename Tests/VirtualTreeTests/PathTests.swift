@@ -94,10 +94,46 @@ import VirtualTree
         let tree = try source.tree { $0.windows = ["10ms", "0.25s"] }
         #expect(try tree.names("").starts(with: ["histo", "diff", "timesurface"]))
         #expect(try tree.names("histo") == ["10ms", "250ms"])
-        _ = try tree.walk("histo,downsample=2/7ms/a.h5")
+        // Who only looks, or opens and closes, leaves nothing behind.
+        let looked = try tree.walk("histo,downsample=4/9ms/a.h5").attributes.inode
+        tree.release(try tree.open(looked, flags: O_RDONLY).handle)
+        #expect(try !tree.names("").contains("histo,downsample=4"))
+        _ = try tree.bytes("histo,downsample=2/7ms/a.h5")
         #expect(try tree.names("").last == "histo,downsample=2")
         #expect(try tree.names("histo,downsample=2") == ["10ms", "250ms", "7ms"])
         #expect(try tree.names("histo") == ["10ms", "250ms"])
+    }
+
+    /// As HDF5's driver for families of files does, which takes a number in a path for that of a file.
+    @Test func whoOpensOneWindowAfterTheOtherMeetsAnEnd() throws {
+        let source = try Source()
+        for name in ["a.raw", "b.raw"] { try source.write(name, evt2(line(10, step: 20_000))) }
+        let tree = try source.tree { $0.windows = ["50ms"] }
+        func open(_ window: Int, _ name: String = "a.h5") throws -> Handle {
+            try tree.open(tree.walk("histo/\(window)ms/\(name)").attributes.inode, flags: O_RDONLY).handle
+        }
+        var handles: [Handle] = []
+        var failure: Int32 = 0
+        for window in 51... {
+            do { handles.append(try open(window)) } catch let error as FileSystemError { failure = error.errno }
+            if failure != 0 || window == 1000 { break }
+        }
+        #expect(failure == EMFILE && handles.count == 64)
+        #expect(try tree.names("histo") == ["50ms"])
+        // The other recordings, and the same file once more, are not concerned.
+        tree.release(try open(700, "b.h5"))
+        tree.release(try open(51))
+        // Who closes one or reads from one may open another.
+        tree.release(handles.removeLast())
+        handles.append(try open(800))
+        #expect(throws: FileSystemError.self) { try open(801) }
+        _ = try tree.read(handles[0], offset: 0, size: 8)
+        handles.append(try open(801))
+        #expect(try tree.names("histo") == ["50ms", "51ms"])
+        // Pages of a window that was read from may be the kernel's: nobody asks here for what is read of them.
+        for _ in 0..<2 { tree.release(try open(51)) }
+        for handle in handles { tree.release(handle) }
+        for window in 900..<900 + 64 { tree.release(try open(window)) }
     }
 
     @Test func partsOfAMaximalDuration() throws {
