@@ -6,8 +6,8 @@ import Synchronization
 /// Remembers the preprocessings and windows that somebody read from, so that listings show them, and bounds how many
 /// windows of one recording are open without having been read from.
 ///
-/// GDAL takes the digits of a path for the number of a file of a family and opens `51ms`, `52ms`, ... beside `50ms` until
-/// one fails to open. Here each exists.
+/// GDAL takes the digits of a path for the number of a file of a family and opens `51ms`, `52ms`, ... beside `50ms`
+/// until one fails to open. Here each exists.
 final class UsedFiles: Sendable {
     struct Names: Sendable {
         var preprocessings: Set<String> = []
