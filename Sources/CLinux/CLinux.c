@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,3 +29,5 @@ int evh5_exchange(const char *one, const char *other) {
 }
 
 int evh5_only_path(void) { return O_PATH; }
+
+const char *evh5_error_name(int number) { return strerrorname_np(number); }

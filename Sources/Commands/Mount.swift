@@ -84,6 +84,7 @@ struct MountCommand: ParsableCommand {
         do {
             var tree = settings.tree
             tree.logStatus = { log.recent.status }
+            tree.workerStatus = { preprocessings.workers }
             fileSystem = try VirtualFileSystem(
                 source: settings.source, options: tree, registry: preprocessings.registry, logger: logger)
         } catch {

@@ -161,7 +161,18 @@ extension MountStatus {
     }
 
     static func read(_ mount: FUSEAdapter.Mount) throws(CommandError) -> MountStatus {
-        let path = mount.mountPoint + "/.evh5/status.json"
+        try ControlAnswer.decode(MountStatus.self, "status.json", of: mount)
+    }
+}
+
+/// What a daemon tells about itself through its mount.
+enum ControlAnswer {
+    /// The object in the file `name` of the mount's hidden folder.
+    /// - Throws: as `MountStatus.read(of:)`.
+    static func decode<T: Decodable>(
+        _ type: T.Type, _ name: String, of mount: FUSEAdapter.Mount
+    ) throws(CommandError) -> T {
+        let path = mount.mountPoint + "/.evh5/" + name
         let answer = Question.bytes(of: path)
         switch answer.errno {
         case 0: break
@@ -170,13 +181,16 @@ extension MountStatus {
             throw CommandError(
                 .notMounted,
                 "the daemon of '\(mount.mountPoint)' is dead; `evh5 unmount` or the next mount there clears it")
+        case ENOENT where name != "status.json":
+            throw CommandError(
+                .failed, "the daemon of '\(mount.mountPoint)' is of an older evh5 that does not tell this; mount anew")
         default:
             throw CommandError(
                 .notMounted,
                 "the mount at '\(mount.mountPoint)' does not show its status: \(String(cString: strerror(answer.errno)))"
             )
         }
-        do { return try JSONDecoder().decode(MountStatus.self, from: Data(answer.bytes)) } catch {
+        do { return try JSONDecoder().decode(type, from: Data(answer.bytes)) } catch {
             throw CommandError(
                 .failed, "'\(path)' is not what this version of evh5 writes; use the version that mounted it",
                 cause: error)

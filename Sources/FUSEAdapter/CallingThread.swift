@@ -23,6 +23,13 @@ package enum CallingThread {
         return pid_t(number) ?? 0
     }
 
+    /// The process that the thread is of and its program's name, cut by the kernel after 15 bytes.
+    package static func reader(of thread: pid_t) -> Reader {
+        let process = process(of: thread)
+        let name = process == 0 ? nil : read("comm", of: process)
+        return Reader(process: process, name: name.map { String($0.prefix { !$0.isNewline }) } ?? "")
+    }
+
     private static let signaled: UInt64 = 0x400
 
     /// A file of a thread; nil when it cannot be seen.

@@ -93,10 +93,11 @@ private func addFiles(_ ops: inout fuse_lowlevel_ops) {
     }
     ops.read = { request, _, size, offset, information in
         guard let request, let information else { return }
+        let thread = fuse_req_ctx(request)?.pointee.pid ?? 0
         // The kernel names an owner for what goes straight to a caller, and none for what fills pages.
         handler(request).read(
             Request(request), information.pointee.fh, offset: Int64(offset), size: size,
-            intoPages: information.pointee.lock_owner == 0)
+            intoPages: information.pointee.lock_owner == 0, by: thread)
     }
     ops.release = { request, _, information in
         guard let request, let information else { return }

@@ -18,8 +18,12 @@ extension RequestHandler {
             let message = "writing through a shared map is refused: write(2) or an HDF5 library's ordinary drivers work"
             return fail(request, "write", FileSystemError(EPERM, message, level: .warning))
         }
+        let running = fileSystem.requests.begin(.write)
+        var written = 0
+        defer { fileSystem.requests.end(running, bytes: written) }
         do throws(FileSystemError) {
             try fileSystem.write(handle, offset: offset, bytes)
+            written = bytes.count
             request.reply(written: bytes.count)
         } catch {
             fail(request, "write", error)
@@ -28,6 +32,8 @@ extension RequestHandler {
 
     /// setattr: of all that can be changed about a file, its size is what may be.
     func change(_ request: consuming Request, _ inode: Inode, _ handle: Handle?, size: Int64, changes: UInt32) {
+        let running = fileSystem.requests.begin(.write)
+        defer { fileSystem.requests.end(running) }
         let kinds: [(bit: Int32, name: String)] = [
             (FUSE_SET_ATTR_MODE, "chmod"), (FUSE_SET_ATTR_UID, "chown"), (FUSE_SET_ATTR_GID, "chown"),
         ]
@@ -46,6 +52,8 @@ extension RequestHandler {
     }
 
     func reserve(_ request: consuming Request, _ handle: Handle, _ offset: Int64, count: Int64) {
+        let running = fileSystem.requests.begin(.write)
+        defer { fileSystem.requests.end(running) }
         do throws(FileSystemError) {
             let (end, overflow) = offset.addingReportingOverflow(count)
             guard offset >= 0, count >= 0, !overflow else { throw FileSystemError(EINVAL, "no such range of a file") }
@@ -57,6 +65,8 @@ extension RequestHandler {
     }
 
     func synchronize(_ request: consuming Request, _ handle: Handle) {
+        let running = fileSystem.requests.begin(.sync)
+        defer { fileSystem.requests.end(running) }
         do throws(FileSystemError) {
             try fileSystem.synchronize(handle)
             request.replySuccess()
@@ -67,6 +77,8 @@ extension RequestHandler {
 
     /// flush: a descriptor was closed by `thread`.
     func closing(_ request: consuming Request, _ handle: Handle, by thread: pid_t) {
+        let running = fileSystem.requests.begin(.close)
+        defer { fileSystem.requests.end(running) }
         do throws(FileSystemError) {
             try fileSystem.closing(
                 handle, CallingThread.closing(thread), by: CallingThread.process(of: thread))
@@ -78,6 +90,8 @@ extension RequestHandler {
 
     /// `name` is nil when it was no UTF-8: no such file exists.
     func remove(_ request: consuming Request, _ parent: Inode, _ name: String?) {
+        let running = fileSystem.requests.begin(.remove)
+        defer { fileSystem.requests.end(running) }
         guard let name else { return request.reply(errno: ENOENT) }
         do throws(FileSystemError) {
             try fileSystem.remove(parent, name)

@@ -33,6 +33,8 @@ final class RequestHandler: Sendable {
 
     /// `name` is nil when it was no UTF-8: no such file exists.
     func lookup(_ request: consuming Request, _ parent: Inode, _ name: String?) {
+        let running = fileSystem.requests.begin(.lookup)
+        defer { fileSystem.requests.end(running) }
         guard let name else { return request.reply(errno: ENOENT) }
         do throws(FileSystemError) {
             let entry = try request.answering(by: turns) { () throws(FileSystemError) in
@@ -56,6 +58,8 @@ final class RequestHandler: Sendable {
 
     /// `thread` is the one that asks.
     func attributes(_ request: consuming Request, _ inode: Inode, _ handle: Handle?, by thread: pid_t) {
+        let running = fileSystem.requests.begin(.attributes)
+        defer { fileSystem.requests.end(running) }
         do throws(FileSystemError) {
             let entry = try request.answering(by: turns) { () throws(FileSystemError) in
                 try fileSystem.attributes(inode, of: handle) { CallingThread.process(of: thread) }
@@ -67,6 +71,8 @@ final class RequestHandler: Sendable {
     }
 
     func readLink(_ request: consuming Request, _ inode: Inode) {
+        let running = fileSystem.requests.begin(.link)
+        defer { fileSystem.requests.end(running) }
         do throws(FileSystemError) {
             let target = try fileSystem.readLink(inode)
             request.reply(link: target)
@@ -78,6 +84,8 @@ final class RequestHandler: Sendable {
     // MARK: Directories
 
     func openDirectory(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info) {
+        let running = fileSystem.requests.begin(.folder)
+        defer { fileSystem.requests.end(running) }
         do throws(FileSystemError) {
             let handle = try request.answering(by: turns) { () throws(FileSystemError) in
                 try fileSystem.openDirectory(inode)
@@ -91,6 +99,8 @@ final class RequestHandler: Sendable {
 
     /// With `plus`, entries carry attributes and count as looked up.
     func readDirectory(_ request: consuming Request, _ handle: Handle, offset: Int, size: Int, plus: Bool) {
+        let running = fileSystem.requests.begin(.folder)
+        defer { fileSystem.requests.end(running) }
         var buffer = DirectoryBuffer(capacity: size)
         var counted: [Inode] = []
         do throws(FileSystemError) {
@@ -109,6 +119,8 @@ final class RequestHandler: Sendable {
     }
 
     func releaseDirectory(_ request: consuming Request, _ handle: Handle) {
+        let running = fileSystem.requests.begin(.close)
+        defer { fileSystem.requests.end(running) }
         fileSystem.releaseDirectory(handle)
         request.replySuccess()
     }
@@ -117,6 +129,8 @@ final class RequestHandler: Sendable {
 
     /// `thread` is the one that opens the file.
     func open(_ request: consuming Request, _ inode: Inode, _ information: inout fuse_file_info, by thread: pid_t) {
+        let running = fileSystem.requests.begin(.open)
+        defer { fileSystem.requests.end(running) }
         do throws(FileSystemError) {
             let flags = information.flags
             let writes = flags & O_ACCMODE != O_RDONLY
@@ -142,10 +156,18 @@ final class RequestHandler: Sendable {
 
     /// `intoPages` when the kernel will keep the bytes in pages, for all who map the file or read it through the page
     /// cache.
-    func read(_ request: consuming Request, _ handle: Handle, offset: Int64, size: Int, intoPages: Bool) {
+    /// `thread` is the one that reads.
+    func read(
+        _ request: consuming Request, _ handle: Handle, offset: Int64, size: Int, intoPages: Bool, by thread: pid_t
+    ) {
+        let running = fileSystem.requests.begin(.read)
+        var bytes = 0
+        defer { fileSystem.requests.end(running, bytes: bytes) }
         do throws(FileSystemError) {
             let result = try request.answering(by: turns) { () throws(FileSystemError) in
-                try fileSystem.read(handle, offset: offset, size: size)
+                try fileSystem.read(handle, offset: offset, size: size, by: Int64(thread)) {
+                    CallingThread.reader(of: thread)
+                }
             }
             guard result.count <= size else {
                 let message = "the filesystem returned \(result.count) bytes where \(size) were asked for"
@@ -156,6 +178,7 @@ final class RequestHandler: Sendable {
                 let message = "the file has changed and was opened anew by others; open it again"
                 return fail(request, "read", FileSystemError(ESTALE, message, level: .info))
             }
+            bytes = result.count
             request.reply(result)
         } catch {
             fail(request, "read", error)
@@ -170,11 +193,15 @@ final class RequestHandler: Sendable {
         level: .warning)
 
     func release(_ request: consuming Request, _ handle: Handle) {
+        let running = fileSystem.requests.begin(.close)
+        defer { fileSystem.requests.end(running) }
         fileSystem.release(handle)
         request.replySuccess()
     }
 
     func statistics(_ request: consuming Request) {
+        let running = fileSystem.requests.begin(.statistics)
+        defer { fileSystem.requests.end(running) }
         let unit: Int64 = 4096
         var figures = statvfs()
         figures.f_bsize = UInt(unit)
@@ -192,6 +219,8 @@ final class RequestHandler: Sendable {
 
     /// Answers an operation that nothing here knows.
     func refuse(_ request: consuming Request, _ operation: String, _ name: UnsafePointer<CChar>?) {
+        let running = fileSystem.requests.begin(.refused)
+        defer { fileSystem.requests.end(running) }
         let what = name.map { " '\(String(cString: $0))'" } ?? ""
         fail(request, operation, fileSystem.refusal(operation + what))
     }
@@ -201,6 +230,7 @@ final class RequestHandler: Sendable {
         var metadata: Logger.Metadata = ["errno": "\(error.errno)"]
         if let cause = error.cause.map({ "\($0)" }), !error.message.contains(cause) { metadata["cause"] = "\(cause)" }
         logger.log(level: error.level, "\(operation): \(error.message)", metadata: metadata)
+        fileSystem.requests.refused(error.errno)
         request.reply(errno: error.errno)
     }
 }

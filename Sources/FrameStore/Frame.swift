@@ -1,5 +1,14 @@
 // A frame in the hands of a reply.
 
+/// Where a request found a frame.
+public enum FrameOrigin: Sendable, Hashable {
+    /// In memory, or another request was making it already.
+    case memory
+    /// In the disk cache.
+    case disk
+    case computed
+}
+
 /// The bytes of one frame, in place: no copy is made for a reply. They stay as they are while this object lives; its
 /// end lets the store use the memory again.
 public final class Frame: Sendable {
@@ -8,11 +17,14 @@ public final class Frame: Sendable {
 
     /// The frame's bytes; aligned to 16.
     public nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+    /// Where the request that this frame was handed to found it.
+    public let origin: FrameOrigin
     private let store: FrameStore
     private let slot: Int
 
-    init(_ store: FrameStore, slot: Int, _ buffer: Buffer, byteCount: Int) {
+    init(_ store: FrameStore, slot: Int, _ buffer: Buffer, byteCount: Int, _ origin: FrameOrigin = .memory) {
         self.store = store
+        self.origin = origin
         self.slot = slot
         bytes = UnsafeRawBufferPointer(start: buffer.start, count: min(byteCount, buffer.room))
     }

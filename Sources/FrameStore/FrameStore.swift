@@ -115,14 +115,16 @@ public final class FrameStore: Sendable {
     ) throws -> [Frame] {
         let capacity = Buffer.capacity(for: byteCount) ?? byteCount
         let failed = Guarded<(any Error)?>(nil)
+        let loaded = Guarded<Set<Int>>([])
         func fill(_ claim: Claim) {
             guard case .owned(let slot, let key, let flight, let pooled) = claim else { return }
             do {
-                try resolve(
+                let origin = try resolve(
                     slot, flight, pooled, capacity, isAhead: isAhead, isElsewhere, abandon: failed.withLock { $0 },
                     load: { load(key, cached, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
                     fill: { try compute(key, UnsafeMutableRawBufferPointer(start: $0.start, count: byteCount)) },
                     keep: { keep(key, cached, byteCount) })
+                if origin == .disk { loaded.withLock { _ = $0.insert(slot) } }
             } catch { failed.withLock { $0 = $0 ?? error } }
         }
         // What this request owes to others comes first: then no two requests wait for each other.
@@ -146,7 +148,10 @@ public final class FrameStore: Sendable {
                 frames.append(Frame(self, slot: slot, buffer, byteCount: byteCount))
             case .joined(let slot, let flight), .owned(let slot, _, let flight, _):
                 switch result(of: flight, slot) {
-                case .success(let buffer): frames.append(Frame(self, slot: slot, buffer, byteCount: byteCount))
+                case .success(let buffer):
+                    var origin = FrameOrigin.memory
+                    if case .owned = claim { origin = loaded.withLock { $0.contains(slot) } ? .disk : .computed }
+                    frames.append(Frame(self, slot: slot, buffer, byteCount: byteCount, origin))
                 case .failure(let error): failure = failure ?? error
                 }
             }
@@ -206,10 +211,10 @@ public final class FrameStore: Sendable {
         _ slot: Int, _ flight: Flight, _ pooled: Buffer?, _ capacity: Int, isAhead: Bool, _ isElsewhere: Bool,
         abandon earlier: (any Error)?,
         load: (Buffer) -> Bool, fill: (Buffer) throws -> Void, keep: () -> Void
-    ) throws {
+    ) throws -> FrameOrigin? {
         if let earlier, collect({ $0.abandon(slot, pooled, garbage: &$1) }) {
             flight.finish(.failure(earlier))
-            return
+            return nil
         }
         var buffer = pooled
         do {
@@ -229,6 +234,7 @@ public final class FrameStore: Sendable {
             flight.finish(.success(buffer))
             if canMove { moveToLargePages() }
             if !isLoaded { keep() }
+            return isLoaded ? .disk : .computed
         } catch {
             collect { $0.fail(slot, buffer, garbage: &$1) }
             flight.finish(.failure(error))

@@ -47,6 +47,14 @@ public final class UserPreprocessings: Sendable {
         }
     }
 
+    /// The processes of each preprocessing that has any: those that wait, those at work, and all that were started.
+    public var workerFigures: [(name: String, idle: Int, busy: Int, started: Int)] {
+        pools.withLock { $0 }.map { pool in
+            let figures = pool.figures
+            return (pool.name, figures.idle, figures.busy, figures.started)
+        }
+    }
+
     /// Ends all workers.
     public func stop() {
         for pool in pools.withLock({ $0 }) { pool.stop() }

@@ -13,6 +13,8 @@ final class WorkerPool: Sendable {
         var idle: [Worker] = []
         var busy: [Worker] = []
         var isStopped = false
+        /// How many were started so far.
+        var started = 0
     }
 
     let name: String
@@ -32,7 +34,12 @@ final class WorkerPool: Sendable {
         self.load = WorkerMessage(kind: .load, payload: load)
         self.logger = logger
         free = DispatchSemaphore(value: max(1, limit))
-        if let worker { state.withLock { $0.idle.append(worker) } }
+        if let worker {
+            state.withLock { state in
+                state.idle.append(worker)
+                state.started = 1
+            }
+        }
     }
 
     /// Runs `body` with a worker that is its own meanwhile.
@@ -49,6 +56,7 @@ final class WorkerPool: Sendable {
             defer { giveBack(worker, isKept: isKept) }
             let isStopped = state.withLock { state in
                 state.busy.append(worker)
+                if idle == nil { state.started += 1 }
                 return state.isStopped
             }
             guard !isStopped else { throw WorkerFailure(.lost, "the mount is ending") }
@@ -66,6 +74,10 @@ final class WorkerPool: Sendable {
             for line in failure.trace { logger.error("preprocessing '\(name)': \(line)") }
             throw TensorError(.preprocessingFailed, "preprocessing '\(name)': \(failure.message)", cause: failure)
         }
+    }
+
+    var figures: (idle: Int, busy: Int, started: Int) {
+        state.withLock { ($0.idle.count, $0.busy.count, $0.started) }
     }
 
     /// Ends all workers; frames that they are at work on fail.

@@ -1,6 +1,7 @@
 // The operations of a filesystem as its users' system calls need them, without FUSE.
 
 import Foundation
+import FrameStore
 
 /// A file's number; the root is 1.
 public typealias Inode = UInt64
@@ -104,6 +105,30 @@ public enum Closing: Sendable, Hashable {
     case unseen
 }
 
+/// How many frames came from where.
+public struct FrameOrigins: Sendable, Hashable, Codable {
+    /// Also those that another request was making already, or that were made ahead.
+    public var memory = 0
+    public var disk = 0
+    public var computed = 0
+
+    public init() {}
+
+    public static func += (sum: inout FrameOrigins, more: FrameOrigins) {
+        sum.memory &+= more.memory
+        sum.disk &+= more.disk
+        sum.computed &+= more.computed
+    }
+
+    mutating func count(_ origin: FrameOrigin) {
+        switch origin {
+        case .memory: memory &+= 1
+        case .disk: disk &+= 1
+        case .computed: computed &+= 1
+        }
+    }
+}
+
 /// Bytes that were read: memory of others that stays valid as long as this value lives.
 public struct ReadResult: Sendable {
     public struct Piece: @unchecked Sendable {
@@ -118,14 +143,22 @@ public struct ReadResult: Sendable {
     }
 
     public let pieces: [Piece]
+    /// Where the frames that they are of were found.
+    public let origins: FrameOrigins
 
-    public init(pieces: [Piece]) { self.pieces = pieces }
+    public init(pieces: [Piece], origins: FrameOrigins = FrameOrigins()) {
+        self.pieces = pieces
+        self.origins = origins
+    }
 
     public var count: Int { pieces.reduce(0) { $0 + $1.bytes.count } }
 }
 
 /// A filesystem, called from many threads at once; every call may block.
 public protocol FileSystem: AnyObject, Sendable {
+    /// The requests that came in; whoever brings them in counts them.
+    var requests: RequestFigures { get }
+
     /// Finds `name` in a directory and counts one reference to what it finds.
     func lookup(_ parent: Inode, _ name: String) throws(FileSystemError) -> Entry
     /// Gives back `count` references.
@@ -153,7 +186,10 @@ public protocol FileSystem: AnyObject, Sendable {
     /// not may be read by their own reader, but must not get into pages that readers of the new content share.
     func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool
     /// Reads `size` bytes from `offset`, fewer only at the file's end.
-    func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult
+    /// `thread` is a number of who reads, and `reader` says who that is when it is not known.
+    func read(
+        _ handle: Handle, offset: Int64, size: Int, by thread: Int64, _ reader: () -> Reader
+    ) throws(FileSystemError) -> ReadResult
     func release(_ handle: Handle)
 
     // MARK: Changes
@@ -187,6 +223,10 @@ extension FileSystem {
     public func attributes(
         _ inode: Inode, of handle: Handle?, by process: () -> Int32
     ) throws(FileSystemError) -> Entry { try attributes(inode) }
+    /// A read by nobody in particular.
+    public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {
+        try read(handle, offset: offset, size: size, by: 0) { Reader(process: 0, name: "") }
+    }
     public func isCurrent(_ handle: Handle, _ range: Range<Int64>) -> Bool { true }
     public func write(_ handle: Handle, offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileSystemError) {
         throw refusal("write")

@@ -26,7 +26,7 @@ enum Place: Sendable, Hashable {
     case root
     /// The hidden folder `.evh5`, by which the daemon answers about itself.
     case control
-    case status
+    case told(ControlFile)
     case link(target: String)
     /// A preprocessing's folder; its canonical text.
     case preprocessing(String)

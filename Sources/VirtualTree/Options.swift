@@ -40,6 +40,8 @@ extension VirtualFileSystem {
         public var mountPoint: String = ""
         /// Where log lines go, for `evh5 status`.
         public var logStatus: @Sendable () -> MountStatus.Log? = { nil }
+        /// The processes that run preprocessings of users.
+        public var workerStatus: @Sendable () -> [MountStatus.Workers] = { [] }
         /// The program's version, a root attribute of every file.
         public var programVersion: String = "0"
 

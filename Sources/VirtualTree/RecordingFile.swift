@@ -89,7 +89,7 @@ final class RecordingFile: Sendable {
     /// `readAhead` belongs to the reader: when it moves forward, its next blocks are computed meanwhile.
     func read(
         _ range: Range<Int64>, from store: FrameStore, _ readAhead: ReadAhead, _ added: (any AddedBytes)?
-    ) throws -> [ReadResult.Piece] {
+    ) throws -> ReadResult {
         let map = added.map { layout.map.ending(at: $0.size) } ?? layout.map
         let pieces = map.pieces(in: range)
         let places = pieces.map { piece in
@@ -114,11 +114,13 @@ final class RecordingFile: Sendable {
             isCopied = wanted.count > max(1, most) || wanted.contains { $0.series != first.series }
         }
         let frames = try isCopied ? [] : self.frames(wanted, from: store)
+        var origins = FrameOrigins()
+        for frame in frames { origins.count(frame.origin) }
         var next = -1
         var last: Wanted?
         let reply = ReplyMemory(
             content.keepsBytes && !isCopied ? 0 : range.count + wanted.count * ReplyMemory.loss)
-        return try zip(pieces, places).map { part, place in
+        let parts = try zip(pieces, places).map { part, place in
             switch (part, place) {
             case (.metadata(let bytes), _): return try metadata(bytes, map, added)
             case (.chunkIndex(let number, let bytes), _):
@@ -134,9 +136,12 @@ final class RecordingFile: Sendable {
                     last = block
                     return piece(of: frames[next], own, reply)
                 }
-                return copy(of: try self.frames([block], from: store)[0], own, reply)
+                let frame = try self.frames([block], from: store)[0]
+                origins.count(frame.origin)
+                return copy(of: frame, own, reply)
             }
         }
+        return ReadResult(pieces: parts, origins: origins)
     }
 
     /// - Throws: `FileSystemError` with EFBIG when not even one block fits the memory target.

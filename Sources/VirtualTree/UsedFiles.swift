@@ -82,7 +82,8 @@ final class UsedFiles: Sendable {
 /// Whether an open file was read from; given up with it.
 final class OpenUse: Sendable {
     private let files: UsedFiles
-    private let key: String
+    /// The file's path below the mount.
+    let key: String
     private let path: String
     private let spec: FileSpec
     private let isUsed: Atomic<Bool>

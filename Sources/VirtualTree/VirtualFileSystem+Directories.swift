@@ -133,11 +133,9 @@ extension VirtualFileSystem {
             let used = used.names.windows[preprocessing] ?? []
             return folders(configured + used.subtracting(configured).sorted())
         case .control:
-            return [
-                Listed(
-                    name: VirtualFileSystem.statusName, key: join(node.key, VirtualFileSystem.statusName),
-                    kind: .regular, place: .status)
-            ]
+            return ControlFile.allCases.map { file in
+                Listed(name: file.rawValue, key: join(node.key, file.rawValue), kind: .regular, place: .told(file))
+            }
         default: throw FileSystemError(ENOTDIR, "'\(node.key)' is not a folder", level: .debug)
         }
     }

@@ -24,7 +24,7 @@ extension VirtualFileSystem {
                 return text == name ? .preprocessing(text) : .link(target: text)
             } catch { throw noSpecification(name, error) }
         case .control:
-            if name == VirtualFileSystem.statusName { return .status }
+            if let file = ControlFile(rawValue: name) { return .told(file) }
             throw missing(name, parent)
         case .preprocessing(let preprocessing):
             do {

@@ -1,5 +1,6 @@
 // What the daemon tells about itself: the text of the hidden file `.evh5/status.json`.
 
+import Files
 import Foundation
 import FrameStore
 import SidecarStore
@@ -19,6 +20,9 @@ public struct MountStatus: Codable, Sendable {
         public let joined: Int?
         /// Seconds that computing took, of all frames together.
         public let secondsComputing: Double?
+        /// Frames begun ahead of a reader, and those let go to make room.
+        public let prefetched: Int?
+        public let evicted: Int?
     }
 
     /// Where log lines go, and the last of those that say that something is wrong.
@@ -45,6 +49,44 @@ public struct MountStatus: Codable, Sendable {
             self.destination = destination
             self.warnings = warnings
             self.last = last
+        }
+    }
+
+    /// Requests of one kind.
+    public struct Requests: Codable, Sendable {
+        /// How they came in: `fuse` or `http`.
+        public let way: String
+        public let kind: String
+        public let count: UInt64
+        /// Bytes that were read or written.
+        public let bytes: UInt64
+        /// Seconds that they took, of all together.
+        public let seconds: Double
+        /// How many are not answered yet.
+        public let running: Int
+    }
+
+    /// Requests that were answered by an error.
+    public struct Refusals: Codable, Sendable {
+        public let way: String
+        /// Its name, as `ENOENT`.
+        public let errno: String
+        public let count: UInt64
+    }
+
+    /// Processes that run a preprocessing of a user.
+    public struct Workers: Codable, Sendable {
+        public let preprocessing: String
+        public let idle: Int
+        public let busy: Int
+        /// How many were started so far.
+        public let started: Int
+
+        public init(preprocessing: String, idle: Int, busy: Int, started: Int) {
+            self.preprocessing = preprocessing
+            self.idle = idle
+            self.busy = busy
+            self.started = started
         }
     }
 
@@ -92,6 +134,9 @@ public struct MountStatus: Codable, Sendable {
     public let log: Log?
     /// What took longest, the slowest first.
     public let slow: [Slow]?
+    public let requests: [Requests]?
+    public let refusals: [Refusals]?
+    public let workers: [Workers]?
 }
 
 extension VirtualFileSystem {
@@ -113,21 +158,31 @@ extension VirtualFileSystem {
                 bytesHeld: statistics.bytesHeld, framesHeld: statistics.framesHeld, hits: statistics.hits,
                 computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow,
                 waitedForMemory: statistics.waits, joined: statistics.joined,
-                secondsComputing: statistics.secondsComputing),
+                secondsComputing: statistics.secondsComputing, prefetched: statistics.prefetched,
+                evicted: statistics.evictions),
             cache: frames.disk?.statistics, sidecars: sidecars.statistics, openFiles: files.withLock { $0.count },
             writing: writing, recordingsKnown: catalog.count, recordingsNotShown: hidden.count,
             notShown: hidden.reasons, used: used,
-            log: options.logStatus(), slow: slow.list)
+            log: options.logStatus(), slow: slow.list, requests: requestCounts, refusals: refusalCounts,
+            workers: options.workerStatus())
     }
 
-    /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures
-    /// change between them.
-    func statusText() -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        var text = (try? encoder.encode(status())).map(Array.init) ?? []
-        let padding = 4096 - (text.count + 1) % 4096
-        text += [UInt8](repeating: 0x20, count: padding) + [0x0A]
-        return text
+    private var requestCounts: [MountStatus.Requests] {
+        ways.flatMap { way, figures in
+            let kinds = figures.byKind.sorted { $0.key.rawValue < $1.key.rawValue }
+            return kinds.filter { $0.value.latency.count > 0 || $0.value.running > 0 }.map { kind, sum in
+                MountStatus.Requests(
+                    way: way, kind: "\(kind)", count: sum.latency.count, bytes: sum.bytes,
+                    seconds: sum.latency.seconds, running: sum.running)
+            }
+        }
+    }
+
+    private var refusalCounts: [MountStatus.Refusals] {
+        ways.flatMap { way, figures in
+            figures.byError.sorted { $0.key < $1.key }.map { number, count in
+                MountStatus.Refusals(way: way, errno: errorName(number), count: count)
+            }
+        }
     }
 }

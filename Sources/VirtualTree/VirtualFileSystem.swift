@@ -32,7 +32,6 @@ public final class VirtualFileSystem: FileSystem {
     }
 
     static let controlName = ".evh5"
-    static let statusName = "status.json"
 
     let source: SourceTree
     let options: Options
@@ -57,6 +56,10 @@ public final class VirtualFileSystem: FileSystem {
     let slow: SlowWork
     let nodes = Mutex(NodeTable())
     let used = UsedFiles()
+    public let requests = RequestFigures()
+    /// Those that come over HTTP.
+    public let webRequests = RequestFigures()
+    let readings = ReadingTable()
     let files = Mutex(HandleTable<Held>())
     let directories = Mutex(HandleTable<OpenFolder>())
     let cores = ProcessInfo.processInfo.activeProcessorCount
@@ -232,8 +235,8 @@ public final class VirtualFileSystem: FileSystem {
             let (size, status) = try labels.size(node.key, path, times, source)
             return (companion(node, size: size, held: 0, modified: status.modified), version(status))
         case .rvt(let place): return try known(node, place)
-        case .status:
-            var entry = companion(node, size: Int64(statusText().count), held: 0, modified: started)
+        case .told(let file):
+            var entry = companion(node, size: Int64(text(of: file).count), held: 0, modified: started)
             entry.validity = 0
             return (entry, nil)
         }
@@ -345,7 +348,7 @@ public final class VirtualFileSystem: FileSystem {
             let made = try rvtSequences.bytes(sequence, name)
             file = .bytes(HeldBytes(made.bytes))
             current = version(made.status)
-        case .status: file = .bytes(HeldBytes(statusText()))
+        case .told(let told): file = .bytes(HeldBytes(text(of: told)))
         default: throw FileSystemError(EISDIR, "'\(node.key)' is a folder", level: .debug)
         }
         let held = Held(file: file, inode: inode, version: current)
@@ -381,7 +384,9 @@ public final class VirtualFileSystem: FileSystem {
             && range.upperBound <= map.tailOffset
     }
 
-    public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {
+    public func read(
+        _ handle: Handle, offset: Int64, size: Int, by thread: Int64, _ reader: () -> Reader
+    ) throws(FileSystemError) -> ReadResult {
         guard let file = files.withLock({ $0[handle]?.file }) else {
             throw FileSystemError(EBADF, "no open file \(handle)")
         }
@@ -391,9 +396,13 @@ public final class VirtualFileSystem: FileSystem {
         switch file {
         case .recording(let recording, let readAhead, let added, let use):
             use.note()
-            return try read(recording, offset..<offset + Int64(size), readAhead, added)
+            return try readings.timing(use.key, thread, reader) { () throws(FileSystemError) in
+                try read(recording, offset..<offset + Int64(size), readAhead, added)
+            }
         case .writing(let writer, let readAhead):
-            return try read(writer.file, offset..<offset + Int64(size), readAhead, writer.sidecar)
+            return try readings.timing(writer.name, thread, reader) { () throws(FileSystemError) in
+                try read(writer.file, offset..<offset + Int64(size), readAhead, writer.sidecar)
+            }
         case .file(let file):
             do {
                 let held = try HeldBytes(capacity: size) { try file.read(into: $0, at: offset) }
@@ -412,7 +421,7 @@ public final class VirtualFileSystem: FileSystem {
             return try slow.timing(
                 "read", "\(recording.spec.text)/\(recording.path)"
             ) {
-                ReadResult(pieces: try recording.read(range, from: frames, readAhead, added))
+                try recording.read(range, from: frames, readAhead, added)
             }
         } catch {
             throw FileLibrary.explain(error, recording.path)

@@ -20,7 +20,7 @@ final class WritingSession: Sendable {
     }
 
     /// The path below the mount, for messages.
-    private let name: String
+    let name: String
     let file: RecordingFile
     let sidecar: SidecarWriter
     /// The process that opened it; 0 when that is not known.

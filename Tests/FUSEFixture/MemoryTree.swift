@@ -21,6 +21,7 @@ import VirtualTree
 ///
 /// Looking up a name that begins with "wait" takes 0.3 s and finds nothing.
 public final class MemoryTree: FileSystem {
+    public let requests = RequestFigures()
     enum Content {
         case directory([Inode])
         case pattern(size: Int64, piece: Int)
@@ -182,7 +183,9 @@ public final class MemoryTree: FileSystem {
         return Opened(handle: inode, contentChanged: false)
     }
 
-    public func read(_ handle: Handle, offset: Int64, size: Int) throws(FileSystemError) -> ReadResult {
+    public func read(
+        _ handle: Handle, offset: Int64, size: Int, by thread: Int64, _ reader: () -> Reader
+    ) throws(FileSystemError) -> ReadResult {
         let node = try node(handle)
         if let error = node.readError { throw FileSystemError(error, "reading fails as it should") }
         if node.delay > 0 { usleep(UInt32(node.delay * 1e6)) }

@@ -16,4 +16,7 @@ int evh5_exchange(const char *one, const char *other);
 // O_PATH, the flag of open(2).
 int evh5_only_path(void);
 
+// The name of an errno, as "ENOENT"; NULL when it has none.
+const char *evh5_error_name(int number);
+
 #endif

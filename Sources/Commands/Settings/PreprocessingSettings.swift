@@ -7,6 +7,7 @@ import Foundation
 import Logging
 import Tensors
 import UserPreprocessings
+import VirtualTree
 
 /// The flags of commands that compute tensors.
 struct PreprocessingFlags: ParsableArguments {
@@ -203,4 +204,11 @@ package struct LoadedPreprocessings: Sendable {
 
     /// Ends the processes; from then on frames of the user's own preprocessings fail.
     package func stop() { own.stop() }
+
+    /// The processes that run them, for the status of a mount.
+    var workers: [MountStatus.Workers] {
+        own.workerFigures.map {
+            MountStatus.Workers(preprocessing: $0.name, idle: $0.idle, busy: $0.busy, started: $0.started)
+        }
+    }
 }
