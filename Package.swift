@@ -36,7 +36,7 @@ let package = Package(
             name: "VirtualTree",
             dependencies: [
                 "SidecarStore", "FrameStore", "EventFiles", "Datasets", "TensorFile", "Tensors", "Recordings", "Files",
-                log,
+                "CXXHash", log,
             ],
             swiftSettings: strict),
         .target(

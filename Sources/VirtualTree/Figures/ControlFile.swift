@@ -12,7 +12,7 @@ enum ControlFile: String, CaseIterable, Sendable {
     case readers = "readers.json"
 }
 
-extension VirtualFileSystem {
+extension VirtualCatalog {
     /// The file's text, padded to whole 4096 bytes: `stat` and the read after it agree although figures change between
     /// them.
     func text(of file: ControlFile) -> [UInt8] {

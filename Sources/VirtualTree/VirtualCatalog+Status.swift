@@ -139,7 +139,7 @@ public struct MountStatus: Codable, Sendable {
     public let workers: [Workers]?
 }
 
-extension VirtualFileSystem {
+extension VirtualCatalog {
     /// Why what users added is not shown, or nothing can be added; nil when all is well.
     public var sidecarProblem: String? { sidecars.problem }
 
@@ -149,8 +149,7 @@ extension VirtualFileSystem {
             windows.map { $0.isEmpty ? preprocessing : join(preprocessing, $0) }
         }.sorted()
         let hidden = notShown.summary
-        let open = writers.withLock { Array($0.keys) }
-        let writing = nodes.withLock { nodes in open.compactMap { nodes[$0]?.key }.sorted() }
+        let opened = openings.withLock { $0 }?() ?? Openings()
         return MountStatus(
             version: options.programVersion, pid: getpid(), source: source.root, mountPoint: options.mountPoint,
             startedAt: Double(started) / 1e9, memoryTarget: options.memoryTarget,
@@ -160,9 +159,9 @@ extension VirtualFileSystem {
                 waitedForMemory: statistics.waits, joined: statistics.joined,
                 secondsComputing: statistics.secondsComputing, prefetched: statistics.prefetched,
                 evicted: statistics.evictions),
-            cache: frames.disk?.statistics, sidecars: sidecars.statistics, openFiles: files.withLock { $0.count },
-            writing: writing, recordingsKnown: catalog.count, recordingsNotShown: hidden.count,
-            notShown: hidden.reasons, used: used,
+            cache: frames.disk?.statistics, sidecars: sidecars.statistics,
+            openFiles: opened.files + documents.load(ordering: .relaxed), writing: opened.writing,
+            recordingsKnown: catalog.count, recordingsNotShown: hidden.count, notShown: hidden.reasons, used: used,
             log: options.logStatus(), slow: slow.list, requests: requestCounts, refusals: refusalCounts,
             workers: options.workerStatus())
     }
