@@ -1,0 +1,144 @@
+"""The figures of a mount: for machines (`.evh5/metrics`), and who reads what (`evh5 top`)."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from toolbox.users import own, workers
+
+
+def metrics(m):
+    """{(name, labels): value} of a mount, by prometheus_client's own parser."""
+    text = (m.point / ".evh5/metrics").read_text()
+    return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text) for sample in family.samples}
+
+
+def value(figures, name, **labels):
+    return figures[(name, tuple(sorted(labels.items())))]
+
+
+def look(evh5, m, *arguments):
+    """What `evh5 top --json` prints, look by look."""
+    return [json.loads(line) for line in evh5.run("top", "--json", *arguments, m.point, check=0).stdout.splitlines()]
+
+
+def test_metrics_are_those_of_the_status(evh5, mount, library, tmp_path):
+    m = mount(library, "--cache", tmp_path / "cache")
+    with h5py.File(m / "histo/10ms/evt3.h5") as file:
+        frames = len(file["data"])
+        for _ in range(2):
+            for i in range(frames):
+                file["data"][i]
+    for name in ("nothing", "histo/0ms"):
+        with pytest.raises(FileNotFoundError):
+            os.stat(m / name)
+    figures, told = metrics(m), evh5.json("status", m.point)
+    assert value(figures, "evh5_frames_total", **{"from": "computed"}) == told["frames"]["computed"] == frames
+    assert value(figures, "evh5_frames_total", **{"from": "memory"}) == told["frames"]["hits"] >= frames
+    assert value(figures, "evh5_memory_bytes") == told["frames"]["bytesHeld"]
+    assert value(figures, "evh5_memory_target_bytes") == told["memoryTarget"]
+    assert value(figures, "evh5_cache_limit_bytes") == told["cache"]["limit"]
+    assert value(figures, "evh5_commits_total") == told["sidecars"]["commits"] == 0
+    assert value(figures, "evh5_recordings_known") == told["recordingsKnown"]
+    # What has come to it since: the reads of the figures themselves.
+    reads = [one for one in told["requests"] if (one["way"], one["kind"]) == ("fuse", "read")][0]
+    assert 2 * frames <= value(figures, "evh5_request_seconds_count", way="fuse", kind="read") <= reads["count"]
+    data = frames * 2 * 48 * 64 * 4
+    assert 2 * data <= value(figures, "evh5_request_bytes_total", way="fuse", kind="read") <= reads["bytes"] < 40 * data  # HDF5 reads small frames several at a time
+    refused = {(one["way"], one["errno"]): one["count"] for one in told["refusals"]}
+    assert value(figures, "evh5_refusals_total", way="fuse", errno="ENOENT") >= 2 and refused[("fuse", "ENOENT")] >= 2
+    # A histogram's buckets are summed up, and the last has all.
+    buckets = [(float(dict(labels)["le"]), n) for (name, labels), n in figures.items()
+               if name == "evh5_request_seconds_bucket" and ("kind", "read") in labels]
+    counts = [n for _, n in sorted(buckets)]
+    assert counts == sorted(counts) and counts[-1] == value(figures, "evh5_request_seconds_count", way="fuse", kind="read")
+    assert 0 < value(figures, "evh5_request_seconds_sum", way="fuse", kind="read") < 60
+
+
+def test_frames_of_the_cache_and_commits_are_counted(evh5, mount, library, tmp_path):
+    first = mount(library, "--cache", tmp_path / "cache", "--sidecars", tmp_path / "store")
+    with h5py.File(first / "histo/10ms/evt3.h5", "r+") as file:
+        data = file["data"][:]
+        file["labels"] = np.arange(len(data))
+    assert value(metrics(first), "evh5_commits_total") == 1
+    first.stop()
+    second = mount(library, "--cache", tmp_path / "cache", "--sidecars", tmp_path / "store")
+    with h5py.File(second / "histo/10ms/evt3.h5") as file:
+        assert np.array_equal(file["data"][:], data)
+    figures = metrics(second)
+    assert value(figures, "evh5_frames_total", **{"from": "disk"}) == len(data)
+    assert value(figures, "evh5_frames_total", **{"from": "computed"}) == 0
+
+
+READER = """
+import sys, time, h5py
+with h5py.File(sys.argv[1]) as file:
+    data, end = file["data"], time.time() + float(sys.argv[2])
+    print("reads", flush=True)
+    while time.time() < end:
+        for i in range(len(data)): data[i]
+"""
+
+
+def test_top_tells_who_reads_what(evh5, mount, library):
+    m = mount(library)
+    reader = subprocess.Popen([sys.executable, "-c", READER, m / "timesurface/10ms/evt2.h5", "30"], stdout=subprocess.PIPE)
+    try:
+        reader.stdout.readline()
+        looks = look(evh5, m, "--count", "2", "--interval", "0.5")
+        text = evh5.run("top", "--count", "1", "--interval", "0.5", m.point / "histo", check=0).stdout
+    finally:
+        reader.kill()
+        reader.wait()
+    assert len(looks) == 2 and looks[1]["time"] > looks[0]["time"]
+    for one in looks:
+        assert 0.4 < one["seconds"] < 20
+        [one] = one["readers"]
+        assert one["pid"] == reader.pid and one["path"] == "timesurface/10ms/evt2.h5"
+        assert one["program"] == os.path.basename(os.path.realpath(sys.executable))[:15] or one["program"].startswith("python")
+        frame = 2 * 48 * 64 * 4
+        assert one["bytesPerSecond"] >= one["framesPerSecond"] * frame * 0.3 > 0  # one that is read in part counts too
+        assert one["frames"]["memory"] > 0 and one["frames"]["computed"] == one["frames"]["disk"] == 0
+        assert one["milliseconds"] > 0 and one["waiting"] >= 0
+    assert str(reader.pid) in text and "timesurface/10ms/evt2.h5" in text and "100%" in text
+
+
+def test_top_shows_who_waits(evh5, mount, library, module):
+    """A function of the user's that hangs: the daemon answers about itself, and says who waits for what."""
+    m = mount(library, *own(module, "bad", "behaving", channels=1))
+    (module / "how").write_text("hang")
+    reader = subprocess.Popen([sys.executable, "-c", "import sys, h5py; h5py.File(sys.argv[1])['data'][0]", m / "bad/20ms/evt3.h5"])
+    try:
+        while not (module / "hangs").exists():
+            assert reader.poll() is None
+            time.sleep(0.05)
+        pids = workers(m)
+        # Stopped, it does not even hang any more.
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        [told] = [one for one in json.loads((m.point / ".evh5/readers.json").read_text()) if one["waiting"]]
+        assert told["reader"]["process"] == reader.pid and told["path"] == "bad/20ms/evt3.h5"
+        [one] = look(evh5, m, "--count", "1", "--interval", "0.2")
+        assert [reading["waiting"] for reading in one["readers"]] == [1]
+        figures = metrics(m)
+        assert value(figures, "evh5_requests_running", way="fuse", kind="read") >= 1
+        assert value(figures, "evh5_workers", preprocessing="bad", state="busy") == 1
+    finally:
+        # Who reads waits for the worker, however it is killed itself.
+        for pid in workers(m):
+            os.kill(pid, signal.SIGKILL)
+        reader.kill()
+        reader.wait()
+
+
+def test_top_of_no_mount(evh5, tmp_path):
+    assert evh5.run("top", tmp_path, check=7).stdout == ""
+    evh5.run("top", "--interval", "0", tmp_path, check=64)
