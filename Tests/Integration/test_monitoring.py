@@ -1,6 +1,8 @@
 """The figures of a mount: for machines (`.evh5/metrics`), and who reads what (`evh5 top`)."""
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -8,17 +10,21 @@ import time
 
 import h5py
 import numpy as np
+import promql_parser
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from toolbox.users import own, workers
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 def metrics(m):
     """{(name, labels): value} of a mount, by prometheus_client's own parser."""
     text = (m.point / ".evh5/metrics").read_text()
-    return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(text) for sample in family.samples}
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    assert {sample.labels.pop("mount_point") for sample in samples} == {str(m.point)}
+    return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}
 
 
 def value(figures, name, **labels):
@@ -137,6 +143,19 @@ def test_top_shows_who_waits(evh5, mount, library, module):
             os.kill(pid, signal.SIGKILL)
         reader.kill()
         reader.wait()
+
+
+def test_the_board_asks_for_what_is_told(mount, library):
+    """Grafana's board in docs/monitoring: each of its questions is PromQL, of metrics that a mount has."""
+    board = json.loads((ROOT / "docs/monitoring/grafana.json").read_text())
+    questions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    assert len(questions) > 15
+    names = {name for name, _ in metrics(mount(library))} | {"evh5_request_seconds_bucket", "evh5_request_seconds_count", "evh5_refusals_total",
+                                                             "evh5_request_bytes_total", "evh5_workers"}
+    for question in questions:
+        promql_parser.parse(question.replace("$__rate_interval", "1m"))
+        asked = re.findall(r"\bevh5_\w+", question)
+        assert asked and set(asked) <= names, question
 
 
 def test_top_of_no_mount(evh5, tmp_path):

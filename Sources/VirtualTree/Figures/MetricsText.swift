@@ -9,6 +9,10 @@ struct MetricsWriter {
     enum Kind: String { case counter, gauge, histogram }
 
     private(set) var text = ""
+    /// Labels of all samples.
+    let common: [(String, String)]
+
+    init(common: [(String, String)]) { self.common = common }
 
     mutating func family(_ name: String, _ kind: Kind, _ help: String) {
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
@@ -29,8 +33,8 @@ struct MetricsWriter {
     }
 
     private mutating func add(_ name: String, _ labels: [(String, String)], _ value: String) {
-        let inner = labels.map { "\($0)=\"\(MetricsWriter.escaped($1))\"" }.joined(separator: ",")
-        text += labels.isEmpty ? "\(name) \(value)\n" : "\(name){\(inner)} \(value)\n"
+        let inner = (common + labels).map { "\($0)=\"\(MetricsWriter.escaped($1))\"" }.joined(separator: ",")
+        text += "\(name){\(inner)} \(value)\n"
     }
 
     private static func escaped(_ value: String) -> String {
@@ -41,9 +45,10 @@ struct MetricsWriter {
 extension MountStatus {
     /// The metrics of `docs/MONITORING.md`, with latencies of requests as `histograms` have them.
     func metrics(_ histograms: [(way: String, kind: RequestKind, latency: LatencyHistogram)]) -> String {
-        var out = MetricsWriter()
+        // So that the figures of several mounts can be in one file, as node_exporter collects them.
+        var out = MetricsWriter(common: [("mount_point", mountPoint)])
         out.family("evh5_info", .gauge, "The daemon's version, source and mount point; always 1.")
-        out.sample("evh5_info", [("version", version), ("source", source), ("mount_point", mountPoint)], 1)
+        out.sample("evh5_info", [("version", version), ("source", source)], 1)
         out.family("evh5_start_time_seconds", .gauge, "When the mount began, in seconds since 1970.")
         out.sample("evh5_start_time_seconds", [], startedAt)
         addRequests(&out, histograms)
