@@ -13,6 +13,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -25,13 +26,22 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore", "Generation",
+                "FUSEAdapter", "HTTPAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore",
+                "Generation",
                 "EventFiles", "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", "CBuild", log,
                 "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .target(name: "FUSEAdapter", dependencies: ["VirtualTree", "Files", "CFUSE", log], swiftSettings: strict),
+        .target(
+            name: "HTTPAdapter",
+            dependencies: [
+                "VirtualTree", "Files", log,
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "VirtualTree",
             dependencies: [
@@ -152,6 +162,12 @@ let package = Package(
             name: "FUSEAdapterTests",
             dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "ChildFixture", "VirtualTree", log],
             swiftSettings: strict),
+        .testTarget(
+            name: "HTTPAdapterTests",
+            dependencies: [
+                "HTTPAdapter", "VirtualTree", log, .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "FUSEFixture", dependencies: ["FUSEAdapter", "VirtualTree"], path: "Tests/FUSEFixture",
             swiftSettings: strict),
@@ -161,7 +177,7 @@ let package = Package(
         .testTarget(
             name: "CommandsTests",
             dependencies: [
-                "Commands", "ChildFixture", "VirtualTree", "SidecarStore", "TensorFile", "Tensors", log,
+                "Commands", "ChildFixture", "HTTPAdapter", "VirtualTree", "SidecarStore", "TensorFile", "Tensors", log,
             ],
             swiftSettings: strict),
         .executableTarget(
