@@ -59,8 +59,9 @@ final class Workbench {
         let chunks = unit.chunks.map { chunk in
             let place = UnsafeMutableRawBufferPointer(rebasing: room[used..<used + chunk.bytes.count])
             let packed = encoder.encode(
-                UnsafeRawBufferPointer(rebasing: memory[chunk.bytes]), shuffle: source.datasets[chunk.dataset].shuffle,
-                deflate[chunk.dataset], into: place)
+                UnsafeRawBufferPointer(rebasing: memory[chunk.bytes]),
+                elementBytes: source.datasets[chunk.dataset].stored.description.type.size,
+                shuffle: source.datasets[chunk.dataset].shuffle, deflate[chunk.dataset], into: place)
             // The next one begins where it is aligned again; it ends within the room, as none grows.
             if packed.isPacked { used += min(chunk.bytes.count, (packed.bytes.count + 63) & ~63) }
             return PackedUnit.Chunk(

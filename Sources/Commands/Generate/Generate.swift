@@ -41,7 +41,8 @@ struct Generate: ParsableCommand {
     var noLabels = false
     @Option(
         help: ArgumentHelp(
-            "How it is packed: gzip[:1-9], lzf (h5py), lz4, zstd[:1-22] (hdf5plugin), none.", valueName: "how"))
+            "How it is packed: gzip[:1-9], lzf (h5py), lz4, zstd[:1-22], blosc-zstd[:1-9], blosc-lz4[:1-9] (hdf5plugin), none.",
+            valueName: "how"))
     var compression = "gzip"
     @Option(
         name: [.short, .customLong("num-workers"), .customLong("num_workers")],
@@ -70,7 +71,8 @@ struct Generate: ParsableCommand {
         if noLabels && !boxLabels.isEmpty { throw ValidationError("give either --box-labels or --no-labels") }
         guard ChunkCompression(compression) != nil else {
             throw ValidationError(
-                "--compression takes gzip, gzip:1 to gzip:9, lzf, lz4, zstd, zstd:1 to zstd:22 or none")
+                "--compression takes gzip, gzip:1 to gzip:9, lzf, lz4, zstd, zstd:1 to zstd:22, blosc-zstd, blosc-zstd:1 to blosc-zstd:9, blosc-lz4, blosc-lz4:1 to blosc-lz4:9 or none"
+            )
         }
         if let shard, Shard(shard) == nil {
             throw ValidationError("--shard takes i/n with i from 0 to n-1, as 0/4; not \(shard)")

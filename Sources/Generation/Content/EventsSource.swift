@@ -83,8 +83,9 @@ struct EventsSource: ContentSource {
         // Blocks are whole chunks; what fits one block is one chunk.
         let block = dataset.blockBytes / dataset.type.size
         let length = count <= min(block, chunkLength) ? max(1, count) : min(block, chunkLength)
-        let shuffle = compression == .none ? 1 : dataset.type.size
-        let filters = compression.filters(chunkBytes: length * dataset.type.size, shuffle: shuffle)
+        let size = dataset.type.size
+        let shuffle = compression.takesShuffle ? size : 1
+        let filters = compression.filters(chunkBytes: length * size, elementBytes: size, shuffle: shuffle)
         return ChunkedDataset(
             stored: StoredDataset(dataset, chunk: [length], filters: filters), shuffle: shuffle,
             quickCost: EventsSource.quickCost)
