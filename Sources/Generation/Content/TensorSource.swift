@@ -20,7 +20,7 @@ struct TensorSource: ContentSource {
         let stored = try description.stored(
             filters: compression.filters(
                 chunkBytes: plan.frameBytes, elementBytes: description.elementType.size, shuffle: 1))
-        datasets = [ChunkedDataset(stored: stored.data, shuffle: 1, quickCost: 20)]
+        datasets = [ChunkedDataset(stored: stored.data, packing: .compressed(shuffle: 1), quickCost: 20)]
         rootAttributes = description.rootAttributes
         times = stored.times
         self.plan = plan
