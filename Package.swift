@@ -52,8 +52,8 @@ let package = Package(
         .target(
             name: "Generation",
             dependencies: [
-                "EventFiles", "Datasets", "TensorFile", "Tensors", "Recordings", "Files", "CISAL", "CLibdeflate",
-                "CLZ4", "CLZF", "CZstd",
+                "EventFiles", "Datasets", "TensorFile", "Tensors", "Recordings", "Files", "CBlosc", "CISAL",
+                "CLibdeflate", "CLZ4", "CLZF", "CZstd",
             ],
             swiftSettings: strict),
         .target(
@@ -64,7 +64,8 @@ let package = Package(
         .target(name: "Preview", dependencies: ["CCairo"], swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
-        .target(name: "TensorFile", dependencies: ["CHDF5"], swiftSettings: strict),
+        .target(
+            name: "TensorFile", dependencies: ["CHDF5", "CBlosc", "CLZ4", "CLZF", "CZstd"], swiftSettings: strict),
         .target(
             name: "UserPreprocessings", dependencies: ["Tensors", "Recordings", "CPreprocessing", "CXXHash", log],
             resources: [.embedInCode("worker.py")], swiftSettings: strict),
@@ -83,6 +84,7 @@ let package = Package(
         .target(name: "CHDF5", dependencies: ["HDF5System"]),
         .systemLibrary(name: "FUSESystem", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
         .systemLibrary(name: "HDF5System", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "CBlosc", pkgConfig: "blosc", providers: [.apt(["libblosc-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CISAL", dependencies: ["ISALSystem"]),
         .systemLibrary(name: "ISALSystem", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
@@ -117,7 +119,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TensorFileTests",
-            dependencies: ["TensorFile", "ChildFixture", "ContentsFixture", "RandomFixture", "contents-check"],
+            dependencies: [
+                "TensorFile", "ChildFixture", "ContentsFixture", "RandomFixture", "contents-check", "CBlosc", "CLZ4",
+                "CLZF", "CZstd",
+            ],
             swiftSettings: strict),
         .target(
             name: "ContentsFixture", dependencies: ["TensorFile", "RandomFixture"], path: "Tests/ContentsFixture",
@@ -130,8 +135,8 @@ let package = Package(
         .testTarget(
             name: "GenerationTests",
             dependencies: [
-                "Generation", "EventFiles", "TensorFile", "Tensors", "Recordings", "Files", "CLZ4", "CLZF", "CZlib",
-                "CZstd",
+                "Generation", "EventFiles", "TensorFile", "Tensors", "Recordings", "Files", "CBlosc", "CLZ4", "CLZF",
+                "CZlib", "CZstd",
             ],
             swiftSettings: strict),
         .testTarget(

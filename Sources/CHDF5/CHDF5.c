@@ -9,7 +9,7 @@ static size_t packedElsewhere(unsigned flags, size_t count, const unsigned value
     return 0;
 }
 
-herr_t CHDF5_registerFilter(H5Z_filter_t number, const char *name) {
+herr_t CHDF5_registerFilter(H5Z_filter_t number, const char *name, H5Z_func_t unpack) {
     // Kept by libhdf5 for as long as the process lives.
     const char *copy = strdup(name);
     if (!copy) return -1;
@@ -19,7 +19,7 @@ herr_t CHDF5_registerFilter(H5Z_filter_t number, const char *name) {
         .encoder_present = 1,
         .decoder_present = 1,
         .name = copy,
-        .filter = packedElsewhere,
+        .filter = unpack ? unpack : packedElsewhere,
     };
     return H5Zregister(&filter);
 }

@@ -13,7 +13,8 @@
 //   first.
 //
 // What follows is not read. So a chunk ends with zeros, up to the bytes that the fullest one can have. As that is so,
-// packing y, x and p in the codec's other ways, whose length depends on the events, would make no file smaller.
+// packing y, x and p in the codec's other ways, whose length depends on the events, would make no file smaller. A file
+// that is stored gets them: see ECFEncoder+Smallest.swift.
 
 /// Makes chunks.
 package enum ECFEncoder {
@@ -21,10 +22,10 @@ package enum ECFEncoder {
     package static let chunkLength = 16384
     /// Sides of sensors that the packing has bits for.
     static let largestSide = 2048
-    private static let headSize = 12
-    private static let packedSize = chunkLength * 3
+    static let headSize = 12
+    static let packedSize = chunkLength * 3
     /// More than the bytes of times that one step writes: a number of sixteen, and a number of events of three.
-    private static let stepSize = 24
+    static let stepSize = 24
 
     /// Bytes that every chunk of a file has: as many as the fullest possible one, rounded up.
     ///
@@ -91,7 +92,7 @@ package enum ECFEncoder {
 
     /// Returns the bytes written; nil when there are not so many. The last event's time stands for those up to a full
     /// chunk.
-    private static func encodeTimes(
+    static func encodeTimes(
         _ times: UnsafePointer<Int64>, _ count: Int, _ target: UnsafeMutablePointer<UInt8>, room: Int
     ) -> Int? {
         let end = room - stepSize
@@ -134,7 +135,7 @@ package enum ECFEncoder {
     }
 
     /// Packs a full chunk.
-    private static func pack(_ cells: UnsafePointer<UInt32>, _ target: UnsafeMutableRawPointer) {
+    static func pack(_ cells: UnsafePointer<UInt32>, _ target: UnsafeMutableRawPointer) {
         var (i, place) = (0, 0)
         while i < chunkLength {
             let (a, b, c, d) = (cells[i], cells[i &+ 1], cells[i &+ 2], cells[i &+ 3])
@@ -147,7 +148,7 @@ package enum ECFEncoder {
     }
 
     @inline(__always)
-    private static func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, _ target: UnsafeMutableRawPointer) {
+    static func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, _ target: UnsafeMutableRawPointer) {
         target.storeBytes(of: value.littleEndian, as: T.self)
     }
 }

@@ -10,9 +10,12 @@ import TensorFile
 extension EventsMeasure {
     /// The file of so many events and triggers.
     ///
-    /// - Parameter name: the recording's file name.
+    /// - Parameters:
+    ///   - name: the recording's file name.
+    ///   - isPacked: whether datasets of layout=ecf are in chunks of one size, as a mount shows them.
     public func description(
-        _ counts: EventsCounts, of recording: RecordingSummary, name: String, programVersion: String
+        _ counts: EventsCounts, of recording: RecordingSummary, name: String, programVersion: String,
+        isPacked: Bool = true
     ) -> FileDescription {
         let provenance = recording.provenance(
             name: name, programVersion: programVersion, version: ("events_version", Int64(EventsSpec.version)))
@@ -22,8 +25,10 @@ extension EventsMeasure {
                 datasets: columns(counts), rootAttributes: provenance)
         case .prophesee, .ecf:
             // Readers take every attribute of the root for a text, and `time_shift` among them for theirs.
+            var datasets = prophesee(counts, provenance)
+            if spec.layout == .ecf, isPacked { datasets = chunked(datasets, chunkSize: chunkSize(counts.events)) }
             return FileDescription(
-                datasets: prophesee(counts, provenance),
+                datasets: datasets,
                 rootAttributes: [
                     ("version", text("1.0")), ("geometry", text(geometry.description)),
                     ("format", text(recording.format.displayName)),
@@ -107,7 +112,7 @@ extension EventsMeasure {
         let block = blockLength(counts.events) * RecordWriter.size
         // What readers add to times once more.
         let offset: [(name: String, value: AttributeValue)] = [("offset", text("0"))]
-        let datasets = [
+        return [
             DatasetDescription(
                 "CD/events", event, shape: [events], blockBytes: block, attributes: provenance),
             DatasetDescription(
@@ -122,7 +127,6 @@ extension EventsMeasure {
                 blockBytes: Self.madeBlock * indexEntryBytes,
                 attributes: offset),
         ]
-        return spec.layout == .ecf ? chunked(datasets, chunkSize: chunkSize(counts.events)) : datasets
     }
 
     /// The same datasets in chunks, those of the events packed: OpenEB's C++ reader reads all four chunk by chunk, and

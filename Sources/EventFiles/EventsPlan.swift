@@ -27,14 +27,20 @@ public struct EventsPlan: Sendable {
     /// Bytes of a chunk of packed events.
     private let chunkSize: Int
     private let shape: IndexShape
+    private let isPacked: Bool
 
     public var eventCount: Int64 { counts.events }
 
     /// Counts the events of a part; of the whole recording they are known.
     ///
+    /// - Parameter isPacked: whether blocks of layout=ecf are chunks of one size, as a mount shows them; if not, they
+    ///   are those of layout=prophesee.
     /// - Throws: `RecordingError`.
-    public init(_ measure: EventsMeasure, _ recording: Recording, _ index: TimeIndex) throws(RecordingError) {
+    public init(
+        _ measure: EventsMeasure, _ recording: Recording, _ index: TimeIndex, isPacked: Bool = true
+    ) throws(RecordingError) {
         self.measure = measure
+        self.isPacked = isPacked && measure.spec.layout == .ecf
         reader = EventReader(recording, index, filters: measure.filters)
         selection = try reader.selection(of: measure.times)
         let times = measure.times
@@ -66,8 +72,6 @@ public struct EventsPlan: Sendable {
         case .index: EventsMeasure.indexBlock * measure.indexEntryBytes
         }
     }
-
-    private var isPacked: Bool { measure.spec.layout == .ecf }
 
     /// Entries of the index that the file has bytes for: of whole chunks where it is in chunks.
     private var storedEntries: Int {
@@ -164,8 +168,8 @@ public struct EventsPlan: Sendable {
         guard let start = memory.baseAddress else { return }
         let written: Int
         switch measure.spec.layout {
-        case .ecf: written = try writeChunks(ordinals, memory)
-        case .prophesee:
+        case .ecf where isPacked: written = try writeChunks(ordinals, memory)
+        case .prophesee, .ecf:
             written = try reader.write(
                 numbered: ordinals, of: selection,
                 to: RecordWriter(start.bindMemory(to: UInt64.self, capacity: 2 * blockLength)))

@@ -42,6 +42,7 @@ struct PackedUnit {
 /// For one thread.
 final class Workbench {
     private let encoder: ChunkEncoder
+    private var events = EventPacker()
     private var memory = WorkMemory()
     private var room = WorkMemory()
 
@@ -54,19 +55,37 @@ final class Workbench {
         let unit = source.unit(index)
         let memory = memory.bytes(unit.byteCount)
         try source.render(index, into: memory)
-        let room = room.bytes(unit.chunks.reduce(0) { $0 + $1.bytes.count })
+        func roomBytes(_ chunk: ContentUnit.Chunk) -> Int {
+            if case .ecf = source.datasets[chunk.dataset].packing { EventPacker.room } else { chunk.bytes.count }
+        }
+        let room = room.bytes(unit.chunks.reduce(0) { $0 + roomBytes($1) })
         var used = 0
         let chunks = unit.chunks.map { chunk in
-            let place = UnsafeMutableRawBufferPointer(rebasing: room[used..<used + chunk.bytes.count])
-            let packed = encoder.encode(
-                UnsafeRawBufferPointer(rebasing: memory[chunk.bytes]), shuffle: source.datasets[chunk.dataset].shuffle,
-                deflate[chunk.dataset], into: place)
-            // The next one begins where it is aligned again; it ends within the room, as none grows.
-            if packed.isPacked { used += min(chunk.bytes.count, (packed.bytes.count + 63) & ~63) }
+            let bytes = roomBytes(chunk)
+            let packed = pack(
+                chunk, UnsafeRawBufferPointer(rebasing: memory[chunk.bytes]), source.datasets[chunk.dataset],
+                deflate[chunk.dataset], into: UnsafeMutableRawBufferPointer(rebasing: room[used..<used + bytes]))
+            // The next one begins where it is aligned again; it ends within the room, as none outgrows its own.
+            if packed.isPacked { used += min(bytes, (packed.bytes.count + 63) & ~63) }
             return PackedUnit.Chunk(
                 dataset: chunk.dataset, start: chunk.start, bytes: packed.bytes, isPacked: packed.isPacked)
         }
         return PackedUnit(chunks, storedBytes: unit.storedBytes)
+    }
+
+    private func pack(
+        _ chunk: ContentUnit.Chunk, _ bytes: UnsafeRawBufferPointer, _ dataset: ChunkedDataset,
+        _ deflate: DeflateMethod, into room: UnsafeMutableRawBufferPointer
+    ) -> ChunkEncoder.Chunk {
+        switch dataset.packing {
+        case .compressed(let shuffle):
+            encoder.encode(
+                bytes, elementBytes: dataset.stored.description.type.size, shuffle: shuffle, deflate, into: room)
+        case .ecf:
+            ChunkEncoder.Chunk(
+                bytes: events.pack(bytes, count: dataset.count(at: chunk.start), into: room), isPacked: true)
+        case .none: ChunkEncoder.Chunk(bytes: bytes, isPacked: false)
+        }
     }
 
     /// How each dataset of `source` is packed best, by the first chunks of its sample.
@@ -78,9 +97,10 @@ final class Workbench {
         try source.render(sample, into: memory)
         var seen: Set<Int> = []
         for chunk in unit.chunks where seen.insert(chunk.dataset).inserted {
+            guard case .compressed(let shuffle) = source.datasets[chunk.dataset].packing else { continue }
             methods[chunk.dataset] = encoder.deflateMethod(
-                for: UnsafeRawBufferPointer(rebasing: memory[chunk.bytes]),
-                shuffle: source.datasets[chunk.dataset].shuffle, quickCost: source.datasets[chunk.dataset].quickCost)
+                for: UnsafeRawBufferPointer(rebasing: memory[chunk.bytes]), shuffle: shuffle,
+                quickCost: source.datasets[chunk.dataset].quickCost)
         }
         return methods
     }

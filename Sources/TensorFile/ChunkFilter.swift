@@ -18,6 +18,11 @@ public struct ChunkFilter: Hashable, Codable, Sendable {
         self.values = values
     }
 
+    /// - Parameter values: what its filter is told.
+    public init(_ format: ChunkFormat, values: [UInt32]) {
+        self.init(number: format.rawValue, name: format.name, values: values)
+    }
+
     /// HDF5's own filter, which every reader has.
     public static func deflate(level: Int) -> ChunkFilter {
         ChunkFilter(number: 1, name: "deflate", values: [UInt32(clamping: level)])
@@ -34,14 +39,15 @@ public struct ChunkFilter: Hashable, Codable, Sendable {
         number: 0x8ECF, name: "HDF ECF filter; see http://www.hdfgroup.org/services/contributions.html", values: [])
 
     /// Registered before anybody asks for it: libhdf5 would look for a plugin then, and load it.
-    private static let isECFRegistered: Bool = CHDF5_registerFilter(ecf.number, ecf.name) >= 0
+    private static let isECFRegistered: Bool = CHDF5_registerFilter(ecf.number, ecf.name, nil) >= 0
 
     /// Sets the filter for a dataset that is to be created. Optional, as h5py sets it: single chunks may go without.
     func set(_ properties: hid_t) throws(TensorFileError) {
         if number == ChunkFilter.ecf.number { _ = ChunkFilter.isECFRegistered }
+        ChunkFormat.register()
         // libhdf5 refuses to write down a filter that it does not know.
         if H5Zfilter_avail(number) <= 0 {
-            try HDF5.check(CHDF5_registerFilter(number, name), "register the filter '\(name)'")
+            try HDF5.check(CHDF5_registerFilter(number, name, nil), "register the filter '\(name)'")
         }
         try HDF5.check(
             H5Pset_filter(properties, number, UInt32(H5Z_FLAG_OPTIONAL), values.count, values),

@@ -68,8 +68,8 @@ public final class StoredFile: @unchecked Sendable {
         _ chunk: UnsafeRawBufferPointer, dataset index: Int, at start: [Int], isPacked: Bool
     ) throws(TensorFileError) {
         try HDF5.serially { () throws(TensorFileError) in
-            // A bit for each filter that the chunk went without; the first one also where there are none.
-            let mask: UInt32 = isPacked ? 0 : max(1, 1 << UInt32(datasets[index].filters.count) - 1)
+            // A bit for each filter that the chunk went without.
+            let mask: UInt32 = isPacked ? 0 : 1 << UInt32(datasets[index].filters.count) - 1
             do throws(TensorFileError) {
                 try HDF5.check(
                     H5Dwrite_chunk(

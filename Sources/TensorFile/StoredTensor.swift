@@ -97,7 +97,25 @@ public struct StoredTensor: Sendable {
             }
             let dataset = try HDF5Identifier(
                 H5Dopen2(file.id, name, CHDF5_default()), H5Dclose, "open /\(name) of '\(path)'")
-            return try body(dataset.id)
+            let chunkBytes = try chunkBytes(of: dataset.id, name)
+            return try ChunkFormat.reading(chunkBytes: chunkBytes) { () throws(TensorFileError) in
+                try body(dataset.id)
+            }
+        }
+    }
+
+    /// Bytes of an unpacked chunk; 0 for a dataset without, and for more than a number can be.
+    private static func chunkBytes(of dataset: hid_t, _ name: String) throws(TensorFileError) -> Int {
+        let properties = try HDF5Identifier(
+            H5Dget_create_plist(dataset), H5Pclose, "look at the storage of '/\(name)'")
+        guard H5Pget_layout(properties.id) == H5D_CHUNKED else { return 0 }
+        let type = try HDF5Identifier(H5Dget_type(dataset), H5Tclose, "look at the datatype of '/\(name)'")
+        var lengths = [hsize_t](repeating: 1, count: Int(H5S_MAX_RANK))
+        try HDF5.check(
+            H5Pget_chunk(properties.id, H5S_MAX_RANK, &lengths), "look at the storage of '/\(name)'")
+        return lengths.reduce(H5Tget_size(type.id)) { bytes, length in
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: Int(clamping: length))
+            return overflow ? 0 : product
         }
     }
 

@@ -118,6 +118,18 @@ private func check(_ written: Written, _ events: [Event], _ more: String = "", p
         }
     }
 
+    /// Who packs chunks himself gets the blocks of layout=prophesee, with the texts that readers of this layout want.
+    @Test(arguments: [1, 16385, 300_000]) func `records to be packed later`(_ count: Int) throws {
+        let written = try Written(scene(count, until: 900_000, seed: 3), .evt3, geometry)
+        let plan = try written.plan("events,layout=ecf", isPacked: false)
+        #expect(try plan.datasets() == written.plan("events,layout=prophesee").datasets())
+        let description = plan.measure.description(
+            plan.counts, of: RecordingSummary(written.recording, written.index), name: "a.raw", programVersion: "1",
+            isPacked: false)
+        #expect(description.datasets.allSatisfy { $0.chunks == nil })
+        #expect(description.rootAttributes.contains { $0.name == "version" && $0.value == .variableASCII("1.0") })
+    }
+
     /// The bytes of triggers and of their index fill whole chunks.
     @Test func `triggers in chunks`() throws {
         let written = try Written(triggers: [(100, 0, 1), (100, 1, 0), (5999, 2, 1)], geometry)

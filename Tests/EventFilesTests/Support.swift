@@ -56,9 +56,10 @@ final class Written {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    func plan(_ spec: String, part: Int? = nil) throws -> EventsPlan {
+    func plan(_ spec: String, part: Int? = nil, isPacked: Bool = true) throws -> EventsPlan {
         let summary = RecordingSummary(recording, index)
-        return try EventsPlan(EventsMeasure(EventsSpec(spec), summary, part: part), recording, index)
+        return try EventsPlan(
+            EventsMeasure(EventsSpec(spec), summary, part: part), recording, index, isPacked: isPacked)
     }
 }
 

@@ -1,5 +1,6 @@
 // Packed frames, unpacked by what the formats' libraries have for it.
 
+import CBlosc
 import CLZ4
 import CLZF
 import CZlib
@@ -29,12 +30,13 @@ import Testing
     }
 
     private func encoded(
-        _ encoder: ChunkEncoder, _ frame: [UInt8], shuffle: Int = 1, _ method: DeflateMethod
+        _ encoder: ChunkEncoder, _ frame: [UInt8], elementBytes: Int = 1, shuffle: Int = 1, _ method: DeflateMethod
     ) -> (bytes: [UInt8], isPacked: Bool) {
         var room = [UInt8](repeating: 1, count: frame.count)
         return frame.withUnsafeBytes { frame in
             room.withUnsafeMutableBytes { room in
-                let chunk = encoder.encode(frame, shuffle: shuffle, method, into: room)
+                let chunk = encoder.encode(
+                    frame, elementBytes: elementBytes, shuffle: shuffle, method, into: room)
                 return (Array(chunk.bytes), chunk.isPacked)
             }
         }
@@ -108,7 +110,28 @@ import Testing
         #expect(size == 100_000 && result == frame)
     }
 
-    @Test(arguments: [ChunkCompression.standard, .lzf, .zstd(level: 3), .lz4, .none])
+    /// Elements of every size that a file has, and more than Blosc has a number for.
+    @Test(arguments: [ChunkCompression.BloscCodec.lz4, .zstd], [1, 5, 9])
+    func blosc(_ codec: ChunkCompression.BloscCodec, _ level: Int) {
+        let encoder = ChunkEncoder(.blosc(codec, level: level))
+        for elementBytes in [1, 2, 4, 8, 16, 24, 300] {
+            let frame = frame(480_000)
+            let packed = encoded(encoder, frame, elementBytes: elementBytes, .thorough)
+            #expect(packed.isPacked && packed.bytes.count < 300_000)
+            // README_CHUNK_FORMAT: the format, flags, bytes of an element, of the frame and of all this.
+            func number(_ place: Int) -> Int { (0..<4).reduce(0) { $0 | Int(packed.bytes[place + $1]) << (8 * $1) } }
+            #expect(packed.bytes[0] == 2 && Int(packed.bytes[3]) == (elementBytes > 255 ? 1 : elementBytes))
+            #expect(packed.bytes[2] & 1 == 1 && packed.bytes[2] >> 5 == (codec == .lz4 ? 1 : 4))
+            #expect(number(4) == frame.count && number(12) == packed.bytes.count)
+            var result = [UInt8](repeating: 1, count: frame.count)
+            #expect(blosc_decompress_ctx(packed.bytes, &result, result.count, 1) == frame.count)
+            #expect(result == frame)
+        }
+    }
+
+    @Test(arguments: [
+        ChunkCompression.standard, .lzf, .zstd(level: 3), .lz4, .blosc(.zstd, level: 5), .blosc(.lz4, level: 1), .none,
+    ])
     func whatBecomesNoSmallerIsStoredAsItIs(_ compression: ChunkCompression) {
         for count in [1, 2, 17, 5000] {
             let frame = frame(count, random: true)
@@ -148,18 +171,26 @@ import Testing
             ("gzip", .gzip(level: 4)), ("gzip:1", .gzip(level: 1)), ("gzip:9", .gzip(level: 9)), ("lzf", .lzf),
             ("lz4", .lz4),
             ("zstd", .zstd(level: 3)), ("zstd:22", .zstd(level: 22)), ("none", .none),
+            ("blosc-zstd", .blosc(.zstd, level: 5)), ("blosc-zstd:1", .blosc(.zstd, level: 1)),
+            ("blosc-lz4", .blosc(.lz4, level: 5)), ("blosc-lz4:9", .blosc(.lz4, level: 9)),
         ]
         for (text, compression) in good { #expect(ChunkCompression(text) == compression) }
         for text in [
             "", "gzip:", "gzip:0", "gzip:10", "gzip:x", "gzip:4:4", "lzf:1", "none:0", "zstd:23", "GZIP", "bzip2",
+            "blosc", "blosc-zstd:0", "blosc-zstd:10", "blosc-lz4:", "blosc-zlib", "blosc-zstd:5:5",
         ] {
             #expect(ChunkCompression(text) == nil, "\(text)")
         }
     }
 
     @Test func filters() {
-        #expect(ChunkCompression.standard.filter(chunkBytes: 8) == .deflate(level: 4))
-        #expect(ChunkCompression.lzf.filter(chunkBytes: 8)?.values == [4, 0x0105, 8])
-        #expect(ChunkCompression.none.filter(chunkBytes: 8) == nil)
+        func filter(_ compression: ChunkCompression, elementBytes: Int = 4) -> ChunkFilter? {
+            compression.filter(chunkBytes: 8, elementBytes: elementBytes)
+        }
+        #expect(filter(.standard) == .deflate(level: 4))
+        #expect(filter(.lzf)?.values == [4, 0x0105, 8])
+        #expect(filter(.blosc(.zstd, level: 9))?.values == [2, 2, 4, 8, 9, 1, 5])
+        #expect(filter(.blosc(.lz4, level: 5), elementBytes: 256)?.values == [2, 2, 1, 8, 5, 1, 1])
+        #expect(filter(.none) == nil)
     }
 }

@@ -130,6 +130,7 @@ def test_layout_of_n_events_and_uint8(evh5, library, mounted, out, tmp_path):
 @pytest.mark.parametrize("how, options, filter", [
     ("gzip", dict(compression="gzip"), 1), ("gzip:9", dict(compression="gzip", compression_opts=9), 1), ("lzf", dict(compression="lzf"), 32000),
     ("lz4", hdf5plugin.LZ4(), 32004), ("zstd", hdf5plugin.Zstd(), 32015), ("zstd:9", hdf5plugin.Zstd(9), 32015), ("none", {}, None),
+    ("blosc-zstd", hdf5plugin.Blosc("zstd"), 32001), ("blosc-zstd:1", hdf5plugin.Blosc("zstd", clevel=1), 32001), ("blosc-lz4:9", hdf5plugin.Blosc("lz4", clevel=9), 32001),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_compressions(evh5, library, mounted, out, tmp_path, how, options, filter):
     """Written down as h5py and hdf5plugin do, and unpacked by them; frames that become no smaller are stored as they are."""
@@ -146,13 +147,26 @@ def test_compressions(evh5, library, mounted, out, tmp_path, how, options, filte
         assert stored == expected.nbytes if filter is None else stored < 0.6 * expected.nbytes
 
 
+@pytest.mark.parametrize("name, kind", [("histo", "f4"), ("histo,dtype=uint8", "u1"), ("event_cube", "f4"), ("stacked_histogram", "u1")])
+def test_blosc_of_every_kind_of_element(evh5, library, mounted, out, tmp_path, name, kind):
+    """It is told how long elements are, and shuffles their bytes: as hdf5plugin does, and RVT's preprocessing, which asks by numbers."""
+    evh5.run("generate", library / "evt3.raw", "-o", out, "--preprocess", name, "--compression", "blosc-zstd:1", check=0)
+    assert_equal(out / "evt3.h5", mounted / name / "50ms/evt3.h5")
+    with h5py.File(out / "evt3.h5") as file, h5py.File(tmp_path / "reference.h5", "w") as reference:
+        data, plist = file["data"], file["data"].id.get_create_plist()
+        assert data.dtype == np.dtype(kind)
+        for number, options in enumerate((hdf5plugin.Blosc("zstd", clevel=1), dict(compression=32001, compression_opts=(0, 0, 0, 0, 1, 1, 5), shuffle=False))):
+            there = reference.create_dataset(str(number), data.shape, data.dtype, chunks=data.chunks, **options).id.get_create_plist()
+            assert plist.get_nfilters() == there.get_nfilters() == 1 and plist.get_filter(0) == there.get_filter(0)
+
+
 def test_frames_that_become_no_smaller(evh5, source, out, mount):
     """A frame of 8 bytes: nothing to pack."""
     events = scenes.events_of([(x, y, p, 10_000 * k + 3000 + 1111 * x + 517 * y + 91 * p) for k in range(20) for x in (0, 1) for y in (0, 1) for p in (0, 1)])
     events.sort(order="t")
     encoders.write(source / "a.raw", "evt2", events, width=2, height=2)
     virtual = mount(source)
-    for how in ("gzip", "lzf", "lz4", "zstd"):
+    for how in ("gzip", "lzf", "lz4", "zstd", "blosc-zstd", "blosc-lz4"):
         evh5.run("generate", source / "a.raw", "-o", out / how, "--preprocess", "timesurface", "--delta-t", "10000", "--compression", how, check=0)
         assert_equal(out / how / "a.h5", virtual / "timesurface/10ms/a.h5")
         with h5py.File(out / how / "a.h5") as file:

@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 from PIL import Image
@@ -173,6 +174,32 @@ def test_files_of_others(evh5, tmp_path, dtype):
     [(told, cells)] = drawn(evh5, tmp_path / "a.png", tmp_path / "mine.h5", "--width", 40)
     assert told["shape"] == [5, 2, 30, 40] and len(cells) == 5
     assert close(cells, expected(frames, "polarity", 40)[0])
+
+
+PLUGINS = {
+    "lzf": dict(compression="lzf", shuffle=True), "lz4": hdf5plugin.LZ4(), "small blocks of lz4": hdf5plugin.LZ4(nbytes=1000), "zstd": hdf5plugin.Zstd(),
+    "blosc": hdf5plugin.Blosc(), **{f"blosc-{name}": hdf5plugin.Blosc(name) for name in ("blosclz", "lz4hc", "zlib", "zstd")},
+    "blosc, bits shuffled": hdf5plugin.Blosc("zstd", shuffle=hdf5plugin.Blosc.BITSHUFFLE),
+}
+
+
+@pytest.mark.parametrize("how", PLUGINS)
+def test_files_packed_by_plugins(evh5, tmp_path, how):
+    """By h5py's and hdf5plugin's filters, in chunks that are no frames; no plugin is there to read them. A damaged chunk is told."""
+    random = np.random.default_rng(5)
+    frames = random.integers(0, 20, (5, 2, 30, 40)).astype("f4")
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        data = file.create_dataset("data", data=frames, chunks=(2, 2, 20, 40), **PLUGINS[how])
+        place = data.id.get_chunk_info(0)
+        assert place.filter_mask == 0 and place.size < 2 * 2 * 20 * 40 * 4
+    bare = {"HDF5_PLUGIN_PATH": str(tmp_path / "nowhere")}
+    [(told, cells)] = drawn(evh5, tmp_path / "a.png", tmp_path / "mine.h5", "--width", 40, environment=bare)
+    assert told["shape"] == [5, 2, 30, 40] and close(cells, expected(frames, "polarity", 40)[0])
+    with open(tmp_path / "mine.h5", "r+b") as file:
+        file.seek(place.byte_offset)
+        file.write(b"\xff" * place.size)
+    done = evh5.run("preview", tmp_path / "mine.h5", "-o", tmp_path / "none.png", environment=bare, check=3)
+    assert "read frame" in done.stderr and not (tmp_path / "none.png").exists()
 
 
 def test_channels_of_others(evh5, tmp_path):

@@ -113,8 +113,8 @@ herr_t CHDF5_setDriver(hid_t access, hid_t registered, void *file);
 // Puts `message` onto libhdf5's error stack.
 void CHDF5_pushError(const char *message);
 
-// Registers a filter for chunks that are packed and unpacked elsewhere; `name` is copied. Negative when libhdf5
-// refuses.
-herr_t CHDF5_registerFilter(H5Z_filter_t number, const char *name);
+// Registers a filter for chunks that are packed elsewhere; `name` is copied. `unpack` is NULL where they are unpacked
+// elsewhere too. Negative when libhdf5 refuses.
+herr_t CHDF5_registerFilter(H5Z_filter_t number, const char *name, H5Z_func_t unpack);
 
 #endif

@@ -17,7 +17,9 @@ enum ExistingFile {
             guard let stored = try? StoredTensor(path: path) else { return "it is no HDF5 file with a tensor" }
             differences = self.differences(stored, spec, geometry)
         case .events(let spec):
-            guard let stored = StoredEvents(path: path, areColumns: spec.layout == .columns) else {
+            guard let stored = StoredEvents(path: path, areColumns: spec.layout == .columns),
+                stored.isECF == (spec.layout == .ecf)
+            else {
                 return "it is no HDF5 file with events as \(spec.layout.rawValue)"
             }
             differences = self.differences(stored, geometry)

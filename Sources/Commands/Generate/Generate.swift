@@ -41,8 +41,9 @@ struct Generate: ParsableCommand {
     var noLabels = false
     @Option(
         help: ArgumentHelp(
-            "How it is packed: gzip[:1-9], lzf (h5py), lz4, zstd[:1-22] (hdf5plugin), none.", valueName: "how"))
-    var compression = "gzip"
+            "How it is packed: gzip[:1-9], lzf (h5py), lz4, zstd[:1-22], blosc-zstd[:1-9], blosc-lz4[:1-9] (hdf5plugin), none. Not for layout=ecf, which is packed by its own codec. (default: gzip)",
+            valueName: "how"))
+    var compression: String?
     @Option(
         name: [.short, .customLong("num-workers"), .customLong("num_workers")],
         help: "Threads that compute and pack; as many as there are processors when not said.")
@@ -68,9 +69,15 @@ struct Generate: ParsableCommand {
         if paths.isEmpty { throw ValidationError("say which recordings to convert") }
         if output.isEmpty { throw ValidationError("-o takes a folder") }
         if noLabels && !boxLabels.isEmpty { throw ValidationError("give either --box-labels or --no-labels") }
-        guard ChunkCompression(compression) != nil else {
+        guard compression.map({ ChunkCompression($0) != nil }) ?? true else {
             throw ValidationError(
-                "--compression takes gzip, gzip:1 to gzip:9, lzf, lz4, zstd, zstd:1 to zstd:22 or none")
+                "--compression takes gzip, gzip:1 to gzip:9, lzf, lz4, zstd, zstd:1 to zstd:22, blosc-zstd, blosc-zstd:1 to blosc-zstd:9, blosc-lz4, blosc-lz4:1 to blosc-lz4:9 or none"
+            )
+        }
+        if let compression, tensor.packThemselves {
+            throw ValidationError(
+                "layout=ecf is packed by Prophesee's codec, and its readers take nothing else: leave --compression \(compression) out, or take layout=prophesee"
+            )
         }
         if let shard, Shard(shard) == nil {
             throw ValidationError("--shard takes i/n with i from 0 to n-1, as 0/4; not \(shard)")
@@ -171,7 +178,7 @@ struct Generate: ParsableCommand {
         let jobs = plan.files.filter { !$0.exists }.map(\.job)
         let progress = RateProgress("generating", total: plan.files.reduce(0) { $0 + $1.bytes })
         let generator = Generator(
-            jobs, opener: opener, compression: ChunkCompression(compression) ?? .standard,
+            jobs, opener: opener, compression: compression.flatMap(ChunkCompression.init) ?? .standard,
             programVersion: programVersion, workers: numWorkers, onProgress: { progress.update($0) })
         let interruption = Interruption {
             generator.stop()

@@ -9,7 +9,7 @@ import Tensors
 struct TensorFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A preprocessing, with parameters as in a mount's paths: histo, or event_cube,num_utbins=5. Or the events themselves: events, or events,layout=prophesee.",
+            "A preprocessing, with parameters as in a mount's paths: histo, or event_cube,num_utbins=5. Or the events themselves: events, events,layout=prophesee, or events,layout=ecf.",
             valueName: "name[,key=value...]"))
     var preprocess = "histo"
     @Option(
@@ -95,6 +95,12 @@ struct TensorFlags: ParsableArguments {
         }
     }
 
+    /// Whether events of a layout are to be made that says how they are packed.
+    var packThemselves: Bool {
+        guard areEvents, let spec = try? EventsSpec(preprocess) else { return false }
+        return ContentSpec.events(spec).packsItself
+    }
+
     /// The first option that was given and says nothing of events; nil when none was.
     private var flagOfTensors: String? {
         let flags: [(String, Bool)] = [
@@ -116,15 +122,7 @@ struct TensorFlags: ParsableArguments {
         if start != "0" { limits += ",start_ts=\(start)" }
         do throws(TensorError) {
             if areEvents {
-                let spec = try EventsSpec(preprocess + limits)
-                // A mount may show some that have their own packing.
-                guard ContentSpec.storedLayouts.contains(spec.layout) else {
-                    throw TensorError(
-                        .notApplicable,
-                        "generate makes no files of layout=\(spec.layout.rawValue): copy what a mount shows, which is packed already"
-                    )
-                }
-                return .events(spec)
+                return .events(try EventsSpec(preprocess + limits))
             }
             let window = self.window ?? (mode == "n_events" ? "\(nEvents ?? "")ev" : deltaT ?? "50000")
             return .tensor(

@@ -1,5 +1,6 @@
 // A worker's packer: chunks in, chunks in the formats of HDF5's filters out.
 
+import CBlosc
 import CLZ4
 import CLZF
 import CZstd
@@ -37,11 +38,12 @@ package final class ChunkEncoder {
     }
 
     /// - Parameters:
+    ///   - elementBytes: of the elements, which Blosc shuffles.
     ///   - shuffle: bytes of the elements whose bytes are shuffled first; 1 when they are not.
     ///   - deflate: which deflate is to be used for gzip.
     ///   - room: as many bytes as the chunk has.
     package func encode(
-        _ chunk: UnsafeRawBufferPointer, shuffle: Int = 1, _ deflate: DeflateMethod,
+        _ chunk: UnsafeRawBufferPointer, elementBytes: Int = 1, shuffle: Int = 1, _ deflate: DeflateMethod,
         into room: UnsafeMutableRawBufferPointer
     ) -> Chunk {
         guard compression != .none, let target = room.baseAddress, room.count >= chunk.count else {
@@ -62,6 +64,14 @@ package final class ChunkEncoder {
             let written = ZSTD_compressCCtx(zstd, target, limit, source, limit, Int32(level))
             size = ZSTD_isError(written) == 0 ? written : 0
         case .lz4: size = lz4(bytes, into: target, limit)
+        // Without the library's threads and globals: workers pack side by side already. 0 lets it choose its blocks.
+        case .blosc(let codec, let level):
+            size =
+                limit > Int(Int32.max - BLOSC_MAX_OVERHEAD)
+                ? 0
+                : Int(
+                    blosc_compress_ctx(
+                        Int32(level), BLOSC_SHUFFLE, elementBytes, limit, source, target, limit, codec.rawValue, 0, 1))
         case .none: size = 0
         }
         guard size > 0 else { return Chunk(bytes: chunk, isPacked: false) }

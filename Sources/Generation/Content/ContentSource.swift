@@ -21,11 +21,23 @@ public enum ContentAmount: Hashable, Sendable {
 
 /// A dataset that is stored chunk by chunk.
 struct ChunkedDataset: Sendable {
+    enum Packing {
+        /// As the user asked, with bytes of an element whose bytes are shuffled before; 1 where that is not done.
+        case compressed(shuffle: Int)
+        /// Prophesee's records, by Prophesee's codec.
+        case ecf
+        case none
+    }
+
     let stored: StoredDataset
-    /// Bytes of an element whose bytes are shuffled before they are packed; 1 where that is not done.
-    let shuffle: Int
+    let packing: Packing
     /// The part of its size that it may grow by where that packs it several times faster: 20 is a twentieth.
     let quickCost: Int
+
+    /// Elements of the chunk at `start` that are in the dataset, where it has one dimension.
+    func count(at start: [Int]) -> Int {
+        min(stored.chunk.first ?? 1, (stored.description.shape.first ?? 1) - (start.first ?? 0))
+    }
 }
 
 /// What is computed at once: a frame, a block of events with all their columns.

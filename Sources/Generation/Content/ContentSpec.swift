@@ -11,8 +11,10 @@ public enum ContentSpec: Hashable, Sendable {
     case tensor(TensorSpec)
     case events(EventsSpec)
 
-    /// Layouts of events whose datasets are plain elements, in chunks of any length.
-    public static let storedLayouts: Set<EventsSpec.Layout> = [.columns, .prophesee]
+    /// Whether its layout says how it is packed: nothing else can be asked for then.
+    public var packsItself: Bool {
+        if case .events(let spec) = self { spec.layout == .ecf } else { false }
+    }
 
     /// us.
     public var startTime: Int64 {
@@ -65,9 +67,9 @@ public enum ContentSpec: Hashable, Sendable {
         case .events(let spec):
             let summary = RecordingSummary(recording, index)
             let measure = try EventsMeasure(spec, summary, part: part)
-            let plan = try EventsPlan(measure, recording, index)
+            let plan = try EventsPlan(measure, recording, index, isPacked: false)
             let description = measure.description(
-                plan.counts, of: summary, name: name, programVersion: programVersion)
+                plan.counts, of: summary, name: name, programVersion: programVersion, isPacked: false)
             return try EventsSource(plan, description, compression)
         }
     }

@@ -4,14 +4,14 @@ import EventFiles
 import TensorFile
 
 struct EventsSource: ContentSource {
-    /// Units that come one after the other: blocks of the plan, or pieces of a dataset that is in none.
+    /// Units that come one after the other: some blocks of the plan each, or pieces of a dataset that is in none.
     private enum Series {
-        case blocks(EventBlocks, count: Int)
+        case blocks(EventBlocks, each: Int, count: Int)
         case pieces(dataset: Int, count: Int)
 
         var count: Int {
             switch self {
-            case .blocks(_, let count), .pieces(_, let count): count
+            case .blocks(_, _, let count), .pieces(_, let count): count
             }
         }
     }
@@ -44,7 +44,11 @@ struct EventsSource: ContentSource {
         var datasets: [ChunkedDataset] = []
         var values: [(number: Int, description: DatasetDescription)] = []
         var places: [Int?] = []
-        var series: [Series] = EventBlocks.allCases.map { .blocks($0, count: plan.count($0)) }
+        let isPacked = plan.measure.spec.layout == .ecf
+        var series: [Series] = EventBlocks.allCases.map { kind in
+            let each = isPacked ? EventsSource.blocksOfChunk(plan, kind) : 1
+            return .blocks(kind, each: each, count: (plan.count(kind) + each - 1) / each)
+        }
         var byteCount: Int64 = 0
         for (number, dataset) in description.datasets.enumerated() {
             guard let count = dataset.shape.first else {
@@ -62,10 +66,14 @@ struct EventsSource: ContentSource {
             }
             byteCount += bytes
             places.append(datasets.count)
-            datasets.append(EventsSource.chunked(dataset, count, compression))
+            let chunked =
+                isPacked
+                ? EventsSource.chunked(dataset, asECF: kind == .events)
+                : EventsSource.chunked(dataset, count, compression)
+            datasets.append(chunked)
             if kind == nil {
-                let block = dataset.blockBytes / dataset.type.size
-                series.append(.pieces(dataset: number, count: (count + block - 1) / block))
+                let length = EventsSource.pieceLength(chunked.stored)
+                series.append(.pieces(dataset: number, count: (count + length - 1) / length))
             }
         }
         self.datasets = datasets
@@ -83,11 +91,33 @@ struct EventsSource: ContentSource {
         // Blocks are whole chunks; what fits one block is one chunk.
         let block = dataset.blockBytes / dataset.type.size
         let length = count <= min(block, chunkLength) ? max(1, count) : min(block, chunkLength)
-        let shuffle = compression == .none ? 1 : dataset.type.size
-        let filters = compression.filters(chunkBytes: length * dataset.type.size, shuffle: shuffle)
+        let size = dataset.type.size
+        let shuffle = compression.takesShuffle ? size : 1
+        let filters = compression.filters(chunkBytes: length * size, elementBytes: size, shuffle: shuffle)
         return ChunkedDataset(
-            stored: StoredDataset(dataset, chunk: [length], filters: filters), shuffle: shuffle,
-            quickCost: EventsSource.quickCost)
+            stored: StoredDataset(dataset, chunk: [length], filters: filters),
+            packing: .compressed(shuffle: shuffle), quickCost: EventsSource.quickCost)
+    }
+
+    /// As OpenEB's C++ reader wants it: all chunks of one length, and none packed but those of the events, all of which
+    /// are.
+    private static func chunked(_ dataset: DatasetDescription, asECF: Bool) -> ChunkedDataset {
+        ChunkedDataset(
+            stored: StoredDataset(dataset, chunk: [ECFEncoder.chunkLength], filters: asECF ? [.ecf] : []),
+            packing: asECF ? .ecf : .none, quickCost: EventsSource.quickCost)
+    }
+
+    /// Blocks that it takes for a chunk of that length; where a block is several chunks, 1.
+    private static func blocksOfChunk(_ plan: EventsPlan, _ kind: EventBlocks) -> Int {
+        max(1, ECFEncoder.chunkLength * recordSize / max(1, plan.byteCount(kind)))
+    }
+
+    /// Bytes of an event, and of an entry of the index, in Prophesee's files.
+    private static let recordSize = 16
+
+    /// Elements of a dataset in no blocks that are made at a time: whole chunks.
+    private static func pieceLength(_ stored: StoredDataset) -> Int {
+        max(stored.description.blockBytes / stored.description.type.size, stored.chunk.first ?? 1)
     }
 
     var unitCount: Int { series.reduce(0) { $0 + $1.count } }
@@ -105,11 +135,19 @@ struct EventsSource: ContentSource {
     func unit(_ index: Int) -> ContentUnit {
         let (series, index) = place(index)
         switch series {
-        case .blocks(let kind, _):
+        case .blocks(let kind, 1, _):
             let parts = plan.parts(ofBlock: index, kind)
             return ContentUnit(
                 byteCount: plan.byteCount(kind), chunks: parts.flatMap { chunks($0.dataset, $0.bytes, at: $0.offset) },
                 storedBytes: parts.reduce(0) { $0 + Int64($1.bytes.count) })
+        case .blocks(let kind, let each, _):
+            // Of one dataset, without gaps.
+            let parts = blocks(kind, index, each).flatMap { plan.parts(ofBlock: $0, kind) }
+            guard let first = parts.first, let last = parts.last else { preconditionFailure("there is no such unit") }
+            let range = first.bytes.lowerBound..<last.bytes.upperBound
+            return ContentUnit(
+                byteCount: each * plan.byteCount(kind), chunks: chunks(first.dataset, range, at: 0),
+                storedBytes: Int64(range.count))
         case .pieces(let dataset, _):
             let (range, whole) = piece(dataset, index)
             return ContentUnit(
@@ -117,12 +155,17 @@ struct EventsSource: ContentSource {
         }
     }
 
+    /// The blocks of a unit; fewer in the last one.
+    private func blocks(_ kind: EventBlocks, _ unit: Int, _ each: Int) -> Range<Int> {
+        unit * each..<min(plan.count(kind), (unit + 1) * each)
+    }
+
     /// The bytes of a dataset that are piece `index` of it, and those of its chunks.
     private func piece(_ dataset: Int, _ index: Int) -> (bytes: Range<Int64>, whole: Int) {
         guard let place = places[dataset] else { preconditionFailure("a single value has no pieces") }
         let stored = datasets[place].stored
         let size = stored.description.type.size
-        let block = Int64(stored.description.blockBytes / size * size)
+        let block = Int64(EventsSource.pieceLength(stored) * size)
         let end = Int64((stored.description.shape.first ?? 0) * size)
         let range = Int64(index) * block..<min(end, Int64(index + 1) * block)
         let chunk = (stored.chunk.first ?? 1) * size
@@ -145,7 +188,16 @@ struct EventsSource: ContentSource {
     func render(_ index: Int, into memory: UnsafeMutableRawBufferPointer) throws {
         let (series, index) = place(index)
         switch series {
-        case .blocks(let kind, _): try plan.render(kind, index, into: memory)
+        case .blocks(let kind, let each, _):
+            let size = plan.byteCount(kind)
+            let blocks = blocks(kind, index, each)
+            for (place, block) in blocks.enumerated() {
+                try plan.render(
+                    kind, block,
+                    into: UnsafeMutableRawBufferPointer(rebasing: memory[place * size..<(place + 1) * size]))
+            }
+            UnsafeMutableRawBufferPointer(rebasing: memory[(blocks.count * size)...])
+                .initializeMemory(as: UInt8.self, repeating: 0)
         case .pieces(let dataset, _):
             let bytes = plan.bytes(ofDataset: dataset, piece(dataset, index).bytes)
             memory.initializeMemory(as: UInt8.self, repeating: 0)
@@ -154,7 +206,7 @@ struct EventsSource: ContentSource {
     }
 
     var sample: Int? {
-        let blocks = plan.count(.events)
+        let blocks = plan.measure.spec.layout == .ecf ? 0 : plan.count(.events)
         return blocks >= EventsSource.manyBlocks ? blocks / 2 : nil
     }
 

@@ -17,8 +17,10 @@ struct TensorSource: ContentSource {
     init(
         _ plan: TensorPlan, _ description: TensorFileDescription, _ compression: ChunkCompression
     ) throws(TensorFileError) {
-        let stored = try description.stored(filters: compression.filters(chunkBytes: plan.frameBytes, shuffle: 1))
-        datasets = [ChunkedDataset(stored: stored.data, shuffle: 1, quickCost: 20)]
+        let stored = try description.stored(
+            filters: compression.filters(
+                chunkBytes: plan.frameBytes, elementBytes: description.elementType.size, shuffle: 1))
+        datasets = [ChunkedDataset(stored: stored.data, packing: .compressed(shuffle: 1), quickCost: 20)]
         rootAttributes = description.rootAttributes
         times = stored.times
         self.plan = plan

@@ -12,8 +12,8 @@ CHUNK = 16384  # elements
 SIZES = {"CD/events": None, "CD/indexes": 16, "EXT_TRIGGER/events": 24, "EXT_TRIGGER/indexes": 16}
 
 
-def unpack(chunk):
-    """The events of a packed chunk, as `event_files.CD`; what is behind them must be zeros."""
+def unpack(chunk, stored=False):
+    """The events of a packed chunk, as `event_files.CD`; what is behind them must be zeros, or nothing where it is `stored`."""
     head, time = struct.unpack_from("<IQ", chunk)
     count, together, pairs = head >> 2, head >> 1 & 1, head & 1
     out, place = np.zeros(count, event_files.CD), 12
@@ -38,7 +38,7 @@ def unpack(chunk):
                 xs += [word >> 5] + [(word >> 5) + k + 1 for k in range(5) if word >> (4 - k) & 1]
             out["x"] = xs[:count]
             out["p"], place = _runs(chunk, place, count, "u1", 7, "<u2")
-    assert not any(chunk[place:]), f"something is behind the events of a chunk, from {place} on"
+    assert not (len(chunk[place:]) if stored else any(chunk[place:])), f"something is behind the events of a chunk, from {place} on"
     return out
 
 
@@ -75,8 +75,10 @@ def _runs(chunk, place, count, kind, bits, longer):
     return values, place
 
 
-def read(file):
-    """{dataset: values} of an open file as `event_files.prophesee` gives them, by its chunks alone; all is checked that OpenEB's C++ reader relies on."""
+def read(file, stored=False):
+    """{dataset: values} of an open file as `event_files.prophesee` gives them, by its chunks alone; all is checked that OpenEB's C++ reader relies on.
+
+    `stored`: of a file that is not computed. Its packed chunks have no bytes behind the events, and so any length."""
     found = {}
     assert set(event_files.datasets(file)) == {f"/{name}" for name in SIZES}
     for name, size in SIZES.items():
@@ -87,24 +89,24 @@ def read(file):
         count = -(-len(dataset) // CHUNK)
         assert dataset.id.get_num_chunks() == count
         sizes = {dataset.id.get_chunk_info(k).size for k in range(count)}
-        assert len(sizes) == min(1, count) and sizes <= ({size * CHUNK} if size else sizes), sizes
+        assert stored and not size or len(sizes) == min(1, count) and sizes <= ({size * CHUNK} if size else sizes), sizes
         values = np.zeros(count * CHUNK, dataset.dtype)
         for k in range(count):
             mask, chunk = dataset.id.read_direct_chunk((k * CHUNK,))
             assert mask == 0
-            own = np.frombuffer(chunk, dataset.dtype) if size else unpack(chunk)
+            own = np.frombuffer(chunk, dataset.dtype) if size else unpack(chunk, stored)
             assert len(own) == CHUNK, (name, k)
             values[k * CHUNK:(k + 1) * CHUNK] = own
         found[f"/{name}"] = values[:len(dataset)]
     return found
 
 
-def check(path, expected):
+def check(path, expected, stored=False):
     """The file holds what `event_files.prophesee` says."""
     import h5py
     size = path.stat().st_size
     with h5py.File(path) as file:
-        found = read(file)
+        found = read(file, stored)
     for name, values in expected.items():
         assert found[name].dtype == values.dtype and np.array_equal(found[name], values), name
     assert path.stat().st_size == size
