@@ -276,17 +276,17 @@ public final class VirtualFileSystem: FileSystem {
         var entry = file(
             node, size: added?.size ?? facts.size,
             held: library.heldBytes(facts).saturating(adding: added?.heldBytes ?? 0),
-            modified: max(facts.status.modified, facts.list?.status.modified ?? .min, added?.committedAt ?? .min))
+            modified: max(facts.status.modified, facts.lists.modified ?? .min, added?.committedAt ?? .min))
         // Writers and readers of a file see different sizes, and the kernel keeps one for all.
         if writers.withLock({ $0[node.inode] != nil }) { entry.validity = 0 }
-        return (entry, version(facts.status, facts.list, added))
+        return (entry, version(facts.status, facts.lists, added))
     }
 
     private func version(
-        _ status: FileStatus, _ list: TimesList? = nil, _ added: SidecarSnapshot? = nil
+        _ status: FileStatus, _ lists: FileLists? = nil, _ added: SidecarSnapshot? = nil
     ) -> ContentVersion {
         ContentVersion(
-            source: status, list: list?.times.digest, commit: added?.commit ?? 0, committedAt: added?.committedAt ?? 0)
+            source: status, list: lists?.digest, commit: added?.commit ?? 0, committedAt: added?.committedAt ?? 0)
     }
 
     private func directory(_ node: Node, modified: Int64) -> Attributes {
@@ -329,11 +329,11 @@ public final class VirtualFileSystem: FileSystem {
             let readAhead = recording.readAhead(depth: cores)
             if writes {
                 let writer = try openForWriting(node, recording, by: process)
-                current = version(writer.file.recording.status, writer.file.list, writer.sidecar.base)
+                current = version(writer.file.recording.status, writer.file.lists, writer.sidecar.base)
                 file = .writing(writer, readAhead)
             } else {
                 let added = try sidecars.opened(recording)
-                current = version(recording.recording.status, recording.list, added)
+                current = version(recording.recording.status, recording.lists, added)
                 isOwnView = added != nil || writers.withLock { $0[inode] != nil }
                 file = .recording(recording, readAhead, added)
             }
