@@ -30,6 +30,19 @@ size_t evh5_filter_cells_plain(
     return n;
 }
 
+size_t evh5_filter_pixels(
+    const uint32_t *hot, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
+    uint32_t *kept_times) {
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t cell = cells[i], time = times[i], place = cell & 0x7FFFFFFF;
+        kept_cells[n] = cell;
+        kept_times[n] = time;
+        n += ~(hot[place >> 5] >> (place & 31)) & 1;
+    }
+    return n;
+}
+
 size_t evh5_filter_refractory(
     uint32_t column_bits, uint32_t width, int64_t base, int64_t period, int64_t *last, const uint32_t *cells,
     const uint32_t *times, size_t count, uint32_t *kept_cells, uint32_t *kept_times) {

@@ -51,6 +51,8 @@ public struct EventsMeasure: Sendable {
     public let geometry: Geometry
     /// What events go through first; nil when all stay as they are.
     public let filters: AppliedFilters?
+    /// Names the list that the filters work by; nil without one.
+    public var listDigest: UInt64? { filters?.chain.listDigest }
     /// Only events with these times are in the file, us; all when it is the whole recording.
     public let times: Range<Int64>
     /// nil where only the events and triggers tell: a part of a recording, an index of triggers, or filters.

@@ -1,5 +1,6 @@
 // The path component of event files: `events[,key=value...]`.
 
+import Datasets
 import Recordings
 import Tensors
 
@@ -33,7 +34,7 @@ public struct EventsSpec: Hashable, Sendable {
     /// The length of each part, us; nil when the events are one file.
     public let maxDuration: Int64?
     /// What events go through first.
-    public let filters: EventFilterChain
+    public private(set) var filters: EventFilterChain
     /// The canonical path component.
     public let text: String
 
@@ -76,7 +77,19 @@ public struct EventsSpec: Hashable, Sendable {
     /// Whether there is such a file of recordings of this geometry.
     ///
     /// - Throws: `.notApplicable` when a region is not inside of the sensor.
-    public func check(for geometry: Geometry) throws(TensorError) { _ = try filters.applied(to: geometry) }
+    public func check(for geometry: Geometry) throws(TensorError) { _ = try filters.size(on: geometry) }
+
+    /// The same file with the list of hot pixels that its filters name, which is no part of its name.
+    public func with(_ list: HotPixels) -> EventsSpec {
+        var spec = self
+        spec.filters = filters.with(list)
+        return spec
+    }
+
+    /// The same with the list beside the recording at `path`, where the filters name one.
+    public func withList(beside path: String) throws(ListFileError) -> EventsSpec {
+        try filters.list(beside: path).map { with($0) } ?? self
+    }
 
     public static func == (left: EventsSpec, right: EventsSpec) -> Bool { left.text == right.text }
     public func hash(into hasher: inout Hasher) { hasher.combine(text) }

@@ -22,6 +22,8 @@ public final class PreprocessingRegistry: Sendable {
         EventCount.definition,
         EventImage.definition,
         ExponentialTimeSurface.definition,
+        Tore.definition,
+        Ergo12.definition,
     ]
 
     /// The preprocessings of Metavision ML, and the inputs of published models.

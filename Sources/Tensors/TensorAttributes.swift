@@ -23,9 +23,9 @@ extension TensorSpec {
     ) throws(TensorError) -> (attributes: [(name: String, value: TensorAttribute)], elementType: ElementType) {
         let spec = try resolved(for: geometry)
         let shift = spec.preprocessingSpec.shift
-        let filters = try spec.preprocessingSpec.filters(for: geometry)
         guard
-            let grid = FrameGrid(geometry: filters?.geometry ?? geometry, shift: shift + spec.preprocessingSpec.picked)
+            let grid = FrameGrid(
+                geometry: try spec.preprocessingSpec.size(on: geometry), shift: shift + spec.preprocessingSpec.picked)
         else {
             throw TensorError(.notApplicable, "\(geometry) is no geometry to make frames of")
         }

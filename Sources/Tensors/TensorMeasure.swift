@@ -21,7 +21,7 @@ public struct TensorMeasure: Sendable {
     /// nil where only the events tell: windows of n events that do not take all events of the recording, or not all
     /// that were there before filters, or end after some time as well, and windows at triggers.
     public let frameCount: Int?
-    /// The digest of the list that its windows are at; nil for other windows.
+    /// Names the lists that its windows are at and that its filters work by; nil for none.
     public let listDigest: UInt64?
 
     /// Whether frames are kept as they are, not as counts.
@@ -132,7 +132,7 @@ public struct TensorMeasure: Sendable {
         case .parts(let count): frameCount = totals.hasParts(from: start) ? count : 0
         case .period, .count, .between: frameCount = try spec.windowSpec.listedCount(times)
         }
-        listDigest = spec.times?.isFile == true ? times?.digest : nil
+        listDigest = Self.digest([spec.times?.isFile == true ? times?.digest : nil, filters?.chain.listDigest])
         self.spec = spec
         self.grid = grid
         self.filters = filters
@@ -142,6 +142,12 @@ public struct TensorMeasure: Sendable {
         elementType = spec.asUInt8 ? .uint8 : spec.preprocessing.elementType(shift: shift)
         frameBytes = channels * grid.cells * elementType.size
         if let frameCount { try checkSize(frameCount) }
+    }
+
+    /// One digest for those of several lists; nil for none.
+    package static func digest(_ digests: [UInt64?]) -> UInt64? {
+        let digests = digests.compactMap(\.self)
+        return digests.dropFirst().reduce(digests.first) { ($0 ?? 0) &* 0x9E37_79B9_7F4A_7C15 ^ $1 }
     }
 
     /// A tenth of what a file offset can be: room for everything that comes after the frames.

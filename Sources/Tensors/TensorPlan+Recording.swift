@@ -35,6 +35,7 @@ extension TensorPlan {
         if let filters = try preprocessing.filters(for: recording.geometry) {
             let texts = filters.chain.items.joined(separator: ",")
             name += " of events left by \(texts) (\(AppliedFilters.version)), sampled by \(1 << filters.sampling)"
+            if let list = filters.chain.hotPixels?.list { name += ", list \(String(list.digest, radix: 16))" }
         }
         let start = spec.startTime &+ Int64(part ?? 0) &* (spec.maxDuration ?? 0)
         let known = spec.windowSpec.maxPeriod.flatMap { _ in store?.found(name, index) }

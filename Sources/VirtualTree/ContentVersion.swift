@@ -2,10 +2,10 @@
 
 import Files
 
-/// The state of the source file and of the list that windows are at, and of what users added to the virtual file.
+/// The state of the source file and of the lists that the file is made by, and of what users added to the virtual file.
 struct ContentVersion: Hashable, Sendable {
     let source: FileStatus
-    /// The digest of the list; nil without one.
+    /// The digest of the lists; nil without one.
     let list: UInt64?
     /// The commit that added contents are of, and when it was made (ns since 1970): after a reset, numbers begin again.
     /// 0 when nothing was added.

@@ -23,8 +23,7 @@ final class FileLibrary: Sendable {
         /// Bytes of the file besides what is computed, which are always held.
         let wrapping: Int64
         let measure: FileMeasure
-        /// The list that windows are at; nil without one.
-        let list: TimesList?
+        let lists: FileLists
         let recording: RecordingSummary
     }
 
@@ -35,7 +34,7 @@ final class FileLibrary: Sendable {
 
     private struct Numbered {
         let status: FileStatus
-        /// The digest of the list that windows are at; nil without one.
+        /// The digest of the lists that it is made by; nil without one.
         let list: UInt64?
         let numbers: [UInt64]
     }
@@ -67,7 +66,7 @@ final class FileLibrary: Sendable {
     private let programVersion: String
     private let logger: Logger
     private let sizes: FileSizes
-    private let lists: TimesLists
+    private let lists: ListFiles
     private let state = Mutex(State())
 
     init(
@@ -81,26 +80,24 @@ final class FileLibrary: Sendable {
         self.programVersion = programVersion
         self.logger = logger
         sizes = FileSizes(programVersion: programVersion)
-        lists = TimesLists(source: source)
+        lists = ListFiles(source: source)
     }
 
     // MARK: Sizes
 
     /// The facts of a virtual file if they are known for the recording as it is now; never scans.
     func knownFacts(_ key: String, _ spec: FileSpec, path: String, part: Int?) -> Facts? {
-        let list = lists.peek(spec, path: path)
-        if case .unknown = list { return nil }
-        guard let known = catalog.knownSummary(path) else { return nil }
-        return try? facts(key, spec, path, part, known.status, known.summary, list.list, mayCount: false)
+        guard let lists = lists.peek(spec, path: path), let known = catalog.knownSummary(path) else { return nil }
+        return try? facts(key, spec, path, part, known.status, known.summary, lists, mayCount: false)
     }
 
     /// The facts of a virtual file, after a scan of the recording if it is new.
     func facts(_ key: String, _ spec: FileSpec, path: String, part: Int?) throws(FileSystemError) -> Facts {
         // A list that is missing is found out sooner than what a scan finds.
-        let list = try lists.list(spec, path: path)
+        let lists = try lists.lists(spec, path: path)
         let (status, summary) = try catalog.summary(path)
         do {
-            guard let facts = try facts(key, spec, path, part, status, summary, list, mayCount: true) else {
+            guard let facts = try facts(key, spec, path, part, status, summary, lists, mayCount: true) else {
                 throw FileSystemError(EIO, "'\(path)' changes faster than it can be read")
             }
             return facts
@@ -109,17 +106,17 @@ final class FileLibrary: Sendable {
 
     private func facts(
         _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ status: FileStatus,
-        _ summary: RecordingSummary, _ list: TimesList?, mayCount: Bool
+        _ summary: RecordingSummary, _ lists: FileLists, mayCount: Bool
     ) throws -> Facts? {
         try checkPart(spec, summary, path, part)
-        let measure = try FileMeasure(spec, summary, part: part, times: list?.times)
+        let measure = try FileMeasure(lists.applied(to: spec), summary, part: part, times: lists.times)
         guard
             let counts = try measure.counts ?? counts(key, spec, path, part, status, mayCount: mayCount)
         else { return nil }
         let wrapping = try sizes.wrapping(measure, counts, summary, name: split(path).name)
         let computed = try measure.computedBytes(counts, of: summary)
         return Facts(
-            status: status, size: wrapping + computed, wrapping: wrapping, measure: measure, list: list,
+            status: status, size: wrapping + computed, wrapping: wrapping, measure: measure, lists: lists,
             recording: summary)
     }
 
@@ -169,24 +166,26 @@ final class FileLibrary: Sendable {
     /// The virtual file for the recording as it is now.
     /// - Throws: `FileSystemError` with ENOENT when there is no such recording or part.
     func open(_ key: String, _ spec: FileSpec, path: String, part: Int?) throws(FileSystemError) -> RecordingFile {
-        let list = try lists.list(spec, path: path)
+        let lists = try lists.lists(spec, path: path)
         let status = try source.status(path)
         if let file = state.withLock({ $0.open[key]?.file }), file.recording.status == status,
-            file.list?.times.digest == list?.times.digest
+            file.lists.digest == lists.digest
         {
             keepRecent(file)
             return file
         }
         let recording = try catalog.open(path)
         let file: RecordingFile
-        do { file = try make(key, spec, path, part, recording, list) } catch { throw FileLibrary.explain(error, path) }
+        do { file = try make(key, lists.applied(to: spec), path, part, recording, lists) } catch {
+            throw FileLibrary.explain(error, path)
+        }
         keepRecent(file)
         return file
     }
 
     private func make(
         _ key: String, _ spec: FileSpec, _ path: String, _ part: Int?, _ recording: Recording,
-        _ list: TimesList?
+        _ lists: FileLists
     ) throws -> RecordingFile {
         let index = try indexes.index(of: recording)
         let summary = RecordingSummary(recording, index)
@@ -197,12 +196,12 @@ final class FileLibrary: Sendable {
         switch spec {
         case .tensor(let spec):
             let plan = try TensorPlan(
-                spec: spec, recording: recording, index: index, part: part, times: list?.times, store: indexes)
+                spec: spec, recording: recording, index: index, part: part, times: lists.times, store: indexes)
             // As the facts have it: the times of triggers are in the index only.
             measure = .tensor(
                 try TensorMeasure(
                     spec: spec, geometry: recording.geometry, totals: EventTotals(index), part: part,
-                    times: list?.times))
+                    times: lists.times))
             counts = .frames(plan.frameCount)
             content = TensorContent(plan)
         case .events(let spec):
@@ -224,12 +223,12 @@ final class FileLibrary: Sendable {
         let cacheKey = sizes.cacheKey(measure, summary)
         return state.withLock { state in
             let names = RecordingFile.Names(
-                numbers: numbers(key, recording.status, list?.times.digest, content.series.count, &state),
+                numbers: numbers(key, recording.status, lists.digest, content.series.count, &state),
                 cacheKey: cacheKey,
                 sidecarKey: sidecarKey)
             let file = RecordingFile(
                 recording: recording, path: path, index: index, spec: spec, counts: counts, content: content,
-                layout: layout, expectation: description.expectation(layout), names: names, list: list)
+                layout: layout, expectation: description.expectation(layout), names: names, lists: lists)
             if measure.counts == nil {
                 state.counts[key] = Counted(status: recording.status, counts: counts)
             }

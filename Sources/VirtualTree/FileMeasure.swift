@@ -52,11 +52,11 @@ enum FileMeasure: Sendable {
         }
     }
 
-    /// Of the list that windows are at; nil without one.
+    /// Of the lists that it is made by; nil without one.
     var listDigest: UInt64? {
         switch self {
         case .tensor(let measure): measure.listDigest
-        case .events: nil
+        case .events(let measure): measure.listDigest
         }
     }
 

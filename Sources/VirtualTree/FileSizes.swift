@@ -113,7 +113,7 @@ extension FileMeasure {
         case .events(let measure):
             // Which entries there are follows from the recording, which the key's beginning names.
             """
-            geometry \(measure.geometry)\(Self.filtered(measure.filters))
+            geometry \(measure.geometry)\(Self.filtered(measure.filters))\(Self.listed(measure.listDigest))
             index of \(measure.spec.text)
             start \(measure.times.lowerBound)
             version \(EventsSpec.version)
@@ -127,6 +127,10 @@ extension FileMeasure {
         filters.map { "\nfilters \(AppliedFilters.version) of \($0.sensor)" } ?? ""
     }
 
+    private static func listed(_ digest: UInt64?) -> String {
+        digest.map { "\nlist \(String($0, radix: 16))" } ?? ""
+    }
+
     /// All that the bytes of frames depend on besides what the recording was: what is made of it, and by which kernels.
     /// The spec has its scale as a power of two, so that two spellings of one size share their frames; the part is in
     /// `startTime`. A name of the mount config may mean another preprocessing tomorrow, so what it means is in the key.
@@ -136,14 +140,13 @@ extension FileMeasure {
         let parameters = measure.attributes.map { "\($0.name) \($0.value)" }.joined(separator: "\n")
         let kept = measure.keepsWholeFrames ? "whole" : "counts"
         let length = measure.blockLength
-        let list = measure.listDigest.map { "\nlist \(String($0, radix: 16))" } ?? ""
         return """
             geometry \(measure.grid.geometry)\(filtered(measure.filters))
             tensor \(measure.spec.preprocessingText)/\(measure.spec.windowText)
             start \(measure.startTime)
             kept \(length == 1 ? kept : "\(kept) by \(length)")
             kernel \(measure.spec.preprocessingSpec.definition.kernel)
-            \(parameters)\(list)
+            \(parameters)\(listed(measure.listDigest))
             version \(tensorVersion)
 
             """

@@ -54,11 +54,11 @@ enum FileSpec: Hashable, Sendable {
 
     /// What its bytes depend on besides recording and evh5; nil for nothing.
     ///
-    /// - Parameter list: the digest of the list that windows are at.
+    /// - Parameter list: the digest of the lists that it is made by.
     func ownVersion(_ list: UInt64?) -> String? {
         switch self {
         case .tensor(let spec): spec.ownVersion(list)
-        case .events: nil
+        case .events(let spec): spec.ownVersion(list)
         }
     }
 
@@ -82,10 +82,15 @@ enum FileSpec: Hashable, Sendable {
 }
 
 extension TensorSpec {
-    /// The version of a preprocessing of the user's own, and the digest of the list that windows are at: what a
+    /// The version of a preprocessing of the user's own, and the digest of the lists that it is made by: what a
     /// tensor's bytes depend on besides recording and evh5. nil for nothing.
     package func ownVersion(_ list: UInt64?) -> String? {
         guard let list else { return preprocessing.version }
         return (preprocessing.version ?? "") + " list " + String(list, radix: 16)
     }
+}
+
+extension EventsSpec {
+    /// The same of an event file: the digest of the list of its filters.
+    package func ownVersion(_ list: UInt64?) -> String? { list.map { "list " + String($0, radix: 16) } }
 }

@@ -44,8 +44,8 @@ final class RecordingFile: Sendable {
     /// What must still hold of it after users wrote to it.
     let expectation: FileExpectation
     let names: Names
-    /// The list that its windows are at; nil without one.
-    let list: TimesList?
+    /// The lists that it is made by.
+    let lists: FileLists
     private let head: HeldBytes
     private let tail: HeldBytes
     private let index: TimeIndex
@@ -55,7 +55,7 @@ final class RecordingFile: Sendable {
     init(
         recording: Recording, path: String, index: TimeIndex, spec: FileSpec, counts: FileCounts,
         content: any FileContent, layout: FileLayout, expectation: FileExpectation, names: Names,
-        list: TimesList?
+        lists: FileLists
     ) {
         self.recording = recording
         self.path = path
@@ -66,13 +66,13 @@ final class RecordingFile: Sendable {
         self.layout = layout
         self.expectation = expectation
         self.names = names
-        self.list = list
+        self.lists = lists
         head = HeldBytes(layout.head)
         tail = HeldBytes(layout.tail)
     }
 
     /// See `FileSpec.ownVersion`.
-    var ownVersion: String? { spec.ownVersion(list?.times.digest) }
+    var ownVersion: String? { spec.ownVersion(lists.digest) }
 
     /// Reads ahead in the blocks that most of the bytes are in.
     func readAhead(depth: Int) -> ReadAhead { ReadAhead(frameCount: content.series.first?.count ?? 0, depth: depth) }

@@ -25,8 +25,8 @@ extension FileLibrary.Facts {
     }
 }
 
-/// What was added to a tensor of a preprocessing of the user's own, or of windows at listed times, is carried over when
-/// code or list become another, as if the recording had changed.
+/// What was added to a tensor of a preprocessing of the user's own, or of a list, is carried over when code or list
+/// become another, as if the recording had changed.
 private func sidecarDigest(_ header: UInt32, _ version: String?) -> UInt64 {
     // FNV-1a; 0 for evh5's own preprocessings, whose changes are evh5's.
     let version = version?.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }

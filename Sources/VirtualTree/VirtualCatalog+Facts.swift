@@ -110,8 +110,8 @@ extension VirtualCatalog {
         NameFacts(
             size: added?.size ?? facts.size,
             held: library.heldBytes(facts).saturating(adding: added?.heldBytes ?? 0),
-            modified: max(facts.status.modified, facts.list?.status.modified ?? .min, added?.committedAt ?? .min),
-            isWritable: true, validity: options.validity, version: ContentVersion(facts.status, facts.list, added))
+            modified: max(facts.status.modified, facts.lists.modified ?? .min, added?.committedAt ?? .min),
+            isWritable: true, validity: options.validity, version: ContentVersion(facts.status, facts.lists, added))
     }
 
     private func folderFacts(_ status: FileStatus) -> NameFacts {
@@ -127,8 +127,8 @@ extension VirtualCatalog {
 }
 
 extension ContentVersion {
-    init(_ status: FileStatus, _ list: TimesList? = nil, _ added: SidecarSnapshot? = nil) {
+    init(_ status: FileStatus, _ lists: FileLists? = nil, _ added: SidecarSnapshot? = nil) {
         self.init(
-            source: status, list: list?.times.digest, commit: added?.commit ?? 0, committedAt: added?.committedAt ?? 0)
+            source: status, list: lists?.digest, commit: added?.commit ?? 0, committedAt: added?.committedAt ?? 0)
     }
 }

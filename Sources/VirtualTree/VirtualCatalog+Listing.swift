@@ -106,7 +106,7 @@ extension VirtualCatalog {
         for i in 0..<view.names.count where recordings.isShown(i) {
             let packed = recordings.geometries[i]
             if kinds[packed] == nil { kinds[packed] = kind(spec, ListedRecordings.geometry(packed)) }
-            guard let kind = kinds[packed] ?? nil, view.hasTimes(spec, view.names[i]) else { continue }
+            guard let kind = kinds[packed] ?? nil, view.hasLists(spec, view.names[i]) else { continue }
             guard spec.maxDuration != nil else {
                 entries.append(SourceListing.Entry(number: Int32(i), kind: kind))
                 continue

@@ -23,7 +23,7 @@ extension VirtualCatalog {
             let added = try sidecars.opened(recording)
             return (
                 .recording(recording, recording.readAhead(depth: cores), added, use),
-                ContentVersion(recording.recording.status, recording.list, added)
+                ContentVersion(recording.recording.status, recording.lists, added)
             )
         case .companion(let path):
             let opened = try source.open(path)

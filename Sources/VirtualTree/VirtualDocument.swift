@@ -109,7 +109,7 @@ extension VirtualCatalog {
         case .recording(let file, _, let added, _):
             size = added?.size ?? file.layout.size
             modified = max(
-                file.recording.status.modified, file.list?.status.modified ?? .min, added?.committedAt ?? .min)
+                file.recording.status.modified, file.lists.modified ?? .min, added?.committedAt ?? .min)
         case .file(let file):
             do { size = try file.status().size } catch { throw FileLibrary.explain(error, file.path) }
         case .bytes(let bytes): size = Int64(bytes.count)

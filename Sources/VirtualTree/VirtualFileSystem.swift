@@ -155,7 +155,7 @@ public final class VirtualFileSystem: FileSystem {
             let recording = try catalog.recording(node.location, folder, name, part)
             let writer = try openForWriting(node, recording, by: process)
             catalog.used.used(node.key, of: recording.path, recording.spec)
-            current = ContentVersion(writer.file.recording.status, writer.file.list, writer.sidecar.base)
+            current = ContentVersion(writer.file.recording.status, writer.file.lists, writer.sidecar.base)
             file = .writing(writer, recording.readAhead(depth: catalog.cores))
         } else {
             let opened = try catalog.open(node.location)

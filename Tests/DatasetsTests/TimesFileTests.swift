@@ -47,9 +47,9 @@ import Testing
             try write("x.csv", Array("7".utf8))
             #expect(try read("5ms,at=x.csv")?.starts == [7])
             #expect(try read("5ms") == nil && read("5ms,at=trigger0") == nil)
-            let missing = #expect(throws: TimesFileError.self) { try read("5ms,at=y") }
+            let missing = #expect(throws: ListFileError.self) { try read("5ms,at=y") }
             #expect(missing?.code == .missing && missing?.description.contains("up_y.npy") == true)
-            let labels = #expect(throws: TimesFileError.self) { try read("5ms,at=labels") }
+            let labels = #expect(throws: ListFileError.self) { try read("5ms,at=labels") }
             #expect(labels?.code == .missing && labels?.description.contains("up_bbox.npy") == true)
         }
     }
@@ -93,7 +93,7 @@ import Testing
                 ("-9223372036854775808\n", "line 1"), (String(repeating: "1", count: 50), "line 1"),
             ] {
                 try write("up_x.txt", Array(text.utf8))
-                let error = #expect(throws: TimesFileError.self) { try read("5ms,at=x") }
+                let error = #expect(throws: ListFileError.self) { try read("5ms,at=x") }
                 #expect(error?.code == .unusable && error?.description.contains(word) == true, "\(text)")
             }
             let good = npy("<i8", "2,", [1, 2] as [Int64])
@@ -107,12 +107,12 @@ import Testing
                 npy("<i8", "2,", [2, 1] as [Int64]),
             ] as [[UInt8]] {
                 try write("up_x.npy", bytes)
-                let error = #expect(throws: TimesFileError.self) { try read("5ms,at=x") }
+                let error = #expect(throws: ListFileError.self) { try read("5ms,at=x") }
                 #expect(error?.code == .unusable)
             }
             try FileManager.default.removeItem(atPath: folder + "/up_x.npy")
             try FileManager.default.createDirectory(atPath: folder + "/up_x.npy", withIntermediateDirectories: false)
-            #expect(throws: TimesFileError.self) { try read("5ms,at=x") }
+            #expect(throws: ListFileError.self) { try read("5ms,at=x") }
         }
     }
 }

@@ -121,7 +121,7 @@ def test_names_that_are_too_long(mounted):
 
 def test_listings(mount, library):
     where = mount(library)
-    assert set(os.listdir(where.point)) == {*tensors.NAMES, *representations.NAMES, "exponential_timesurface", "events"}
+    assert set(os.listdir(where.point)) == {*tensors.NAMES, *representations.NAMES, "exponential_timesurface", "tore", "events"}
     assert set(os.listdir(where / "diff")) == DEFAULT_WINDOWS
     assert set(os.listdir(where / "diff/10ms")) == {f"{format}.h5" for format in encoders.FORMATS}
     (where / "diff,downsample=2/33ms/evt3.h5").read_bytes()

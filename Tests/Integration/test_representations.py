@@ -16,8 +16,10 @@ OPTIONS = [
     ("voxel_grid", {}), ("voxel_grid", dict(origin="window", num_bins=3)), ("voxel_grid", dict(norm="nonzero")),
     ("voxel_grid", dict(norm="nonzero_unbiased", num_bins=15)), ("voxel_grid", dict(num_bins=1)),
     ("event_volume", {}), ("event_volume", dict(num_bins=1)), ("event_volume", dict(num_bins=7)),
-    ("event_count", {}), ("event_count", dict(dtype="uint16")), ("event_count", dict(dtype="float32")), ("event_image", {}),
+    ("event_count", {}), ("event_count", dict(dtype="uint16")), ("event_count", dict(dtype="float32")), ("event_image", {}), ("ergo12", {}),
 ]
+# What the shared reference has.
+REFERENCED = [(name, options) for name, options in OPTIONS if name != "ergo12"]
 
 
 def spelled(name, options):
@@ -184,7 +186,106 @@ def test_fading_against_the_shared_reference(mount, differ, shared_representatio
             assert differ("exponential_timesurface against the shared reference", file["data"][i], expected) <= 2e-6
 
 
+TORE = [{}, dict(k=1), dict(k=5, min_time=1, max_time=40_000), dict(min_time=2_000, max_time=100_000_000)]
+
+
+def timed(options):
+    return "".join(f",{key}={value}" + ("us" if "time" in key else "") for key, value in options.items())
+
+
+@pytest.mark.parametrize("options", TORE, ids=timed)
+@pytest.mark.parametrize("window, downsample", [("7ms", 1), ("50ms", 4), ("20ms,start_ts=111ms", 1)])
+def test_recent(mounted, differ, shown, options, window, downsample):
+    """Events before the window, and before start_ts, count too: as far back as max_time."""
+    component = "tore" + timed(options) + (f",downsample={downsample}" if downsample > 1 else "")
+    period, start, different = int(window.split("ms")[0]) * 1000, 111_000 if "start" in window else 0, set()
+    for format in ("evt2", "evt3", "dat"):
+        events = shown[format]
+        with h5py.File(mounted / component / window / f"{format}.h5") as file:
+            assert file["data"].dtype == np.float32
+            for i in some(len(file["data"])):
+                end = start + (i + 1) * period
+                expected = representations.recent(events[events["t"] < end], end, HEIGHT, WIDTH, downsample=downsample, **options)
+                different |= set(expected.ravel().tolist())
+                assert differ("tore against plain Python", file["data"][i], expected) <= 4e-6
+    assert len(different) > 100
+
+
+@pytest.mark.parametrize("start", [0, 120_000])
+def test_recent_counted(mounted, differ, shown, start):
+    """The end is the time of the frame's last event, which counts; later events of the same us are in the next frame."""
+    for format in ("evt3", "evt4"):
+        events = shown[format]
+        first = int(np.searchsorted(events["t"], start))
+        with h5py.File(mounted / f"tore,max_time=60ms/3000ev,start_ts={start}us/{format}.h5") as file:
+            for i in some(len(file["data"])):
+                seen = events[:first + 3000 * (i + 1)]
+                expected = representations.recent(seen, int(seen["t"][-1]), HEIGHT, WIDTH, max_time=60_000)
+                assert differ("tore, n_events", file["data"][i], expected) <= 4e-6
+
+
+@pytest.mark.parametrize("window", ["20ms,stride=7ms", "500ev,stride=170", "400ev,max_period=5ms", "9parts"])
+@pytest.mark.parametrize("name", ["tore", "ergo12"])
+def test_other_windows(mounted, differ, shown, name, window):
+    for format in ("evt3", "dat"):
+        events = shown[format]
+        with h5py.File(mounted / name / window / f"{format}.h5") as file:
+            starts, ends = file["starts"][:], file["ends"][:]
+            for i in some(len(ends)):
+                if "max_period" in window:
+                    continue
+                if "ev" in window:
+                    first, past = 170 * i, 170 * i + 500
+                else:
+                    first, past = np.searchsorted(events["t"], [starts[i], ends[i]])
+                expected = (representations.recent(events[:past], int(ends[i]), HEIGHT, WIDTH) if name == "tore" else
+                            representations.frame_of(name, events[first:past], 0, 1, HEIGHT, WIDTH))
+                assert differ(f"{name}, {window}", file["data"][i], expected) <= 4e-6
+            if "max_period" in window:
+                past = 0
+                for i, end in enumerate(ends[:5].tolist()):
+                    first = past
+                    past = min(first + 400, int(np.searchsorted(events["t"], (0 if i == 0 else int(ends[i - 1])) + 5_000)))
+                    expected = (representations.recent(events[:past], end, HEIGHT, WIDTH) if name == "tore" else
+                                representations.frame_of(name, events[first:past], 0, 1, HEIGHT, WIDTH))
+                    if i in (0, 3):
+                        assert differ(f"{name}, {window}", file["data"][i], expected) <= 4e-6
+
+
+def test_recent_at_odd_frames(mount, source, odd, differ):
+    """The least ages, whatever the order in the file; a frame before any event has the greatest age."""
+    with h5py.File(mount(source) / "tore/20ms/a.h5") as file:
+        for i in range(len(file["data"])):
+            seen = odd[odd["t"] < (i + 1) * 20_000]
+            assert differ("tore, odd frames", file["data"][i], representations.recent(seen, (i + 1) * 20_000, HEIGHT, WIDTH)) <= 4e-6
+    encoders.write(source / "late.dat", "dat", odd[-1:])
+    with h5py.File(mount(source) / "tore/20ms/late.h5") as file:
+        assert np.allclose(file["data"][0], np.log(5e6 + 1) - np.log(151), atol=4e-6)
+
+
+def test_recent_in_other_files(evh5, mount, library, tmp_path):
+    """From the disk cache, by generate, and drawn."""
+    first = mount(library, "--cache", tmp_path / "cache")
+    for name in ("tore,k=2", "ergo12"):
+        with h5py.File(first / f"{name}/50ms/evt3.h5") as file:
+            expected = file["data"][:]
+        evh5.run("generate", library / "evt3.raw", "-o", tmp_path / name, "--preprocess", name, check=0)
+        with h5py.File(tmp_path / name / "evt3.h5") as file:
+            assert np.array_equal(file["data"][:], expected)
+        evh5.run("preview", first / f"{name}/50ms/evt3.h5", "-o", tmp_path / f"{name}.png", check=0)
+        assert (tmp_path / f"{name}.png").stat().st_size > 1000
+    while json.loads((first / ".evh5/status.json").read_text())["cache"]["queued"]:
+        time.sleep(0.01)
+    first.stop()
+    second = mount(library, "--cache", tmp_path / "cache")
+    with h5py.File(second / "tore,k=2/50ms/evt3.h5") as file:
+        assert file["data"].attrs["k"] == 2 and file["data"].attrs["max_time"] == "5s" and file["data"][:].any()
+    assert json.loads((second / ".evh5/status.json").read_text())["frames"]["computed"] == 0
+
+
 @pytest.mark.parametrize("component, why", [
+    ("tore,k=0", "1 to 16"), ("tore,k=17", "1 to 16"), ("tore,min_time=5s", "less than max_time"), ("tore,max_time=2h", "a time such as"),
+    ("tore,max_time=3601s", "at most 3600s"), ("tore,dtype=uint8", "not in 0...1"), ("ergo12,k=3", "no parameter k"),
     ("voxel_grid,origin=middle", "one of events, window"), ("voxel_grid,norm=1", "one of none, nonzero"), ("event_count,dtype=int8", "one of uint8"),
     ("stacked_histogram,count_cutoff=256", "1 to 255"), ("stacked_histogram,dtype=uint8", "not in 0...1"), ("mixed_density_stack,num_bins=0", "1 to 64"),
     ("exponential_timesurface,tau=0ms", "a time such as 30ms"), ("exponential_timesurface,tau=fast", "a time such as 30ms"),
@@ -208,7 +309,7 @@ def compare_with_reference(file, differ, reference, events, name, options, perio
         assert differ(f"{name} against the shared reference", file["data"][i], expected) <= reference.tolerance(key)
 
 
-@pytest.mark.parametrize("name, options", OPTIONS, ids=identity)
+@pytest.mark.parametrize("name, options", REFERENCED, ids=identity)
 def test_shared_reference(mounted, differ, shown, shared_representations, name, options):
     for format in ("evt2", "evt3", "dat"):
         with h5py.File(mounted / spelled(name, options) / f"20ms/{format}.h5") as file:
@@ -219,7 +320,7 @@ def test_shared_reference(mounted, differ, shown, shared_representations, name, 
 def test_real_recordings(mount, differ, shared_representations, shared, recording):
     events = scenes.decoded(shared / f"recordings/{recording}.events.npz")
     where = mount(shared / "recordings")
-    for name, options in OPTIONS:
+    for name, options in REFERENCED:
         with h5py.File(where / spelled(name, options) / f"50ms/{recording}.h5") as file:
             compare_with_reference(file, differ, shared_representations, events, name, options, 50_000)
 

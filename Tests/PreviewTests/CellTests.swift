@@ -167,6 +167,7 @@ struct ColoringTests {
             ("stacked_histogram", 20, nil, .halves), ("voxel_grid", 5, nil, .signed),
             ("event_volume", 5, nil, .signed), ("mixed_density_stack", 10, nil, .signed),
             ("event_count", 2, nil, .polarity), ("event_image", 4, nil, .tiles),
+            ("tore", 6, nil, .tiles), ("ergo12", 12, nil, .tiles),
             ("exponential_timesurface", 2, nil, .polarity), ("event_cube", 2, 1, .polarity),
             ("event_cube", 1, 1, .gray), ("mine", 7, 3, .tiles),
         ] as [(String, Int, Int?, Coloring)])

@@ -9,7 +9,8 @@ private func left(
     _ events: [Event], _ chain: EventFilterChain, _ geometry: Geometry, sampling: Int = 0
 ) -> [Event] {
     var last: [[Int]: Int64] = [:]
-    var events = events
+    let hot = Set(chain.hotPixels?.list?.pixels.map { [Int($0.x), Int($0.y)] } ?? [])
+    var events = events.filter { !hot.contains([Int($0.x), Int($0.y)]) }
     if let period = chain.refractory {
         events = events.filter { event in
             let place = [Int(event.x), Int(event.y), Int(event.polarity)]
@@ -72,6 +73,14 @@ private func chain(_ change: (inout EventFilterChain) -> Void) -> EventFilterCha
 
 private let geometry = Geometry(width: 640, height: 480)
 
+/// A quarter of the sensor, its corners among it, and one pixel twice.
+private let hot = EventFilterChain.NamedPixels(
+    name: "hot",
+    list: HotPixels(
+        (0..<480).flatMap { y in
+            (0..<640).filter { (7 * y + 3 * $0) % 4 == 0 }.map { HotPixels.Pixel(x: Int32($0), y: Int32(y)) }
+        } + [HotPixels.Pixel(x: 639, y: 479), HotPixels.Pixel(x: 639, y: 479)]))
+
 private let single: [(EventFilterChain, Int)] = [
     (chain { $0.polarity = 1 }, 0), (chain { $0.polarity = 0 }, 0),
     (chain { $0.region = .init(x: 17, y: 5, width: 301, height: 333) }, 0),
@@ -79,14 +88,16 @@ private let single: [(EventFilterChain, Int)] = [
     (chain { ($0.flipsY, $0.transposes) = (true, true) }, 0), (EventFilterChain(), 1), (EventFilterChain(), 3),
     (chain { ($0.region, $0.flipsX) = (.init(x: 100, y: 50, width: 203, height: 99), true) }, 2),
     (chain { $0.refractory = 400 }, 0), (chain { $0.refractory = 1 << 40 }, 0), (chain { $0.noise = 30 }, 0),
-    (chain { ($0.noise, $0.polarity, $0.transposes) = (200, 1, true) }, 0),
+    (chain { ($0.noise, $0.polarity, $0.transposes) = (200, 1, true) }, 0), (chain { $0.hotPixels = hot }, 0),
+    (chain { ($0.hotPixels, $0.polarity, $0.flipsX) = (hot, 0, true) }, 1),
+    (chain { ($0.hotPixels, $0.noise) = (hot, 200) }, 0), (chain { ($0.hotPixels, $0.refractory) = (hot, 400) }, 0),
 ]
 
 private let double: [(EventFilterChain, Int)] = [
     (chain { ($0.refractory, $0.noise) = (500, 300) }, 0),
     (
         chain {
-            ($0.refractory, $0.noise, $0.polarity, $0.flipsX) = (90, 700, 0, true)
+            ($0.hotPixels, $0.refractory, $0.noise, $0.polarity, $0.flipsX) = (hot, 90, 700, 0, true)
             $0.region = .init(x: 100, y: 100, width: 500, height: 300)
         }, 1
     ),
@@ -236,6 +247,29 @@ private let double: [(EventFilterChain, Int)] = [
         let region = chain { ($0.region, $0.transposes) = (.init(x: 639, y: 400, width: 1, height: 80), true) }
         #expect(region.output(of: geometry) == Geometry(width: 80, height: 1))
         #expect(AppliedFilters(region, on: geometry, sampling: 1) == nil)
+    }
+
+    @Test func hotPixelsAreOfTheSensor() {
+        func list(_ x: Int32, _ y: Int32, _ size: Geometry? = nil) -> HotPixels {
+            HotPixels([.init(x: 1, y: 1), .init(x: x, y: y)], size: size) { "line \($0 + 1)" }
+        }
+        func applied(_ list: HotPixels?) -> AppliedFilters? {
+            AppliedFilters(chain { $0.hotPixels = .init(name: "hot", list: list) }, on: geometry)
+        }
+        #expect(applied(nil) == nil && applied(list(639, 479)) != nil)
+        #expect(applied(list(640, 0)) == nil && applied(list(0, 480)) == nil && applied(list(.max, .max)) == nil)
+        #expect(list(639, 479).problem(on: geometry) == nil && applied(list(639, 479))?.keepsAll == false)
+        #expect(list(640, 0).problem(on: geometry)?.contains("line 2: (640, 0) is outside") == true)
+        let mask = list(5, 5, Geometry(width: 480, height: 640))
+        #expect(mask.problem(on: geometry)?.contains("480x640") == true && applied(mask) == nil)
+        // The set counts, not the order of its pixels; and each sensor has bits of its own.
+        #expect(HotPixels([.init(x: 5, y: 5), .init(x: 1, y: 1), .init(x: 5, y: 5)]).digest == list(5, 5).digest)
+        #expect(list(5, 6).digest != list(6, 5).digest && applied(list(5, 6)) != applied(list(6, 5)))
+        let both = EventFilterChain.NamedPixels(name: "hot", list: list(5, 5))
+        for side in [8, 640, 16, 16384] {
+            let filters = AppliedFilters(chain { $0.hotPixels = both }, on: Geometry(width: side, height: side))
+            #expect(filters?.left(of: [event(5, 5, 1, 3), event(5, 6, 1, 4), event(1, 1, 0, 5)]).map(\.t) == [4])
+        }
     }
 
     /// Each use of memory is told apart from those before, however far they went.

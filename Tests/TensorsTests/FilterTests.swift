@@ -11,6 +11,8 @@ import Testing
         ("histo,transpose=1", "histo,transpose"), ("histo,transpose=false", "histo"), ("histo,transpose=0", "histo"),
         ("histo,polarity=off", "histo,polarity=off"), ("histo,flip=xy,polarity=on", "histo,flip=xy,polarity=on"),
         ("histo,refractory=1000", "histo,refractory=1ms"), ("histo,noise=0.01s", "histo,noise=10ms"),
+        ("histo,noise=1ms,hotpixels=hot,flip=x", "histo,flip=x,hotpixels=hot,noise=1ms"),
+        ("histo,hotpixels=hot.npy", "histo,hotpixels=hot.npy"),
         ("histo,sample=pixel", "histo"), ("histo,downsample=1,sample=pixel", "histo"),
         ("histo,sample=pixel,downsample=2", "histo,downsample=2,sample=pixel"),
         ("histo,sample=sum,downsample=2", "histo,downsample=2"),
@@ -29,6 +31,7 @@ import Testing
         "roi=-1+2+3x4", "roi=1+2+16385x4", "roi=1.5+2+3x4", "flip=", "flip=z", "flip=yx", "flip", "polarity=1",
         "polarity", "refractory=0", "refractory=-1", "refractory=1.5us", "noise=0ms", "noise", "noise=x",
         "transpose=maybe", "transpose,transpose", "transpose=true,transpose", "sample=mean", "sample",
+        "hotpixels", "hotpixels=", "hotpixels=.", "hotpixels=..", "hotpixels=a,hotpixels=b",
     ])
     func whatIsNoFilter(_ text: String) {
         #expect(throws: TensorError.self) { try PreprocessingSpec("histo,\(text)") }
@@ -67,6 +70,39 @@ import Testing
         #expect(counted.frameCount == kept.count / 100 && counted.measure.frameCount == nil)
         for frame in 0..<counted.frameCount { #expect(try counted.bytes(frame) == few.bytes(frame)) }
         #expect(try counted.lastTimestamps(0..<few.frameCount) == few.lastTimestamps(0..<few.frameCount))
+    }
+
+    /// A specification is applied with its list only; with another list it is another tensor of the same name.
+    @Test func hotPixelsAreLeftOut() throws {
+        let events = randomEvents(3000, in: geometry, until: 50_000, seed: 14)
+        let spec = try TensorSpec(preprocessing: "event_count,hotpixels=hot,roi=3+2+13x8", window: "10ms")
+        func plan(_ spec: TensorSpec, _ events: [Event]) throws -> TensorPlan {
+            try TensorPlan(
+                spec: spec, geometry: geometry, totals: EventTotals(events), source: .array(events))
+        }
+        #expect(throws: TensorError.self) { try plan(spec, events) }
+        #expect(
+            try spec.traits(for: geometry).attributes.contains {
+                $0.name == "event_input_width" && $0.value == .int64(13)
+            })
+        let lists = [[(4, 3), (19, 11)], [(4, 3), (5, 3)]].map { pixels in
+            HotPixels(pixels.map { HotPixels.Pixel(x: $0.0, y: $0.1) })
+        }
+        let plans = try lists.map { try plan(spec.with($0), events) }
+        for (list, filtered) in zip(lists, plans) {
+            let left = events.filter { event in
+                !list.pixels.contains { $0.x == Int32(event.x) && $0.y == Int32(event.y) }
+            }
+            let expected = try plan(
+                TensorSpec(preprocessing: "event_count,roi=3+2+13x8", window: "10ms"), left)
+            #expect(left.count < events.count && filtered.spec == plans[0].spec)
+            for frame in 0..<5 { #expect(try filtered.bytes(frame) == expected.bytes(frame)) }
+        }
+        #expect(plans[0].measure.listDigest != plans[1].measure.listDigest && plans[0].measure.listDigest != nil)
+        let outside = #expect(throws: TensorError.self) {
+            try plan(spec.with(HotPixels([.init(x: 0, y: 12)]) { "line \($0 + 7)" }), events)
+        }
+        #expect(outside?.message.contains("line 7: (0, 12)") == true)
     }
 
     @Test func oneOfEachCellsPixelsIsNotDividedByTheirNumber() throws {

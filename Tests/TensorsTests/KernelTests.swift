@@ -137,10 +137,32 @@ import Testing
         for cell in 0..<16 { #expect(abs(found[cell] - Float(ages[cell].map { exp(-$0 / 50) } ?? 0)) < 1e-6) }
     }
 
+    @Test func tore() throws {
+        func value(_ age: Double) -> Float { Float(max(0, log(min(age, 1000) + 1) - log(31))) }
+        let found = try frame("tore,k=2,max_time=1ms,min_time=30us")
+        let ages: [Int: Double] = [0: 75, 1: 1, 8: 100, 17: 25, 23: 50]
+        for place in 0..<32 { #expect(abs(found[place] - value(ages[place] ?? 1000)) < 2e-6, "\(place)") }
+        // Two by two pixels are one cell.
+        let halved = try frame("tore,downsample=2,k=3,min_time=30us,max_time=1ms")
+        let smaller: [Double] = [1, 1000, 75, 1000, 100, 1000, 25, 50, 1000, 1000, 1000, 1000]
+        for (a, b) in zip(halved, smaller) { #expect(abs(a - value(b)) < 2e-6) }
+    }
+
+    @Test func ergo12() throws {
+        let found = try frame("ergo12")
+        let expected: [Int: Double] = [
+            0 * 8 + 1: 1, 4 * 8 + 1: 1, 5 * 8 + 1: 2, 6 * 8: 25 / 99, 7 * 8 + 1: 1, 9 * 8: 25 / 99, 9 * 8 + 1: 1,
+            10 * 8 + 1: 1, 10 * 8 + 7: 50 / 99, 11 * 8: 1,
+        ]
+        for place in 0..<96 { #expect(abs(found[place] - Float(expected[place] ?? 0)) < 1e-6, "\(place)") }
+    }
+
     @Test func aFrameWithoutEventsIsZero() throws {
         let late = [Event(x: 0, y: 0, polarity: 1, t: 1001)]
         for name in PreprocessingRegistry.standard.names {
-            #expect(try plan(name, "100us", geometry, late).bytes(3).allSatisfy { $0 == 0 }, "\(name)")
+            // What there never was is as old as can be.
+            let none = name == "tore" ? log(Float(5_000_001)) - log(Float(151)) : 0
+            #expect(try plan(name, "100us", geometry, late).values(3).allSatisfy { abs($0 - none) < 2e-6 }, "\(name)")
         }
     }
 

@@ -101,6 +101,7 @@ import Testing
         ("diff_quantized,negative_bit_length=8,normalization=false", "diff_quantized"),
         ("exponential_timesurface,tau=0.03s", "exponential_timesurface"),
         ("exponential_timesurface,tau=5000", "exponential_timesurface,tau=5ms"),
+        ("tore,k=3,min_time=0.00015s,max_time=5000ms", "tore"), ("tore,max_time=1000000", "tore,max_time=1s"),
         ("voxel_grid,norm=none,origin=window", "voxel_grid,origin=window"),
         ("timesurface,dtype=uint8", "timesurface,dtype=uint8"), ("diff,dtype=float32", "diff"),
     ])
@@ -147,6 +148,8 @@ import Testing
         ("event_count,dtype=int8", .invalidParameter), ("event_image,dtype=uint8", .invalidParameter),
         ("stacked_histogram,dtype=uint8", .invalidParameter), ("stacked_histogram,num_bins=65", .invalidParameter),
         ("mixed_density_stack,count_cutoff=128", .invalidParameter),
+        ("tore,k=0", .invalidParameter), ("tore,min_time=5s", .invalidParameter),
+        ("tore,max_time=3601s", .invalidParameter), ("ergo12,k=3", .unknownParameter),
         ("exponential_timesurface,tau=0ms", .invalidParameter), ("exponential_timesurface,tau=-1s", .invalidParameter),
     ])
     func otherPreprocessingsAreErrors(_ text: String, _ code: TensorError.Code) {
@@ -161,7 +164,8 @@ import Testing
                 "histo", "diff", "timesurface", "event_cube", "event_cube_paper", "multi_channel_timesurface",
                 "histo_quantized",
                 "diff_quantized", "stacked_histogram", "mixed_density_stack", "voxel_grid", "event_volume",
-                "event_count", "event_image", "exponential_timesurface",
+                "event_count", "event_image", "exponential_timesurface", "tore",
+                "ergo12",
             ])
     }
 

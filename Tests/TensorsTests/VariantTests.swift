@@ -12,7 +12,8 @@ import Testing
         OracleTests.cases.map(\.text) + [
             "stacked_histogram", "stacked_histogram,num_bins=3,wraps=false", "mixed_density_stack", "voxel_grid",
             "voxel_grid,origin=window,norm=nonzero", "event_volume", "event_count", "event_count,dtype=uint16",
-            "event_count,dtype=float32", "event_image", "exponential_timesurface,tau=1ms",
+            "event_count,dtype=float32", "event_image", "exponential_timesurface,tau=1ms", "tore",
+            "tore,k=1,max_time=2ms", "ergo12",
         ]
 
     /// The recording of a stream of EVT3, EVT2 or DAT written here, with rows, single events, vectors and damage.

@@ -165,6 +165,11 @@ size_t evh5_filter_cells_plain(
     const struct evh5_filter *filter, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
     uint32_t *kept_times);
 
+/// Leaves out the events whose cell without the polarity is a number of a bit that is 1 in `hot`. In place is allowed.
+size_t evh5_filter_pixels(
+    const uint32_t *hot, const uint32_t *cells, const uint32_t *times, size_t count, uint32_t *kept_cells,
+    uint32_t *kept_times);
+
 /// Leaves out an event if the one before of the same pixel and polarity was less than `period` earlier. Times count
 /// from `base`. `last` has an element for each pixel and polarity, [y][x][polarity].
 size_t evh5_filter_refractory(

@@ -48,8 +48,8 @@ struct PreviewSource {
         defer { progress.end() }
         let index = try access.store.index(of: recording) { progress.update($0) }
         let plan = try TensorPlan(
-            spec: spec, recording: recording, index: index, times: TimesFile.read(spec, beside: path),
-            store: access.store)
+            spec: spec.withList(beside: path), recording: recording, index: index,
+            times: TimesFile.read(spec, beside: path), store: access.store)
         return PreviewInput(
             path: path, frameCount: plan.frameCount, frameShape: [plan.channels, plan.height, plan.width],
             elementType: plan.elementType.rawValue, start: plan.startTime,

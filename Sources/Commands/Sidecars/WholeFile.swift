@@ -34,15 +34,17 @@ struct ExportedContent {
             index = try access.store.index(of: recording) { progress.update($0) }
             let summary = RecordingSummary(recording, index)
             if key.window.isEmpty {
-                let measure = try EventsMeasure(EventsSpec(key.preprocessing), summary, part: key.part)
+                let measure = try EventsMeasure(
+                    EventsSpec(key.preprocessing).withList(beside: key.recordingPath), summary, part: key.part)
                 let events = try EventsPlan(measure, recording, index)
                 plan = .events(events)
+                version = measure.spec.ownVersion(measure.listDigest)
                 description = measure.description(
                     events.counts, of: summary, name: "", programVersion: "")
             } else {
                 let spec = try TensorSpec(preprocessing: key.preprocessing, window: key.window, registry: registry)
                 let tensor = try TensorPlan(
-                    spec: spec, recording: recording, index: index, part: key.part,
+                    spec: spec.withList(beside: key.recordingPath), recording: recording, index: index, part: key.part,
                     times: TimesFile.read(spec, beside: key.recordingPath), store: access.store)
                 plan = .tensor(tensor)
                 version = spec.ownVersion(tensor.measure.listDigest)

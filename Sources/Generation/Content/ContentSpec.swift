@@ -59,14 +59,14 @@ public enum ContentSpec: Hashable, Sendable {
         switch self {
         case .tensor(let spec):
             let plan = try TensorPlan(
-                spec: spec, recording: recording, index: index, part: part,
+                spec: spec.withList(beside: recording.path), recording: recording, index: index, part: part,
                 times: TimesFile.read(spec, beside: recording.path), store: store)
             let description = TensorFileDescription(
                 plan, of: recording, index, name: name, programVersion: programVersion)
             return try TensorSource(plan, description, compression)
         case .events(let spec):
             let summary = RecordingSummary(recording, index)
-            let measure = try EventsMeasure(spec, summary, part: part)
+            let measure = try EventsMeasure(spec.withList(beside: recording.path), summary, part: part)
             let plan = try EventsPlan(measure, recording, index, isPacked: false)
             let description = measure.description(
                 plan.counts, of: summary, name: name, programVersion: programVersion, isPacked: false)

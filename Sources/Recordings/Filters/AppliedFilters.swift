@@ -15,16 +15,31 @@ public struct AppliedFilters: Hashable, Sendable {
     public let sampling: Int
     /// What events have afterwards.
     public let geometry: Geometry
+    /// Of the list in `chain`.
+    let hotPixels: HotPixelBits?
 
-    /// nil when the region is not inside of the sensor, or nothing is left by sampling.
+    /// nil when the region is not inside of the sensor, nothing is left by sampling, or the list of hot pixels was not
+    /// read or is none for the sensor.
     public init?(_ chain: EventFilterChain, on sensor: Geometry, sampling: Int = 0) {
         guard (1...16384).contains(sensor.width), (1...16384).contains(sensor.height), (0...14).contains(sampling),
             let output = chain.output(of: sensor), output.width >> sampling > 0, output.height >> sampling > 0
         else { return nil }
+        hotPixels = chain.hotPixels?.list?.bits(on: sensor)
+        guard chain.hotPixels == nil || hotPixels != nil else { return nil }
         self.chain = chain
         self.sensor = sensor
         self.sampling = sampling
         geometry = Geometry(width: output.width >> sampling, height: output.height >> sampling)
+    }
+
+    public static func == (left: AppliedFilters, right: AppliedFilters) -> Bool {
+        left.chain == right.chain && left.sensor == right.sensor && left.sampling == right.sampling
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(chain)
+        hasher.combine(sensor)
+        hasher.combine(sampling)
     }
 
     /// Whether no event is left out.

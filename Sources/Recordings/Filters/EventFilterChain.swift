@@ -1,7 +1,7 @@
 // Filters of events: what is left of a recording before anything is made of it.
 
-/// Filters that work in a fixed order, each on what the one before left: refractory, noise and polarity look at the
-/// sensor's pixels; then region, flip and transposition change the geometry.
+/// Filters that work in a fixed order, each on what the one before left: hot pixels, refractory, noise and polarity
+/// look at the sensor's pixels; then region, flip and transposition change the geometry.
 public struct EventFilterChain: Hashable, Sendable {
     /// A part of the sensor, in its pixels.
     public struct Region: Hashable, Sendable {
@@ -17,6 +17,20 @@ public struct EventFilterChain: Hashable, Sendable {
             self.height = height
         }
     }
+
+    /// Pixels whose events are left out, by the name of their list and, once it was read, the list.
+    public struct NamedPixels: Hashable, Sendable {
+        public let name: String
+        public var list: HotPixels?
+
+        public init(name: String, list: HotPixels? = nil) {
+            self.name = name
+            self.list = list
+        }
+    }
+
+    /// The filters below see none of the events of these pixels.
+    public var hotPixels: NamedPixels?
 
     /// us, at least 1. An event is left out when the one before it (in file order, left out or not) of the same pixel
     /// and polarity is less than this earlier. One that is later in time, where time runs backwards, counts as none.
@@ -49,7 +63,10 @@ public struct EventFilterChain: Hashable, Sendable {
     public var isStateless: Bool { refractory == nil && noise == nil }
 
     /// Whether no event is left out.
-    public var keepsAll: Bool { isStateless && polarity == nil && region == nil }
+    public var keepsAll: Bool { isStateless && polarity == nil && region == nil && hotPixels == nil }
+
+    /// Names the list of hot pixels; nil without one.
+    public var listDigest: UInt64? { hotPixels?.list?.digest }
 
     /// How long before an event another one can decide on it, us.
     public var lookBack: Int64 { (refractory ?? 0) + (noise ?? 0) }

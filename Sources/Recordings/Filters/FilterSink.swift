@@ -84,6 +84,11 @@ struct FilterSink: EventSink {
         func left(_ count: Int) -> CellBatch {
             CellBatch(cells: memory.cells, times: memory.times, count: count, base: batch.base)
         }
+        if let hot = filters.hotPixels {
+            batch = left(
+                evh5_filter_pixels(
+                    hot.words, batch.cells, batch.times, batch.count, memory.cells, memory.times))
+        }
         if !filters.chain.isStateless {
             let latest = UnsafeBufferPointer(start: batch.times, count: batch.count).max() ?? 0
             if let period = filters.chain.refractory, let last = memory.refractory {

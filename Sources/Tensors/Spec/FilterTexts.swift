@@ -7,13 +7,19 @@ extension SpecComponent {
     static let flags: Set<String> = ["transpose"]
 
     /// What the keys of filters are called.
-    package static let filterKeys = ["flip", "noise", "polarity", "refractory", "roi", "transpose"]
+    package static let filterKeys = ["flip", "hotpixels", "noise", "polarity", "refractory", "roi", "transpose"]
 
     /// Removes and returns the filters.
     ///
     /// - Throws: `.invalidParameter`, or what this component's errors are.
     package mutating func takeFilters() throws(TensorError) -> EventFilterChain {
         var chain = EventFilterChain()
+        if let name = take("hotpixels") {
+            guard Self.isFileName(name) else {
+                throw TensorError(.invalidParameter, "hotpixels=\(name): \(name) is no name of a list of pixels")
+            }
+            chain.hotPixels = EventFilterChain.NamedPixels(name: name)
+        }
         chain.refractory = try takeTime("refractory", from: 1)
         chain.noise = try takeTime("noise", from: 1)
         if let text = take("polarity") {
@@ -41,6 +47,9 @@ extension SpecComponent {
         return chain
     }
 
+    /// Whether `text` can be the name of a file beside recordings.
+    static func isFileName(_ text: String) -> Bool { text != "." && text != ".." }
+
     private static func region(_ text: String) throws(TensorError) -> EventFilterChain.Region {
         let parts = text.split(separator: "+", omittingEmptySubsequences: false)
         let numbers = (parts.dropLast() + (parts.last?.split(separator: "x", omittingEmptySubsequences: false) ?? []))
@@ -61,6 +70,7 @@ extension EventFilterChain {
     package var items: [String] {
         var items: [String] = []
         if flipsX || flipsY { items.append("flip=\(flipsX ? "x" : "")\(flipsY ? "y" : "")") }
+        if let hotPixels { items.append("hotpixels=\(hotPixels.name)") }
         if let noise { items.append("noise=\(TimeText.text(noise))") }
         if let polarity { items.append("polarity=\(polarity == 1 ? "on" : "off")") }
         if let refractory { items.append("refractory=\(TimeText.text(refractory))") }
@@ -69,18 +79,40 @@ extension EventFilterChain {
         return items
     }
 
-    /// The filters for recordings of this geometry; nil when there are none.
+    /// The size that events of this geometry have afterwards, whatever the lists are that the filters name.
     ///
     /// - Throws: `.notApplicable` when the region is not inside of the sensor, or nothing is left of it.
-    package func applied(to geometry: Geometry, sampling: Int = 0) throws(TensorError) -> AppliedFilters? {
-        if isEmpty, sampling == 0 { return nil }
-        guard output(of: geometry) != nil else {
+    package func size(on geometry: Geometry, sampling: Int = 0) throws(TensorError) -> Geometry {
+        guard let output = output(of: geometry) else {
             throw TensorError(
                 .notApplicable, "\(items.first { $0.hasPrefix("roi=") } ?? "roi") is not inside of \(geometry)")
         }
-        guard let applied = AppliedFilters(self, on: geometry, sampling: sampling) else {
+        let size = Geometry(width: output.width >> sampling, height: output.height >> sampling)
+        guard size.width > 0, size.height > 0 else {
             throw TensorError(.notApplicable, "nothing is left of \(geometry) with downsample=\(1 << sampling)")
         }
+        return size
+    }
+
+    /// The filters for recordings of this geometry; nil when there are none.
+    ///
+    /// - Throws: `.notApplicable` as `size(on:sampling:)`, and when the list of hot pixels was not read or has one
+    ///   outside of the sensor.
+    package func applied(to geometry: Geometry, sampling: Int = 0) throws(TensorError) -> AppliedFilters? {
+        if isEmpty, sampling == 0 { return nil }
+        _ = try size(on: geometry, sampling: sampling)
+        if let problem = hotPixels?.list?.problem(on: geometry) { throw TensorError(.notApplicable, problem) }
+        guard let applied = AppliedFilters(self, on: geometry, sampling: sampling) else {
+            let name = hotPixels.map { "the list \($0.name) is not known here" }
+            throw TensorError(.notApplicable, name ?? "\(geometry) is no geometry to filter")
+        }
         return applied
+    }
+
+    /// The same with the list that they name.
+    package func with(_ list: HotPixels) -> EventFilterChain {
+        var chain = self
+        chain.hotPixels?.list = list
+        return chain
     }
 }

@@ -36,7 +36,7 @@ public struct PreprocessingSpec: Sendable {
     public let scale: Scale
     public let sampling: Sampling
     /// What events go through first.
-    public let filters: EventFilterChain
+    public private(set) var filters: EventFilterChain
     /// Whether frames hold round(255 v) in bytes.
     public let asUInt8: Bool
     public let values: ParameterValues
@@ -152,7 +152,7 @@ public struct PreprocessingSpec: Sendable {
     ///   vanishes, or a region is not inside of the sensor; `.invalidParameter` when the element type does not go with
     ///   that scale.
     public func resolved(for sensor: Geometry) throws(TensorError) -> PreprocessingSpec {
-        let geometry = try filters.applied(to: sensor)?.geometry ?? sensor
+        let geometry = try filters.size(on: sensor)
         switch scale {
         case .full:
             return self
@@ -174,6 +174,13 @@ public struct PreprocessingSpec: Sendable {
         }
     }
 
+    /// The same with the list of hot pixels that it names.
+    func with(_ list: HotPixels) -> PreprocessingSpec {
+        var spec = self
+        spec.filters = filters.with(list)
+        return spec
+    }
+
     /// The power of two by which a resolved specification's frames are smaller than what filters leave.
     private var power: Int {
         if case .divided(let k) = scale { return k.trailingZeroBitCount }
@@ -192,5 +199,10 @@ public struct PreprocessingSpec: Sendable {
     /// - Throws: `.notApplicable`, as `resolved(for:)`.
     func filters(for sensor: Geometry) throws(TensorError) -> AppliedFilters? {
         try filters.applied(to: sensor, sampling: sampling == .pixel ? power : 0)
+    }
+
+    /// The size that those leave.
+    func size(on sensor: Geometry) throws(TensorError) -> Geometry {
+        try filters.size(on: sensor, sampling: sampling == .pixel ? power : 0)
     }
 }

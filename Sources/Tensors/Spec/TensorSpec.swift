@@ -42,6 +42,12 @@ public struct TensorSpec: Hashable, Sendable {
         TensorSpec(try preprocessingSpec.resolved(for: geometry), windowSpec)
     }
 
+    /// What events go through first.
+    public var filters: EventFilterChain { preprocessingSpec.filters }
+
+    /// The same tensor with the list of hot pixels that its filters name, which is no part of its names.
+    public func with(_ list: HotPixels) -> TensorSpec { TensorSpec(preprocessingSpec.with(list), windowSpec) }
+
     public static func == (left: TensorSpec, right: TensorSpec) -> Bool {
         left.preprocessingText == right.preprocessingText && left.windowText == right.windowText
     }

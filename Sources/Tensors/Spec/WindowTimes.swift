@@ -43,7 +43,7 @@ public enum TimesOrigin: Hashable, Sendable {
         guard edge == nil else {
             throw TensorError(.invalidWindow, "edge= is for the times of triggers, such as trigger0; \(text) has none")
         }
-        guard text != ".", text != ".." else {
+        guard SpecComponent.isFileName(text) else {
             throw TensorError(.invalidWindow, "\(text) is no name of a list of times")
         }
         if let rule = RVTRule(text) {

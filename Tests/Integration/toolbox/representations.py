@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 f4 = np.float32
-NAMES = ("stacked_histogram", "mixed_density_stack", "voxel_grid", "event_volume", "event_count", "event_image")
+NAMES = ("stacked_histogram", "mixed_density_stack", "voxel_grid", "event_volume", "event_count", "event_image", "ergo12")
 
 
 def tolerance(name, norm="none", **_):
@@ -100,6 +100,43 @@ def _event_image(rows, start, end, height, width):
     return image
 
 
+def _halves(rows):
+    """All, each third, and what is left when the older half is taken away once, twice and three times."""
+    third, size = len(rows) // 3, len(rows)
+    parts = [rows, rows[:third], rows[third:2 * third], rows[2 * third:3 * third]]
+    for _ in range(3):
+        size //= 2
+        rows = rows[size:]
+        parts.append(rows)
+    return parts
+
+
+def _ergo12(rows, start, end, height, width):
+    image = np.zeros((12, height, width))
+    if not rows:
+        return image.astype(f4)
+    first, last = min(row[3] for row in rows), max(row[3] for row in rows)
+    parts = _halves([(y, x, 1 if p else -1, (t - first) / max(1, last - first)) for y, x, p, t in rows])
+    def mean(values):
+        return sum(values) / len(values)
+
+    def variance(values):
+        return mean([value * value for value in values]) - mean(values) ** 2
+
+    def one(values):
+        return 1
+    for channel, (part, wanted, what, of) in enumerate([
+            (0, 0, 2, variance), (3, -1, 3, variance), (2, -1, 3, one), (6, 0, 2, sum), (5, 1, 3, one), (6, 0, 3, len),
+            (2, 1, 3, mean), (5, -1, 3, one), (1, -1, 3, max), (0, 1, 3, max), (4, 0, 3, max), (1, 0, 3, one)]):
+        cells = {}
+        for row in parts[part]:
+            if wanted in (0, row[2]):
+                cells.setdefault(row[:2], []).append(row[what])
+        for cell, values in cells.items():
+            image[(channel, *cell)] = of(values)
+    return image.astype(f4)
+
+
 _RENDER = {name: globals()["_" + name] for name in NAMES}
 
 
@@ -109,3 +146,17 @@ def fading(events, end, tau, height, width, downsample=1):
     for e in events:
         surface[int(e["p"]), int(e["y"]) // downsample, int(e["x"]) // downsample] = math.exp((int(e["t"]) - end) / tau)
     return surface
+
+
+def recent(events, end, height, width, k=3, min_time=150, max_time=5_000_000, downsample=1):
+    """The TORE volume of all these events, which are those before the window's end: the k least ages of each cell, on events first."""
+    ages = {}
+    for e in events:
+        cell = (1 - int(e["p"]), int(e["y"]) // downsample, int(e["x"]) // downsample)
+        ages.setdefault(cell, []).append(max(0, end - int(e["t"])))
+    volume = np.full((2, k, height // downsample, width // downsample), max_time, np.float64)
+    for (polarity, y, x), values in ages.items():
+        values = sorted(values)[:k]
+        volume[polarity, :len(values), y, x] = values
+    volume = np.log(np.minimum(volume, max_time) + 1) - math.log(min_time + 1)
+    return np.maximum(volume, 0).reshape(2 * k, height // downsample, width // downsample).astype(f4)
