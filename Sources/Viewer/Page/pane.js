@@ -1,0 +1,329 @@
+// One tensor's frame: the picture, what lies over it, zoom and pan, the values of a pixel.
+
+import { el, button } from "./dom.js"
+import { listen, wheelFactor } from "./gestures.js"
+import { place } from "./zoom.js"
+import { drawBoxes, caption } from "./boxes.js"
+import { placement } from "./spelling.js"
+import { Values } from "./values.js"
+import { clock, spoken } from "./format.js"
+
+const AHEAD = 8
+
+export class Pane {
+  // look: {channels, layout, colors, boxes, isLight()}, shared by panes.
+  constructor(name, pictures, zoom, look) {
+    Object.assign(this, { name, pictures, zoom, look })
+    this.tensor = null
+    this.frame = 0 // wanted
+    this.drawn = -1
+    this.counts = { drawn: 0, left: 0 }
+    this.values = new Values()
+    this.heading = el("p", { class: "pane-title" })
+    this.message = el("p", { class: "pane-message" })
+    this.canvas = el("canvas", { class: "frame", width: 1, height: 1 })
+    this.over = el("canvas", { class: "over" })
+    this.stage = el("div", { class: "stage", tabindex: 0, role: "img", "aria-label": "No frame yet" }, this.canvas, this.over, this.message)
+    const tools = el("div", { class: "pane-tools" },
+      button("Larger (+)", "plus", () => zoom.by(1.5)), button("Smaller (-)", "minus", () => zoom.by(1 / 1.5)), button("Whole frame (0)", "fit", () => zoom.fit()))
+    this.element = el("section", { class: "pane", "aria-label": `Tensor ${name}` }, el("div", { class: "pane-head" }, this.heading, tools), this.stage, this.values.element)
+    this.context = this.canvas.getContext("2d", { alpha: false, willReadFrequently: false })
+    this.paint = this.over.getContext("2d")
+    this.size = { width: 1, height: 1 }
+    new ResizeObserver(() => this.resized()).observe(this.stage)
+    zoom.addEventListener("change", () => this.layout())
+    pictures.addEventListener("picture", (event) => this.arrived(event.detail.key))
+    pictures.addEventListener("failed", (event) => { if (event.detail.key === this.key(this.frame)) this.failed(event.detail.error) })
+    this.listen()
+  }
+
+  // tensor: {info, times}; recording: for boxes.
+  set(tensor, recording, boxes) {
+    this.tensor = tensor
+    this.recording = recording
+    this.boxes = boxes
+    boxes?.addEventListener("change", () => this.overlay())
+    this.drawn = -1
+    this.cursor = null
+    this.refresh()
+    if (!tensor) {
+      this.pictures.forget(this)
+      this.clear("")
+      return
+    }
+    this.put = placement(tensor.info.preprocessing, recording, tensor.info.shape)
+    const [count, channels, height, width] = tensor.info.shape
+    this.heading.replaceChildren(el("b", {}, this.name), ` ${tensor.info.preprocessing}/${tensor.info.window} `,
+      el("span", { class: "dim" }, `${channels} x ${height} x ${width} ${tensor.info.dtype}`))
+    this.values.clear()
+    if (count === 0) this.clear("The recording has no whole frame of this window.")
+    else this.say("")
+  }
+
+  clear(text) {
+    this.canvas.width = this.canvas.height = 1
+    this.picture = null
+    this.overlay()
+    this.say(text)
+  }
+
+  say(text) {
+    this.message.textContent = text
+    this.message.classList.toggle("shown", text !== "")
+  }
+
+  failed(error) {
+    if (error.code !== "gone") this.say(error.message)
+  }
+
+  // What is drawn differently has another family.
+  refresh() {
+    const { look, tensor } = this
+    if (!tensor) return
+    const query = { file: tensor.info.path, v: tensor.info.version, channels: look.channels, layout: look.layout, colors: look.colors, light: look.isLight() ? 1 : undefined }
+    const fits = look.channels === "all" || look.channels.split(",").every((c) => Number(c) < tensor.info.shape[1])
+    if (!fits) query.channels = "all"
+    this.query = query
+    this.family = JSON.stringify(query)
+    this.isStale = true
+  }
+
+  key(frame) { return `${this.family}#${frame}` }
+
+  wish(frame) { return { key: this.key(frame), query: { ...this.query, frame } } }
+
+  // Shows `frame`, or while playing the newest one there is before it.
+  //   next: how the clock goes on, {isPlaying, isHasty, step (frames from one picture to the next), lead (frames until a
+  //   picture asked for now is there), from, to (the loop)}.
+  show(frame, next = {}) {
+    if (!this.tensor || this.tensor.info.shape[0] === 0) return
+    this.frame = frame
+    const count = this.tensor.info.shape[0]
+    const wishes = []
+    if (next.isPlaying) {
+      const from = next.from ?? 0
+      const to = Math.min(count - 1, next.to ?? count - 1)
+      // Multiples of the step, so that the next call wants the same ones.
+      let k = next.step === 1 ? frame + Math.floor(next.lead) : Math.ceil((frame + next.lead) / next.step) * next.step
+      if (this.drawn < 0 || this.isStale) wishes.push(this.wish(frame))
+      for (let n = 0; n < AHEAD; n++, k += next.step) {
+        if (k <= to) wishes.push(this.wish(k))
+        else if (next.isLooping && to > from) wishes.push(this.wish(from + ((k - from) % (to - from + 1))))
+        else break
+      }
+    } else {
+      wishes.push(this.wish(frame))
+      // The neighbours are next when somebody steps.
+      if (!next.isHasty) for (const near of [frame + 1, frame - 1]) if (near >= 0 && near < count) wishes.push(this.wish(near))
+    }
+    this.isPlaying = next.isPlaying
+    this.isHasty = next.isHasty
+    this.draw()
+    this.pictures.want(this, wishes, { isHasty: next.isPlaying || next.isHasty })
+  }
+
+  // The best picture there is for the wanted frame: itself; while playing the newest between the last drawn and it.
+  best() {
+    if (this.pictures.has(this.key(this.frame))) return this.frame
+    if (this.isPlaying) {
+      const oldest = this.isStale || this.drawn > this.frame ? this.frame - 64 : Math.max(this.drawn + 1, this.frame - 512)
+      for (let k = this.frame - 1; k >= Math.max(0, oldest); k--) if (this.pictures.has(this.key(k))) return k
+    }
+    return -1
+  }
+
+  draw() {
+    const frame = this.best()
+    if (frame < 0 || (frame === this.drawn && !this.isStale)) {
+      this.label()
+      return
+    }
+    this.drawPicture(frame)
+  }
+
+  drawPicture(frame) {
+    const picture = this.pictures.get(this.key(frame))
+    const { pixels, width, height } = picture
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width
+      this.canvas.height = height
+    }
+    if (pixels instanceof ImageData) this.context.putImageData(pixels, 0, 0)
+    else this.context.drawImage(pixels, 0, 0)
+    if (this.isPlaying && this.drawn >= 0 && frame > this.drawn + 1) this.counts.left += frame - this.drawn - 1
+    const isOther = !this.picture || this.picture.width !== width || this.picture.height !== height
+    const [, , H, W] = this.tensor.info.shape
+    this.picture = { width, height, columns: picture.columns || Math.max(1, Math.round(width / W)), W, H }
+    this.drawn = frame
+    this.isStale = false
+    this.counts.drawn++
+    this.say("")
+    if (isOther) this.resized()
+    else this.overlay()
+    this.label()
+    if (this.cursor && !this.isPlaying) this.ask()
+  }
+
+  arrived(key) {
+    if (!this.tensor || !key.startsWith(this.family + "#")) return
+    const frame = Number(key.slice(this.family.length + 1))
+    if (frame === this.frame || this.isPlaying) this.draw()
+    // While somebody drags, what is nearer than what is seen.
+    else if (this.isHasty && (this.isStale || this.drawn < 0 || Math.abs(frame - this.frame) < Math.abs(this.drawn - this.frame))) this.drawPicture(frame)
+  }
+
+  label() {
+    if (!this.tensor || this.drawn < 0) return
+    const { times, info } = this.tensor
+    const start = times.start(this.drawn)
+    let text = `Tensor ${this.name}: ${info.preprocessing}, frame ${this.drawn} of ${info.shape[0]}, at ${spoken(start)}`
+    const boxes = this.shownBoxes()
+    if (boxes.length) text += `; ${boxes.length} boxes: ${boxes.slice(0, 8).map(caption).join(", ")}`
+    if (!this.isPlaying) this.stage.setAttribute("aria-label", text)
+  }
+
+  shownBoxes() {
+    if (!this.boxes || this.drawn < 0) return []
+    const { times } = this.tensor
+    return this.boxes.shown(this.look.boxes, times.start(this.drawn), times.stop(this.drawn))
+  }
+
+  resized() {
+    const box = this.stage.getBoundingClientRect()
+    this.size = { width: box.width, height: box.height }
+    const ratio = window.devicePixelRatio || 1
+    this.over.width = Math.max(1, Math.round(box.width * ratio))
+    this.over.height = Math.max(1, Math.round(box.height * ratio))
+    this.layout()
+  }
+
+  layout() {
+    if (!this.picture) return
+    const { scale, left, top } = (this.spot = place(this.zoom, this.size, this.picture.width, this.picture.height))
+    this.canvas.style.transform = `translate(${left}px, ${top}px) scale(${scale})`
+    // Large pixels have edges; where a frame is made smaller, none may be lost.
+    this.canvas.classList.toggle("smooth", scale * (window.devicePixelRatio || 1) < 1)
+    this.stage.classList.toggle("zoomed", this.zoom.k > 1)
+    this.overlay()
+  }
+
+  overlay() {
+    const { paint, size } = this
+    const ratio = window.devicePixelRatio || 1
+    paint.setTransform(ratio, 0, 0, ratio, 0, 0)
+    paint.clearRect(0, 0, size.width, size.height)
+    if (!this.picture || !this.spot) return
+    const tiles = this.tiles()
+    const boxes = this.shownBoxes()
+    for (const tile of tiles) {
+      if (boxes.length) drawBoxes(paint, boxes, (box) => this.toStage(this.put(box), tile), size.width, size.height)
+      if (tile.name) this.caption(tile)
+    }
+    if (this.cursor) this.mark(tiles)
+  }
+
+  // Where each channel lies in the picture; one without a name if they are drawn as one.
+  tiles() {
+    const { W, H, columns, width, height } = this.picture
+    if (width <= W && height <= H) return [{ x: 0, y: 0 }]
+    const channels = this.query.channels === "all" ? this.tensor.info.shape[1] : this.query.channels.split(",").map(Number)
+    const list = typeof channels === "number" ? [...Array(channels).keys()] : channels
+    return list.map((channel, k) => ({ x: (k % columns) * W, y: Math.floor(k / columns) * H, channel, name: this.tensor.info.channels?.[channel] ?? `channel ${channel}` }))
+  }
+
+  toStage({ x, y, w, h }, tile) {
+    const { scale, left, top } = this.spot
+    return { x: left + (tile.x + x) * scale, y: top + (tile.y + y) * scale, w: w * scale, h: h * scale }
+  }
+
+  caption(tile) {
+    const { paint } = this
+    const { x, y, w, h } = this.toStage({ x: 0, y: 0, w: this.picture.W, h: this.picture.H }, tile)
+    paint.strokeStyle = "rgba(128, 140, 160, 0.7)"
+    paint.lineWidth = 1
+    paint.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1)
+    paint.font = "11px system-ui, sans-serif"
+    paint.textBaseline = "middle"
+    const wide = paint.measureText(tile.name).width + 8
+    paint.fillStyle = "rgba(11, 14, 20, 0.72)"
+    paint.fillRect(x + 3, y + 3, wide, 16)
+    paint.fillStyle = "#f2f4f8"
+    paint.fillText(tile.name, x + 7, y + 11.5)
+  }
+
+  mark(tiles) {
+    const { paint } = this
+    for (const tile of tiles) {
+      const { x, y, w, h } = this.toStage({ x: this.cursor.x, y: this.cursor.y, w: 1, h: 1 }, tile)
+      const grow = Math.max(0, (7 - w) / 2)
+      for (const [color, wide] of [["#000", 3], ["#fff", 1]]) {
+        paint.strokeStyle = color
+        paint.lineWidth = wide
+        paint.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow)
+      }
+    }
+  }
+
+  // The tensor's pixel at a point of the stage, or null.
+  pixel(p) {
+    if (!this.picture || !this.spot) return null
+    const x = Math.floor((p.x - this.spot.left) / this.spot.scale)
+    const y = Math.floor((p.y - this.spot.top) / this.spot.scale)
+    const { W, H, width, height } = this.picture
+    if (x < 0 || y < 0 || x >= width || y >= height) return null
+    const tile = this.tiles().find((tile) => x >= tile.x && x < tile.x + W && y >= tile.y && y < tile.y + H)
+    return tile ? { x: x - tile.x, y: y - tile.y, channel: tile.channel } : null
+  }
+
+  ask() {
+    if (this.cursor && this.drawn >= 0) this.values.show(this.tensor.info, this.drawn, this.cursor.x, this.cursor.y, this.cursor.channel)
+  }
+
+  setCursor(cursor, isPinned = false) {
+    this.cursor = cursor
+    this.isPinned = isPinned && cursor !== null
+    if (cursor) this.ask()
+    else this.values.clear()
+    this.overlay()
+  }
+
+  // For the keyboard: on in the middle of what is seen, or off.
+  toggleCursor() {
+    if (this.cursor) return this.setCursor(null)
+    this.setCursor(this.pixel({ x: this.size.width / 2, y: this.size.height / 2 }) ?? { x: 0, y: 0 }, true)
+  }
+
+  moveCursor(dx, dy) {
+    const { W, H } = this.picture
+    this.setCursor({ ...this.cursor, x: Math.min(W - 1, Math.max(0, this.cursor.x + dx)), y: Math.min(H - 1, Math.max(0, this.cursor.y + dy)) }, true)
+  }
+
+  listen() {
+    const point = (p) => ({ x: (p.x - this.spot.left) / this.spot.scale / this.picture.width, y: (p.y - this.spot.top) / this.spot.scale / this.picture.height })
+    const pan = (dx, dy) => this.zoom.set({ k: this.zoom.k, x: this.zoom.x - dx / (this.picture.width * this.spot.scale), y: this.zoom.y - dy / (this.picture.height * this.spot.scale) })
+    listen(this.stage, {
+      hover: (p) => { if (this.picture && !this.isPinned && p.type !== "touch") this.setCursor(this.pixel(p)) },
+      leave: () => { if (!this.isPinned && this.cursor) this.setCursor(null) },
+      tap: (p) => {
+        const pixel = this.pixel(p)
+        const isSame = this.isPinned && pixel && pixel.x === this.cursor.x && pixel.y === this.cursor.y
+        this.setCursor(isSame ? null : pixel, true)
+      },
+      drag: (p, dx, dy) => { if (this.picture && this.zoom.k > 1) pan(dx, dy) },
+      pinch: (p, factor, dx, dy) => {
+        if (!this.picture) return
+        const { x, y } = point(p)
+        this.zoom.by(factor, x, y)
+        if (this.zoom.k > 1) pan(dx, dy)
+      },
+      wheel: (p, event) => {
+        if (!this.picture) return false
+        const { x, y } = point(p)
+        this.zoom.by(wheelFactor(event), x, y)
+        return true
+      },
+    })
+  }
+}
+
+export const position = (times, frame) => clock(times.start(frame))

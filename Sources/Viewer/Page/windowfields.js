@@ -1,0 +1,71 @@
+// The window's controls: its kind, then what that kind needs.
+
+import { el, field, select } from "./dom.js"
+import { keyField } from "./fields.js"
+import { parseWindow, writeWindow, WINDOW_KINDS, WINDOW_KEYS } from "./spelling.js"
+
+const FIELDS = {
+  length: { label: "Length", hint: "50ms" },
+  count: { label: "Events", hint: "10000", kind: "int" },
+  parts: { label: "Parts", hint: "10", kind: "int" },
+  list: { label: "List of times", hint: "labels, trigger0, a file's name" },
+  max_period: { label: "Time at most", hint: "30ms" },
+  stride: { label: "Stride", hint: "as the window" },
+  start_ts: { label: "Begin at", hint: "0" },
+  max_duration: { label: "Files of", hint: "all in one" },
+  align: { label: "Listed time is", choices: ["end", "start", "center"], default: "end" },
+  closed: { label: "Closed", choices: ["left", "right", "both"], default: "left" },
+}
+const OWN = { time: ["length"], events: ["count"], either: ["count", "max_period"], parts: ["parts"], at: ["length", "list"], between: ["list"] }
+
+export class WindowFields {
+  // changed(text, control)
+  constructor(suggested, changed) {
+    Object.assign(this, { suggested, changed })
+    this.element = el("div", { class: "group" })
+  }
+
+  set(text) {
+    this.window = parseWindow(text)
+    this.build()
+  }
+
+  build() {
+    const { kind, values } = this.window
+    const one = (name) => keyField({ kind: "text", ...FIELDS[name], name, value: values.get(name) }, (key, now, control) => {
+      values.set(key, now)
+      this.tell(control)
+    })
+    const kinds = select(WINDOW_KINDS, kind, (next) => {
+      this.window.kind = next
+      this.build()
+      this.element.querySelector("select").focus()
+      this.tell(this.element.querySelector("select"))
+    })
+    kinds.dataset.key = "window"
+    const note = el("p", { class: "field-note" })
+    const own = OWN[kind]
+    const more = WINDOW_KEYS[kind].filter((key) => !own.includes(key))
+    const isSet = more.some((key) => values.get(key))
+    this.element.replaceChildren(field("Window", kinds, note), ...(kind === "time" || kind === "events" ? [this.chips()] : []), el("div", { class: "pairs" }, own.map(one)),
+      el("details", { open: isSet }, el("summary", {}, "More of the window"), el("div", { class: "pairs" }, more.map(one))))
+  }
+
+  // Lengths that are often wanted.
+  chips() {
+    const { kind, values } = this.window
+    const fits = this.suggested.filter((text) => text.endsWith("ev") === (kind === "events"))
+    const key = kind === "events" ? "count" : "length"
+    return el("div", { class: "chips", role: "group", "aria-label": "Often used windows" }, fits.map((text) => {
+      const own = kind === "events" ? text.slice(0, -2) : text
+      return el("button", { type: "button", class: "chip", "aria-pressed": String(values.get(key) === own), onclick: () => {
+        values.set(key, own)
+        this.build()
+        this.tell(this.element.querySelector(`[data-key=${key}]`))
+        ;[...this.element.querySelectorAll(".chip")].find((chip) => chip.textContent === text)?.focus()
+      } }, text)
+    }))
+  }
+
+  tell(control) { this.changed(writeWindow(this.window), control) }
+}
