@@ -1,4 +1,4 @@
-// Labels: fetched by stretches of time, drawn over the frame.
+// Labels: fetched by stretches of time, and which of them a frame shows.
 
 import { api, isAbort } from "./api.js"
 
@@ -64,32 +64,6 @@ export class Boxes extends EventTarget {
       found = found.filter((box) => box.t === latest)
     }
     return found
-  }
-}
-
-// context: 2D, in CSS pixels. put: box of the sensor -> box on the stage.
-export function drawBoxes(context, boxes, put, width, height) {
-  context.font = "12px system-ui, sans-serif"
-  context.textBaseline = "middle"
-  context.lineWidth = 2
-  for (const box of boxes) {
-    const { x, y, w, h } = put(box)
-    if (x > width || y > height || x + w < 0 || y + h < 0) continue
-    const color = boxColor(box.class_id ?? 0)
-    context.strokeStyle = "rgba(0, 0, 0, 0.75)"
-    context.lineWidth = 4
-    context.strokeRect(x, y, w, h)
-    context.strokeStyle = color
-    context.lineWidth = 2
-    context.strokeRect(x, y, w, h)
-    const text = caption(box)
-    const wide = context.measureText(text).width + 8
-    const left = Math.max(0, Math.min(width - wide, x - 1))
-    const top = y >= 18 ? y - 18 : Math.min(height - 18, y + 1)
-    context.fillStyle = color
-    context.fillRect(left, Math.max(0, top), wide, 17)
-    context.fillStyle = "#0b0e14"
-    context.fillText(text, left + 4, Math.max(0, top) + 9)
   }
 }
 

@@ -25,8 +25,8 @@ export class Controls {
       onchange: () => this.typed(), onkeydown: (event) => { if (event.key === "Enter") this.typed() } })
     this.pathNote = el("p", { class: "field-note" })
     this.element = el("div", { class: "controls" }, this.names, this.window.element, this.filters, field("Path", this.path, this.pathNote),
-      el("div", { class: "row" }, button("Copy the path (P)", null, actions.copyPath, { text: "Copy path" }), button("Copy Python that reads this frame over HTTP (Y)", null, () => actions.copyPython("http"), { text: "Copy Python" }),
-        button("Copy Python that reads this frame through a mount", null, () => actions.copyPython("mount"), { text: "Python, mount" })))
+      el("div", { class: "row" }, button("Copy the path (P)", null, actions.copyPath, { text: "Copy path" }), button("Copy Python that reads this frame over HTTP (Y)", null, () => actions.copyPython("http"), { text: "Python over HTTP" }),
+        button("Copy Python that reads this frame through a mount", null, () => actions.copyPython("mount"), { text: "Python on a mount" })))
     this.soon = debounce(350, (control) => this.ask(control))
   }
 

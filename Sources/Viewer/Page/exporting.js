@@ -33,7 +33,7 @@ export class Exporting {
     this.fps = number(Math.min(60, Math.max(1, Math.round(view.fps))), { min: 1, max: 60 })
     this.status = el("p", { class: "field-note", role: "status" })
     this.save = button("Save", null, () => this.run(), { text: "Save", "data-primary": true })
-    this.dialog.replaceChildren(el("h2", { id: "export-title" }, "Save frames"),
+    this.dialog.replaceChildren(el("h2", { id: "export-title", tabindex: -1, autofocus: true }, "Save frames"),
       el("div", { class: "pairs" }, field("Format", this.format), field("Frames per second", this.fps), field("First frame", this.first), field("Last frame", this.last), field("Every", this.step)),
       el("p", { class: "field-note" }, "Drawn as it is now: channels, colours, light or dark."), this.status,
       el("div", { class: "row end" }, button("Only this frame", null, () => { this.format.value = "png"; this.first.value = this.last.value = view.frame; this.adapt() }, { text: "Only this frame" }),

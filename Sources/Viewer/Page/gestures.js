@@ -1,6 +1,6 @@
 // Mouse, touch and pen on an element: drag with one pointer, pinch with two, wheel, tap, double click.
 //
-// actions: {down(p), drag(p, dx, dy), up(p), hover(p), leave(), pinch(p, factor, dx, dy), wheel(p, event), tap(p), double(p)};
+// actions: {down(p), drag(p, dx, dy), up(p), cancel(), hover(p), leave(), pinch(p, factor, dx, dy), wheel(p, event), tap(p), double(p)};
 // p = {x, y} in the element.
 
 export function listen(element, actions) {
@@ -47,8 +47,10 @@ export function listen(element, actions) {
   const end = (event) => {
     if (!pointers.delete(event.pointerId)) return
     if (pointers.size > 0) return
+    // The browser scrolls the page with this finger.
+    if (event.type === "pointercancel") return actions.cancel?.()
     actions.up?.(at(event))
-    if (event.type === "pointerup" && moved < 6) actions.tap?.(at(event))
+    if (moved < 6) actions.tap?.(at(event))
   }
   element.addEventListener("pointerup", end)
   element.addEventListener("pointercancel", end)

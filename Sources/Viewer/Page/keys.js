@@ -26,7 +26,7 @@ export class Keys {
       2: "compare", p: "copyPath", y: "copyPython", k: "copyLink", e: "export", "/": "search", n: "theme", "?": "help",
     }
     document.addEventListener("keydown", (event) => this.key(event))
-    this.dialog = el("dialog", { class: "dialog wide", "aria-labelledby": "help-title" }, el("h2", { id: "help-title" }, "Keyboard"),
+    this.dialog = el("dialog", { class: "dialog wide", "aria-labelledby": "help-title" }, el("h2", { id: "help-title", tabindex: -1, autofocus: true }, "Keyboard"),
       el("div", { class: "keys" }, GROUPS.map(([title, rows]) => el("section", {}, el("h3", {}, title), el("dl", {}, rows.flatMap(([key, text]) => [el("dt", {}, key), el("dd", {}, text)]))))),
       el("p", { class: "field-note" }, "Touch: drag the timeline to seek, two fingers to zoom it or the frame, tap a pixel for its values. Mouse: the wheel zooms, with Shift it moves the timeline."),
       el("div", { class: "row end" }, button("Close", null, () => this.dialog.close(), { text: "Close" })))

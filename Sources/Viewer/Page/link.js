@@ -48,7 +48,7 @@ export function write(view) {
   add("channels", view.channels, "all")
   add("layout", view.layout, "one")
   add("colors", view.colors)
-  add("boxes", view.boxes, "frame")
+  add("boxes", view.boxes, "hold")
   if (view.zoom && view.zoom.k !== 1) add("z", [view.zoom.k, view.zoom.x, view.zoom.y].map((n) => Number(n.toFixed(4))).join(","))
   if (view.span) add("span", `${Math.round(view.span.from)},${Math.round(view.span.to)}`)
   if (view.loop) add("loop", `${Math.round(view.loop.from)},${Math.round(view.loop.to)}`)

@@ -35,8 +35,9 @@ const pictures = new Pictures(transfer, (memory >= 4 ? 256 : 96) << 20)
 const player = new Player()
 const span = new Span()
 const zoom = new Zoom()
-const look = { channels: "all", layout: "one", colors: "", boxes: "frame", isLight: () => theme.isLight }
+const look = { channels: "all", layout: "one", colors: "", boxes: "hold", isLight: () => theme.isLight }
 const panes = ["A", "B"].map((name) => new Pane(name, pictures, zoom, look))
+panes.forEach((pane, k) => { pane.onCursor = (spot, isPinned) => panes[1 - k].mirror(spot, isPinned) })
 const session = new Session({ player, span, pictures, panes, notices })
 const view = { series: [] }
 
@@ -153,8 +154,8 @@ const keys = new Keys({
     const by = event.shiftKey ? 10 : 1
     const move = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, -by], ArrowDown: [0, by] }[event.key]
     if (event.key === "Escape") pane.setCursor(null)
-    // Arrows are the pixel's only where the frame has the focus.
-    else if (move && document.activeElement === pane.stage) pane.moveCursor(...move)
+    // Arrows are the pixel's only after C, and while the frame has the focus.
+    else if (move && pane.isByKeys && document.activeElement === pane.stage) pane.moveCursor(...move)
     else return false
     return true
   },
@@ -192,7 +193,7 @@ async function readLink() {
   } else if (session.tensors[1]) {
     await session.second(null)
   }
-  Object.assign(look, { channels: said.channels ?? "all", layout: said.layout ?? "one", colors: said.colors ?? "", boxes: said.boxes ?? "frame" })
+  Object.assign(look, { channels: said.channels ?? "all", layout: said.layout ?? "one", colors: said.colors ?? "", boxes: said.boxes ?? "hold" })
   view.series = said.series ?? []
   if (said.speed) player.setSpeed(said.speed)
   await open(part ? stem.slice(0, part.index) : stem, said)

@@ -3,10 +3,11 @@
 import { el, button } from "./dom.js"
 import { listen, wheelFactor } from "./gestures.js"
 import { place } from "./zoom.js"
-import { drawBoxes, caption } from "./boxes.js"
+import { caption } from "./boxes.js"
+import { drawBoxes, drawTile, drawPixel, onStage } from "./overlay.js"
 import { placement } from "./spelling.js"
 import { Values } from "./values.js"
-import { clock, spoken } from "./format.js"
+import { spoken } from "./format.js"
 
 const AHEAD = 8
 
@@ -119,7 +120,17 @@ export class Pane {
     this.isPlaying = next.isPlaying
     this.isHasty = next.isHasty
     this.draw()
-    this.pictures.want(this, wishes, { isHasty: next.isPlaying || next.isHasty })
+    this.pictures.want(this, wishes, this.sparing(next))
+  }
+
+  // While playing, what is newer than what is seen may come though its time has passed: a slow server would never show
+  // anything else. While somebody drags, what is asked for may come too: to break off every one of them costs the server
+  // more than it saves.
+  sparing({ isPlaying, isHasty }) {
+    const number = (key) => (key.startsWith(this.family + "#") ? Number(key.slice(this.family.length + 1)) : -1)
+    if (isHasty) return (key) => number(key) >= 0
+    if (isPlaying) return (key) => number(key) > this.drawn || (this.drawn > this.frame && number(key) >= 0)
+    return () => false
   }
 
   // The best picture there is for the wanted frame: itself; while playing the newest between the last drawn and it.
@@ -213,55 +224,22 @@ export class Pane {
     paint.setTransform(ratio, 0, 0, ratio, 0, 0)
     paint.clearRect(0, 0, size.width, size.height)
     if (!this.picture || !this.spot) return
-    const tiles = this.tiles()
     const boxes = this.shownBoxes()
-    for (const tile of tiles) {
-      if (boxes.length) drawBoxes(paint, boxes, (box) => this.toStage(this.put(box), tile), size.width, size.height)
-      if (tile.name) this.caption(tile)
+    for (const tile of this.tiles()) {
+      const toStage = (box) => onStage(box, tile, this.spot)
+      if (boxes.length) drawBoxes(paint, boxes, (box) => toStage(this.put(box)), size.width, size.height)
+      if (tile.name) drawTile(paint, tile.name, toStage({ x: 0, y: 0, w: this.picture.W, h: this.picture.H }))
+      if (this.cursor) drawPixel(paint, toStage({ x: this.cursor.x, y: this.cursor.y, w: 1, h: 1 }))
     }
-    if (this.cursor) this.mark(tiles)
   }
 
   // Where each channel lies in the picture; one without a name if they are drawn as one.
   tiles() {
     const { W, H, columns, width, height } = this.picture
     if (width <= W && height <= H) return [{ x: 0, y: 0 }]
-    const channels = this.query.channels === "all" ? this.tensor.info.shape[1] : this.query.channels.split(",").map(Number)
-    const list = typeof channels === "number" ? [...Array(channels).keys()] : channels
-    return list.map((channel, k) => ({ x: (k % columns) * W, y: Math.floor(k / columns) * H, channel, name: this.tensor.info.channels?.[channel] ?? `channel ${channel}` }))
-  }
-
-  toStage({ x, y, w, h }, tile) {
-    const { scale, left, top } = this.spot
-    return { x: left + (tile.x + x) * scale, y: top + (tile.y + y) * scale, w: w * scale, h: h * scale }
-  }
-
-  caption(tile) {
-    const { paint } = this
-    const { x, y, w, h } = this.toStage({ x: 0, y: 0, w: this.picture.W, h: this.picture.H }, tile)
-    paint.strokeStyle = "rgba(128, 140, 160, 0.7)"
-    paint.lineWidth = 1
-    paint.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1)
-    paint.font = "11px system-ui, sans-serif"
-    paint.textBaseline = "middle"
-    const wide = paint.measureText(tile.name).width + 8
-    paint.fillStyle = "rgba(11, 14, 20, 0.72)"
-    paint.fillRect(x + 3, y + 3, wide, 16)
-    paint.fillStyle = "#f2f4f8"
-    paint.fillText(tile.name, x + 7, y + 11.5)
-  }
-
-  mark(tiles) {
-    const { paint } = this
-    for (const tile of tiles) {
-      const { x, y, w, h } = this.toStage({ x: this.cursor.x, y: this.cursor.y, w: 1, h: 1 }, tile)
-      const grow = Math.max(0, (7 - w) / 2)
-      for (const [color, wide] of [["#000", 3], ["#fff", 1]]) {
-        paint.strokeStyle = color
-        paint.lineWidth = wide
-        paint.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow)
-      }
-    }
+    const { shape, channels: names } = this.tensor.info
+    const list = this.query.channels === "all" ? [...Array(shape[1]).keys()] : this.query.channels.split(",").map(Number)
+    return list.map((channel, k) => ({ x: (k % columns) * W, y: Math.floor(k / columns) * H, channel, name: names?.[channel] ?? `channel ${channel}` }))
   }
 
   // The tensor's pixel at a point of the stage, or null.
@@ -279,18 +257,35 @@ export class Pane {
     if (this.cursor && this.drawn >= 0) this.values.show(this.tensor.info, this.drawn, this.cursor.x, this.cursor.y, this.cursor.channel)
   }
 
+  // The pixel whose values are shown; the other pane shows the same place (`onCursor`).
   setCursor(cursor, isPinned = false) {
+    this.place(cursor, isPinned)
+    const { W, H } = this.picture ?? {}
+    this.onCursor?.(cursor && { x: (cursor.x + 0.5) / W, y: (cursor.y + 0.5) / H }, isPinned)
+  }
+
+  place(cursor, isPinned) {
     this.cursor = cursor
     this.isPinned = isPinned && cursor !== null
+    if (!this.isPinned) this.isByKeys = false
     if (cursor) this.ask()
     else this.values.clear()
     this.overlay()
   }
 
+  // As the other pane: a place from 0 to 1, or null.
+  mirror(spot, isPinned) {
+    if (!this.picture) return
+    const { W, H } = this.picture
+    this.place(spot && { x: Math.min(W - 1, Math.floor(spot.x * W)), y: Math.min(H - 1, Math.floor(spot.y * H)) }, isPinned)
+  }
+
   // For the keyboard: on in the middle of what is seen, or off.
   toggleCursor() {
-    if (this.cursor) return this.setCursor(null)
-    this.setCursor(this.pixel({ x: this.size.width / 2, y: this.size.height / 2 }) ?? { x: 0, y: 0 }, true)
+    this.isByKeys = !this.isByKeys
+    if (!this.isByKeys) return this.setCursor(null)
+    this.stage.focus()
+    if (!this.isPinned) this.setCursor(this.pixel({ x: this.size.width / 2, y: this.size.height / 2 }) ?? { x: 0, y: 0 }, true)
   }
 
   moveCursor(dx, dy) {
@@ -325,5 +320,3 @@ export class Pane {
     })
   }
 }
-
-export const position = (times, frame) => clock(times.start(frame))

@@ -35,16 +35,13 @@ export class Pictures extends EventTarget {
 
   error(key) { return this.failed.get(key)?.error }
 
-  // wishes: [{key, query}]. isHasty: one that is under way for this pane may end though it is not wanted any more, so
-  // that something is seen while somebody drags or plays.
-  want(pane, wishes, { isHasty = false } = {}) {
+  // wishes: [{key, query}]. spares(key): whether what is under way for this pane and not wanted any more may end all the
+  // same: while somebody drags or plays, a picture that is a little late is better than none.
+  want(pane, wishes, spares = () => false) {
     this.wanted.set(pane, wishes)
     const keys = new Set(wishes.map((wish) => wish.key))
-    let spared = isHasty ? 1 : 0
     for (const [key, flight] of this.flying) {
-      if (flight.pane !== pane || keys.has(key)) continue
-      if (spared > 0) spared--
-      else flight.abort.abort()
+      if (flight.pane === pane && !keys.has(key) && !spares(key)) flight.abort.abort()
     }
     this.start()
   }

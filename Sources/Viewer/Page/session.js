@@ -147,9 +147,9 @@ export class Session extends EventTarget {
     if (!this.times.isExact(t)) this.times.exact(t).then((frame) => { if (!this.player.isPlaying && this.player.t === t) this.toFrame(frame) }, () => {})
   }
 
-  toFrame(frame) {
+  toFrame(frame, isHasty = false) {
     if (!this.times || this.times.count === 0) return
-    this.isHasty = false
+    this.isHasty = isHasty
     this.frame = Math.min(this.times.count - 1, Math.max(0, Math.round(frame) || 0))
     this.player.t = Math.min(this.player.range.to - 1, Math.max(this.player.range.from, this.times.start(this.frame)))
     this.isFixed = true
@@ -161,7 +161,13 @@ export class Session extends EventTarget {
 
   step(by) {
     this.player.pause()
-    this.toFrame(this.frame + by)
+    // A key that is held down is like dragging.
+    const now = performance.now()
+    const isHasty = now - (this.stepped ?? 0) < 150
+    this.stepped = now
+    clearTimeout(this.settling)
+    if (isHasty) this.settling = setTimeout(() => this.toFrame(this.frame), 200)
+    this.toFrame(this.frame + by, isHasty)
   }
 
   // The clock has moved: every pane's frame.

@@ -27,11 +27,26 @@ export class Settings {
     this.controls = [0, 1].map((k) => new Controls(choices, {
       change: (spec, signal) => this.actions.change(k, spec, signal), copyPath: this.actions.copyPath, copyPython: this.actions.copyPython, region: () => this.actions.region(k),
     }))
-    this.blocks = this.controls.map((controls, k) => el("div", { class: "tensor-block", role: "group", "aria-label": `Tensor ${"AB"[k]}` }, el("p", { class: "tensor-name" }, "AB"[k]), controls.element))
-    this.blocks[1].hidden = true
-    this.tensors.append(...this.blocks, el("div", { class: "row" }, this.compare))
+    this.tabs = [0, 1].map((k) => el("button", { type: "button", role: "tab", class: "tool", id: `tab-${k}`, "aria-controls": `tensor-${k}`, hidden: true, onclick: () => this.turn(k), onkeydown: (event) => {
+      if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return
+      event.preventDefault()
+      this.turn(1 - k)
+      this.tabs[1 - k].focus()
+    } }, "AB"[k]))
+    this.blocks = this.controls.map((controls, k) => el("div", { role: "tabpanel", id: `tensor-${k}`, "aria-labelledby": `tab-${k}` }, controls.element))
+    this.tensors.append(el("div", { class: "tabs" }, el("div", { role: "tablist", "aria-label": "Tensor whose path the controls show" }, this.tabs), this.compare), ...this.blocks)
+    this.turn(0)
     this.controls[0].set(session.specs[0])
     this.display.transfer.value = session.pictures.transfer.choice
+  }
+
+  // Whose controls are seen, 0 for A and 1 for B.
+  turn(k) {
+    this.tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-selected", String(i === k))
+      tab.tabIndex = i === k ? 0 : -1
+      this.blocks[i].hidden = i !== k
+    })
   }
 
   toggleCompare() {
@@ -53,8 +68,10 @@ export class Settings {
       if (k === 1) this.lastSecond = { preprocessing, window }
     })
     const isTwo = Boolean(session.tensors[1])
-    this.blocks[1].hidden = !isTwo
-    this.element.classList.toggle("two", isTwo)
+    if (isTwo !== !this.tabs[1].hidden) {
+      for (const tab of this.tabs) tab.hidden = !isTwo
+      this.turn(isTwo ? 1 : 0)
+    }
     this.compare.setAttribute("aria-pressed", String(isTwo))
     if (session.tensors[0]) this.display.set({ info: session.tensors[0].info, recording: session.recording, series })
   }

@@ -248,7 +248,12 @@ export class Timeline {
   listen() {
     const { span, player } = this
     listen(this.canvas, {
-      down: (p) => { this.dragging = true; this.actions.seek(span.t(p.x), true) },
+      // A finger may be about to scroll the page, or the first of two.
+      down: (p) => {
+        this.dragging = true
+        if (p.type !== "touch") this.actions.seek(span.t(p.x), true)
+      },
+      cancel: () => { this.dragging = this.pinching = false },
       drag: (p) => { if (!this.pinching) this.actions.seek(span.t(Math.min(this.size.width, Math.max(0, p.x))), true) },
       up: (p) => {
         if (!this.pinching) this.actions.seek(span.t(Math.min(this.size.width, Math.max(0, p.x))), false)
