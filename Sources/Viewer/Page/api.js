@@ -31,10 +31,10 @@ export function address(name, query = {}) {
   return url
 }
 
-export async function request(name, query, { signal } = {}) {
+export async function request(name, query, { signal, cache = "default" } = {}) {
   let answer
   try {
-    answer = await fetch(address(name, query), { signal, credentials: "same-origin" })
+    answer = await fetch(address(name, query), { signal, cache, credentials: "same-origin" })
   } catch (error) {
     if (isAbort(error)) throw error
     lost()

@@ -20,6 +20,12 @@ export class Boxes extends EventTarget {
     this.times = null
   }
 
+  // Of a class, as the list of classes has it.
+  color(box) {
+    const k = (this.recording.classes ?? []).indexOf(box.class)
+    return boxColor(k >= 0 ? k : (box.class_id ?? 0))
+  }
+
   get isEmpty() { return this.recording.labels === 0 || this.recording.labels === null || this.recording.labels === undefined }
 
   // Distinct times of labels, thinned.
@@ -36,7 +42,7 @@ export class Boxes extends EventTarget {
     const start = Math.floor(number * this.span)
     api("labels", { path: this.recording.path, start, end: Math.floor((number + 1) * this.span), limit: MOST }).then(
       (answer) => {
-        this.blocks.set(number, answer.boxes)
+        this.blocks.set(number, answer.boxes.filter((box) => [box.x, box.y, box.w, box.h].every(Number.isFinite)))
         this.dispatchEvent(new Event("change"))
       },
       (error) => { if (!isAbort(error)) this.blocks.delete(number) })
@@ -68,7 +74,7 @@ export class Boxes extends EventTarget {
 }
 
 export function caption(box) {
-  let text = box.class ?? `class ${box.class_id}`
+  let text = box.class ?? (box.class_id === undefined || box.class_id === null ? "box" : `class ${box.class_id}`)
   if (box.track_id !== undefined && box.track_id !== null) text += ` #${box.track_id}`
   if (box.confidence !== undefined && box.confidence !== null && box.confidence < 1) text += ` ${box.confidence.toFixed(2)}`
   return text

@@ -6,12 +6,8 @@ import { keyField, complain } from "./fields.js"
 import { WindowFields } from "./windowfields.js"
 import { parseComponent, writeComponent } from "./spelling.js"
 
-// What is known of filters, where the server tells no choices.
-const FILTER_CHOICES = { polarity: ["on", "off"], flip: ["x", "y", "xy"] }
-const COMMON = [
-  { name: "downsample", label: "Smaller by", choices: ["1", "2", "4", "8", "16"], default: "1" },
-  { name: "sample", label: "Pixels are", choices: ["sum", "nearest", "pixel"], default: "sum" },
-]
+// Examples where the server has a sentence.
+const EXAMPLES = { roi: "X+Y+WxH", refractory: "1ms", noise: "10ms", hotpixels: "a file's name" }
 
 export class Controls {
   // actions: {change({preprocessing, window}) -> Promise, copyPath(), copyPython(kind), region() -> "X+Y+WxH" or null}
@@ -29,6 +25,9 @@ export class Controls {
         button("Copy Python that reads this frame through a mount", null, () => actions.copyPython("mount"), { text: "Python on a mount" })))
     this.soon = debounce(350, (control) => this.ask(control))
   }
+
+  // Keys that every preprocessing takes.
+  get common() { return this.choices.common ?? [] }
 
   // A tensor is shown: its canonical path.
   set(spec) {
@@ -68,7 +67,7 @@ export class Controls {
     const filterNames = new Set((choices.filters ?? []).map((one) => one.name))
     const parameters = [...(known?.parameters ?? [])].filter((one) => !filterNames.has(one.name))
     const own = new Set(parameters.map((one) => one.name))
-    parameters.push(...COMMON.filter((one) => !own.has(one.name)))
+    parameters.push(...this.common.filter((one) => !own.has(one.name)))
     const isSet = parameters.some((one) => component.values.has(one.name))
     this.names.replaceChildren(field("Preprocessing", pick, note),
       el("details", { open: isSet }, el("summary", {}, "Parameters"), el("div", { class: "pairs" }, parameters.map((one) => this.key(one)))))
@@ -85,7 +84,7 @@ export class Controls {
       this.buildFilters()
       this.tell(this.filters.querySelector("[data-key=roi]"))
     }, { text: "Region as shown" })
-    this.filters.replaceChildren(el("details", { open: isSet }, el("summary", {}, "Filters"), el("div", { class: "pairs" }, list.map((one) => this.key({ ...one, kind: one.kind === "bool" ? "flag" : one.kind, choices: one.choices ?? FILTER_CHOICES[one.name], default: undefined, hint: FILTER_CHOICES[one.name] ? "any" : one.hint }))), list.some((one) => one.name === "roi") ? el("div", { class: "row" }, region) : null))
+    this.filters.replaceChildren(el("details", { open: isSet }, el("summary", {}, "Filters"), el("div", { class: "pairs" }, list.map((one) => this.key({ ...one, kind: one.kind === "bool" ? "flag" : one.kind, example: EXAMPLES[one.name] }))), list.some((one) => one.name === "roi") ? el("div", { class: "row" }, region) : null))
   }
 
   key(options) {
@@ -99,7 +98,7 @@ export class Controls {
   // Another preprocessing keeps the filters, and parameters that both have.
   choose(name, control) {
     const next = this.choices.preprocessings.find((one) => one.name === name)
-    const keep = new Set([...(next?.parameters ?? []), ...(this.choices.filters ?? []), ...COMMON].map((one) => one.name))
+    const keep = new Set([...(next?.parameters ?? []), ...(this.choices.filters ?? []), ...this.common].map((one) => one.name))
     for (const key of [...this.component.values.keys()]) if (!keep.has(key)) this.component.values.delete(key)
     this.component.name = name
     this.build()

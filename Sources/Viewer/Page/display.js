@@ -31,7 +31,7 @@ export class Display {
     this.buildSeries(info, series)
     this.classes.replaceChildren(...(recording.labels ? recording.classes ?? [] : []).map((name, k) => {
       const swatch = el("span", { class: "swatch", "aria-hidden": "true" })
-      swatch.style.backgroundColor = boxColor(recording.class_ids?.[k] ?? k)
+      swatch.style.backgroundColor = boxColor(k)
       return el("li", {}, swatch, name)
     }))
   }
@@ -89,7 +89,8 @@ export class Display {
     })
     this.series.replaceChildren(...[
       list.length ? el("fieldset", { class: "checks" }, el("legend", {}, "Added datasets, one value per frame"), boxes.map((box, k) => el("label", {}, box, el("span", {}, list[k].path)))) : null,
-      others.length ? el("p", { class: "field-note" }, `Also in the file: ${others.map((one) => `${one.path} (${one.shape.join(" x ")})`).join(", ")}`) : null,
+      info.datasets_problem ? el("p", { class: "field-note wrong" }, info.datasets_problem) : null,
+      others.length ? el("p", { class: "field-note" }, `Also in the file: ${others.map((one) => `${one.path} (${(one.shape ?? []).join(" x ")})`).join(", ")}`) : null,
     ].filter(Boolean))
   }
 }

@@ -17,6 +17,8 @@ export function facts(r) {
     ["Labels", r.labels ? r.labels.toLocaleString("en") : null],
     ["Classes", r.classes?.length ? r.classes.join(", ") : null],
     ["Camera", r.serial],
+    ...(r.notes ?? []).map((text) => ["Note", text]),
+    ["Labels", r.labels_problem],
     ...Object.entries(r.header ?? {}).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
   ].filter(([, value]) => value !== null && value !== undefined && value !== "")
   return [

@@ -2,7 +2,8 @@
 
 import { el, field, freshId } from "./dom.js"
 
-// One key as a control. options: {name, label, kind, value, default, minimum, maximum, choices, hint, disabled}.
+// One key as a control. options: {name, label, kind, value, default, minimum, maximum, choices, hint, example}; `default` is
+// a text as a path has it, and "" where the key is not set.
 //   changed(name, text or true or false, control): "" and false mean: as without the key.
 export function keyField(options, changed) {
   const { name, kind, value } = options
@@ -10,32 +11,32 @@ export function keyField(options, changed) {
   const tell = (now) => changed(name, now, control)
   const label = options.label ?? name.replaceAll("_", " ")
   let control
+  const standard = String(options.default ?? "")
   if (options.choices?.length) {
-    const first = options.default === undefined || options.default === null ? [["", options.hint || "not set"]] : []
-    const now = value === undefined || value === true ? String(options.default ?? "") : value
-    const list = [...first, ...options.choices.map((one) => [String(one), String(one)])]
-    if (!list.some(([key]) => key === now)) list.push([now, now])
-    control = el("select", { onchange: () => tell(control.value === String(options.default ?? "") ? "" : control.value) },
-      list.map(([key, text]) => el("option", { value: key }, text)))
+    const now = value === undefined || value === true ? standard : value
+    const list = options.choices.map(String)
+    for (const one of [standard, now]) if (!list.includes(one)) list.unshift(one)
+    control = el("select", { title: options.hint, onchange: () => tell(control.value === standard ? "" : control.value) },
+      list.map((key) => el("option", { value: key }, key === "" ? "not set" : key)))
     control.value = now
   } else if (kind === "bool") {
-    const standard = options.default === true || options.default === "true"
-    control = el("input", { type: "checkbox", onchange: () => tell(control.checked === standard ? "" : String(control.checked)) })
-    control.checked = value === undefined ? standard : value === true || value === "true"
+    const isOn = standard === "true"
+    control = el("input", { type: "checkbox", title: options.hint, onchange: () => tell(control.checked === isOn ? "" : String(control.checked)) })
+    control.checked = value === undefined ? isOn : value === true || value === "true"
     control.id = freshId("field")
     return check(label, control, note)
   } else if (kind === "flag") {
-    control = el("input", { type: "checkbox", onchange: () => tell(control.checked) })
+    control = el("input", { type: "checkbox", title: options.hint, onchange: () => tell(control.checked) })
     control.checked = value !== undefined && value !== "false"
     control.id = freshId("field")
     return check(label, control, note)
   } else {
     const isNumber = kind === "int" || kind === "float"
-    control = el("input", { type: "text", inputmode: kind === "int" ? "numeric" : isNumber ? "decimal" : undefined, autocomplete: "off", spellcheck: "false", placeholder: String(options.default ?? options.hint ?? ""),
+    control = el("input", { type: "text", inputmode: kind === "int" ? "numeric" : isNumber ? "decimal" : undefined, autocomplete: "off", spellcheck: "false", placeholder: options.example ?? standard, title: options.hint,
       oninput: () => tell(control.value.trim()) })
     control.value = value === undefined || value === true ? "" : value
     const bounds = [options.minimum, options.maximum].map((bound) => bound ?? "")
-    if (isNumber && (bounds[0] !== "" || bounds[1] !== "")) control.title = `from ${bounds[0] === "" ? "any" : bounds[0]} to ${bounds[1] === "" ? "any" : bounds[1]}`
+    if (isNumber && (bounds[0] !== "" || bounds[1] !== "")) control.title = `${options.hint ?? ""} ${bounds[0]} to ${bounds[1]}`.trim()
   }
   control.dataset.key = name
   return field(label, control, note)

@@ -2,27 +2,28 @@
 //
 // All in CSS pixels of the stage.
 
-import { boxColor, caption } from "./boxes.js"
+import { caption } from "./boxes.js"
 
 // A box of the tensor, in the tile of a channel, as it lies on the stage. spot: the answer of `place`.
 export function onStage({ x, y, w, h }, tile, { scale, left, top }) {
-  return { x: left + (tile.x + x) * scale, y: top + (tile.y + y) * scale, w: w * scale, h: h * scale }
+  const cell = tile.cell * scale
+  return { x: left + tile.x * scale + x * cell, y: top + tile.y * scale + y * cell, w: w * cell, h: h * cell }
 }
 
-// put: a box of the sensor -> where it lies on the stage.
-export function drawBoxes(context, boxes, put, width, height) {
+// put: a box of the sensor -> where it lies on the stage; colorOf: of its class.
+export function drawBoxes(context, boxes, put, colorOf, width, height) {
   context.font = "12px system-ui, sans-serif"
   context.textBaseline = "middle"
   for (const box of boxes) {
     const { x, y, w, h } = put(box)
     if (x > width || y > height || x + w < 0 || y + h < 0) continue
-    const color = boxColor(box.class_id ?? 0)
+    const color = colorOf(box)
     for (const [ink, wide] of [["rgba(0, 0, 0, 0.75)", 4], [color, 2]]) {
       context.strokeStyle = ink
       context.lineWidth = wide
       context.strokeRect(x, y, w, h)
     }
-    const text = w < 40 ? (box.class ?? `class ${box.class_id}`) : caption(box)
+    const text = w < 40 ? (box.class ?? caption(box)) : caption(box)
     const wide = context.measureText(text).width + 8
     const left = Math.max(0, Math.min(width - wide, x - 1))
     const top = Math.max(0, y >= 18 ? y - 18 : Math.min(height - 18, y + 1))

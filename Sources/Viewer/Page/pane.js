@@ -164,7 +164,7 @@ export class Pane {
     if (this.isPlaying && this.drawn >= 0 && frame > this.drawn + 1) this.counts.left += frame - this.drawn - 1
     const isOther = !this.picture || this.picture.width !== width || this.picture.height !== height
     const [, , H, W] = this.tensor.info.shape
-    this.picture = { width, height, columns: picture.columns || Math.max(1, Math.round(width / W)), W, H }
+    this.picture = { width, height, W, H, tiles: this.layTiles(picture) }
     this.drawn = frame
     this.isStale = false
     this.counts.drawn++
@@ -225,32 +225,34 @@ export class Pane {
     paint.clearRect(0, 0, size.width, size.height)
     if (!this.picture || !this.spot) return
     const boxes = this.shownBoxes()
-    for (const tile of this.tiles()) {
+    for (const tile of this.picture.tiles) {
       const toStage = (box) => onStage(box, tile, this.spot)
-      if (boxes.length) drawBoxes(paint, boxes, (box) => toStage(this.put(box)), size.width, size.height)
+      if (boxes.length) drawBoxes(paint, boxes, (box) => toStage(this.put(box)), (box) => this.boxes.color(box), size.width, size.height)
       if (tile.name) drawTile(paint, tile.name, toStage({ x: 0, y: 0, w: this.picture.W, h: this.picture.H }))
       if (this.cursor) drawPixel(paint, toStage({ x: this.cursor.x, y: this.cursor.y, w: 1, h: 1 }))
     }
   }
 
-  // Where each channel lies in the picture; one without a name if they are drawn as one.
-  tiles() {
-    const { W, H, columns, width, height } = this.picture
-    if (width <= W && height <= H) return [{ x: 0, y: 0 }]
+  // Where each channel lies in the picture, in its pixels; one without a name if they are drawn as one. A tile may be
+  // smaller than the tensor: `cell` pixels for one of it.
+  layTiles({ width, height, tiles }) {
     const { shape, channels: names } = this.tensor.info
     const list = this.query.channels === "all" ? [...Array(shape[1]).keys()] : this.query.channels.split(",").map(Number)
-    return list.map((channel, k) => ({ x: (k % columns) * W, y: Math.floor(k / columns) * H, channel, name: names?.[channel] ?? `channel ${channel}` }))
+    if (!tiles) return [{ x: 0, y: 0, w: width, h: height, cell: width / shape[3] }]
+    return list.map((channel, k) => ({
+      x: (k % tiles.columns) * (tiles.width + tiles.gap), y: Math.floor(k / tiles.columns) * (tiles.height + tiles.gap), w: tiles.width, h: tiles.height,
+      cell: tiles.width / shape[3], channel, name: names?.[channel] ?? `channel ${channel}`,
+    }))
   }
 
   // The tensor's pixel at a point of the stage, or null.
   pixel(p) {
     if (!this.picture || !this.spot) return null
-    const x = Math.floor((p.x - this.spot.left) / this.spot.scale)
-    const y = Math.floor((p.y - this.spot.top) / this.spot.scale)
-    const { W, H, width, height } = this.picture
-    if (x < 0 || y < 0 || x >= width || y >= height) return null
-    const tile = this.tiles().find((tile) => x >= tile.x && x < tile.x + W && y >= tile.y && y < tile.y + H)
-    return tile ? { x: x - tile.x, y: y - tile.y, channel: tile.channel } : null
+    const [x, y] = [(p.x - this.spot.left) / this.spot.scale, (p.y - this.spot.top) / this.spot.scale]
+    const tile = this.picture.tiles.find((tile) => x >= tile.x && x < tile.x + tile.w && y >= tile.y && y < tile.y + tile.h)
+    if (!tile) return null
+    const { W, H } = this.picture
+    return { x: Math.min(W - 1, Math.floor((x - tile.x) / tile.cell)), y: Math.min(H - 1, Math.floor((y - tile.y) / tile.cell)), channel: tile.channel }
   }
 
   ask() {

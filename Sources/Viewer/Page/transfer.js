@@ -44,16 +44,23 @@ export class Transfer {
     if (list.length > TRIAL) list.shift()
   }
 
-  // -> {width, height, columns, pixels: ImageData or ImageBitmap, bytes}
+  // -> {width, height, tiles: {columns, width, height, gap} or null, pixels: ImageData or ImageBitmap, bytes}
   async fetch(query, signal) {
     const format = this.format
     const began = performance.now()
-    const answer = await request("picture", { ...query, format }, { signal })
+    // The browser need not keep raw pixels too: it would write them to a disk.
+    const answer = await request("picture", { ...query, format }, { signal, cache: format === "rgba" ? "no-store" : "default" })
     const picture = format === "png" ? await decodePNG(answer) : await decodeRaw(answer)
     this.learn(format, performance.now() - began)
-    picture.columns = Number(answer.headers.get("X-Columns")) || 0
+    picture.tiles = tiles(answer.headers.get("X-Tiles"))
     return picture
   }
+}
+
+// "columns,width,height,gap", where each channel is drawn by itself.
+function tiles(text) {
+  const [columns, width, height, gap] = (text ?? "").split(",").map(Number)
+  return columns > 0 && width > 0 && height > 0 && gap >= 0 ? { columns, width, height, gap } : null
 }
 
 async function decodeRaw(answer) {

@@ -66,6 +66,7 @@ export class Tree {
   fill(list, answer, level) {
     for (const name of answer.folders) list.append(this.folder(answer.path ? `${answer.path}/${name}` : name, name, level))
     this.page(list, answer.recordings, level)
+    if (answer.more) list.append(el("p", { class: "not-shown" }, `The first ${answer.recordings.length}; search finds the others.`))
     for (const one of answer.not_shown ?? []) {
       const name = one.path.split("/").pop()
       list.append(el("p", { class: "not-shown", title: one.reason }, `${name}: ${one.reason}`))

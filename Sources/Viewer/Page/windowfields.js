@@ -5,14 +5,14 @@ import { keyField } from "./fields.js"
 import { parseWindow, writeWindow, WINDOW_KINDS, WINDOW_KEYS } from "./spelling.js"
 
 const FIELDS = {
-  length: { label: "Length", hint: "50ms" },
-  count: { label: "Events", hint: "10000", kind: "int" },
-  parts: { label: "Parts", hint: "10", kind: "int" },
-  list: { label: "List of times", hint: "labels, trigger0, a file's name" },
-  max_period: { label: "Time at most", hint: "30ms" },
-  stride: { label: "Stride", hint: "as the window" },
-  start_ts: { label: "Begin at", hint: "0" },
-  max_duration: { label: "Files of", hint: "all in one" },
+  length: { label: "Length", example: "50ms" },
+  count: { label: "Events", example: "10000", kind: "int" },
+  parts: { label: "Parts", example: "10", kind: "int" },
+  list: { label: "List of times", example: "labels, trigger0, a file's name" },
+  max_period: { label: "Time at most", example: "30ms" },
+  stride: { label: "Stride", example: "as the window" },
+  start_ts: { label: "Begin at", example: "0" },
+  max_duration: { label: "Files of", example: "all in one" },
   align: { label: "Listed time is", choices: ["end", "start", "center"], default: "end" },
   closed: { label: "Closed", choices: ["left", "right", "both"], default: "left" },
 }
