@@ -275,7 +275,7 @@ Object.defineProperty(window, "evh5State", { value: Object.freeze({
   get framesDrawn() { return panes[0].counts.drawn },
   get framesLeftOut() { return panes[0].counts.left },
   get boxes() { return panes[0].shownBoxes().length },
-  get pictures() { return Object.freeze({ ...pictures.counts, flying: pictures.flying.size, kept: pictures.kept.size, bytes: pictures.used, interval: pictures.interval, latency: pictures.latency, format: transfer.format }) },
+  get pictures() { return Object.freeze({ ...pictures.counts, flying: pictures.flying.size, kept: pictures.kept.size, bytes: pictures.used, latency: pictures.latency, format: transfer.format }) },
   get second() { return session.tensors[1] ? Object.freeze({ file: session.tensors[1].info.path, frame: panes[1].drawn }) : null },
   get clock() { return clock(player.t, 6) },
 }) })

@@ -17,7 +17,6 @@ export class Pictures extends EventTarget {
     this.flying = new Map() // key -> {abort, wish, since}
     this.failed = new Map() // key -> {error, until}
     this.wanted = new Map() // pane -> [{key, query}]
-    this.interval = 33 // ms from one picture to the next, smoothed
     this.latency = 60 // ms from asking to having, smoothed
     this.counts = { fetched: 0, aborted: 0, failed: 0, mostFlying: 0 }
   }
@@ -30,6 +29,9 @@ export class Pictures extends EventTarget {
     }
     return picture
   }
+
+  // ms from one picture to the next that can be kept up, with a little to spare.
+  get pace() { return (this.latency / FLYING) * 1.15 }
 
   has(key) { return this.kept.has(key) }
 
@@ -84,8 +86,6 @@ export class Pictures extends EventTarget {
       const picture = await this.transfer.fetch(wish.query, abort.signal)
       const now = performance.now()
       this.latency += ((now - flight.since) - this.latency) * 0.2
-      if (this.arrived && now - this.arrived < 1000) this.interval += ((now - this.arrived) - this.interval) * 0.1
-      this.arrived = now
       this.counts.fetched++
       this.failed.delete(wish.key)
       this.keep(wish.key, picture)

@@ -178,7 +178,7 @@ export class Session extends EventTarget {
       // A frame that was stepped to stays, though others may begin at the same time.
       if (player.isPlaying || times.start(this.frame) !== player.t) this.frame = times.at(player.t)
     }
-    const interval = Math.max(16, this.pictures.interval) * 1000 * player.speed
+    const interval = Math.max(17, this.pictures.pace * this.tensors.filter(Boolean).length) * 1000 * player.speed
     this.panes.forEach((pane, k) => {
       const tensor = this.tensors[k]
       if (!tensor) return
