@@ -270,6 +270,8 @@ Object.defineProperty(window, "evh5State", { value: Object.freeze({
   get version() { return session.tensors[0]?.info.version ?? null },
   get frame() { return panes[0].drawn },
   get wanted() { return session.frame },
+  // Whether something else is still drawn than what is wanted: another preprocessing, other colours.
+  get isStale() { return panes[0].isStale },
   get time() { return player.t },
   get isPlaying() { return player.isPlaying },
   get framesDrawn() { return panes[0].counts.drawn },
