@@ -10,11 +10,11 @@ import { parseComponent, writeComponent } from "./spelling.js"
 const EXAMPLES = { roi: "X+Y+WxH", refractory: "1ms", noise: "10ms", hotpixels: "a file's name" }
 
 export class Controls {
-  // actions: {change({preprocessing, window}) -> Promise, copyPath(), copyPython(kind), region() -> "X+Y+WxH" or null}
+  // actions: {change({preprocessing, window, part}) -> Promise, copyPath(), copyPython(kind), region() -> "X+Y+WxH" or null}
   constructor(choices, actions) {
     Object.assign(this, { choices, actions })
     this.spec = { preprocessing: "", window: "" }
-    this.window = new WindowFields(choices.windows?.suggested ?? [], (text, control) => this.changed({ window: text }, control))
+    this.window = new WindowFields(choices.windows?.suggested ?? [], (text, part, control) => this.changed({ window: text, part }, control))
     this.names = el("div", { class: "group" })
     this.filters = el("div", { class: "group" })
     this.path = el("input", { type: "text", class: "path", autocomplete: "off", spellcheck: "false", autocapitalize: "off",
@@ -31,7 +31,8 @@ export class Controls {
 
   // A tensor is shown: its canonical path.
   set(spec) {
-    if (spec.preprocessing === this.spec.preprocessing && spec.window === this.spec.window && this.isBuilt) {
+    const isSame = ["preprocessing", "window", "part"].every((key) => spec[key] === this.spec[key])
+    if (isSame && this.isBuilt) {
       this.writePath()
       return
     }
@@ -45,7 +46,7 @@ export class Controls {
     this.component = parseComponent(spec.preprocessing)
     const key = this.element.contains(active) ? active.dataset.key : null
     this.build()
-    this.window.set(spec.window)
+    this.window.set(spec.window, spec.part)
     this.writePath()
     this.isBuilt = true
     if (key) this.element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus()
@@ -131,9 +132,9 @@ export class Controls {
     if (!wanted) return
     for (const wrong of this.element.querySelectorAll("[aria-invalid]")) complain(wrong, null)
     try {
-      const { path } = await api("spell", wanted, { signal: abort.signal })
+      const { path } = await api("spell", { preprocessing: wanted.preprocessing, window: wanted.window }, { signal: abort.signal })
       const [preprocessing, window] = path.split("/")
-      await this.actions.change({ preprocessing, window }, abort.signal)
+      await this.actions.change({ preprocessing, window, part: wanted.part ?? 0 }, abort.signal)
       if (abort.signal.aborted) return
       this.wanted = null
     } catch (error) {

@@ -37,7 +37,7 @@ const span = new Span()
 const zoom = new Zoom()
 const look = { channels: "all", layout: "one", colors: "", boxes: "hold", isLight: () => theme.isLight }
 const panes = ["A", "B"].map((name) => new Pane(name, pictures, zoom, look))
-panes.forEach((pane, k) => { pane.onCursor = (spot, isPinned) => panes[1 - k].mirror(spot, isPinned) })
+panes.forEach((pane, k) => { pane.cursor.onMove = (spot, isPinned) => panes[1 - k].cursor.mirror(spot, isPinned) })
 const session = new Session({ player, span, pictures, panes, notices })
 const view = { series: [] }
 
@@ -146,16 +146,17 @@ const keys = new Keys({
   loop: () => player.setLooping(!player.isLooping), loopIn: () => player.setLoop(player.t, undefined), loopOut: () => player.setLoop(undefined, player.t),
   spanIn: () => span.zoom(2, player.t), spanOut: () => span.zoom(0.5, player.t), spanFit: () => span.fit(), spanBack: () => span.pan(-0.5), spanOn: () => span.pan(0.5),
   larger: () => zoom.by(1.5), smaller: () => zoom.by(1 / 1.5), fit: () => zoom.fit(), up: () => zoom.pan(0, -0.15), down: () => zoom.pan(0, 0.15), left: () => zoom.pan(-0.15, 0), right: () => zoom.pan(0.15, 0),
-  cursor: () => active().toggleCursor(), boxes: () => setLook({ boxes: { off: "frame", frame: "hold", hold: "off" }[look.boxes] }), side: () => setLook({ layout: look.layout === "one" ? "side" : "one" }),
+  cursor: () => active().cursor.toggle(), boxes: () => setLook({ boxes: { off: "frame", frame: "hold", hold: "off" }[look.boxes] }), side: () => setLook({ layout: look.layout === "one" ? "side" : "one" }),
   compare: () => settings.toggleCompare(), ...actions, export: openExport, search: () => { library.open(); byId("search").focus() }, theme: () => theme.next(), help: () => keys.help(),
   cursorKey: (event) => {
     const pane = active()
-    if (!pane.isPinned) return false
+    const { cursor } = pane
+    if (!cursor.isPinned) return false
     const by = event.shiftKey ? 10 : 1
     const move = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, -by], ArrowDown: [0, by] }[event.key]
-    if (event.key === "Escape") pane.setCursor(null)
+    if (event.key === "Escape") cursor.set(null)
     // Arrows are the pixel's only after C, and while the frame has the focus.
-    else if (move && pane.isByKeys && document.activeElement === pane.stage) pane.moveCursor(...move)
+    else if (move && cursor.isByKeys && document.activeElement === pane.stage) cursor.move(...move)
     else return false
     return true
   },
@@ -292,6 +293,10 @@ async function start() {
   if (await readLink()) return
   const first = root?.recordings?.[0]
   if (root && root.folders.length === 0 && root.recordings.length === 1) open(first.file)
-  else panes[0].clear("Choose a recording.")
+  else {
+    panes[0].clear("Choose a recording.")
+    // Where there is no room for both, the list first.
+    if (byId("library-toggle").offsetParent) library.open()
+  }
 }
 start()

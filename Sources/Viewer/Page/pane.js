@@ -6,7 +6,7 @@ import { place } from "./zoom.js"
 import { caption } from "./boxes.js"
 import { drawBoxes, drawTile, drawPixel, onStage } from "./overlay.js"
 import { placement } from "./spelling.js"
-import { Values } from "./values.js"
+import { Cursor } from "./cursor.js"
 import { spoken } from "./format.js"
 
 const AHEAD = 8
@@ -19,7 +19,7 @@ export class Pane {
     this.frame = 0 // wanted
     this.drawn = -1
     this.counts = { drawn: 0, left: 0 }
-    this.values = new Values()
+    this.cursor = new Cursor(this)
     this.heading = el("p", { class: "pane-title" })
     this.message = el("p", { class: "pane-message" })
     this.canvas = el("canvas", { class: "frame", width: 1, height: 1 })
@@ -27,7 +27,7 @@ export class Pane {
     this.stage = el("div", { class: "stage", tabindex: 0, role: "img", "aria-label": "No frame yet" }, this.canvas, this.over, this.message)
     const tools = el("div", { class: "pane-tools" },
       button("Larger (+)", "plus", () => zoom.by(1.5)), button("Smaller (-)", "minus", () => zoom.by(1 / 1.5)), button("Whole frame (0)", "fit", () => zoom.fit()))
-    this.element = el("section", { class: "pane", "aria-label": `Tensor ${name}` }, el("div", { class: "pane-head" }, this.heading, tools), this.stage, this.values.element)
+    this.element = el("section", { class: "pane", "aria-label": `Tensor ${name}` }, el("div", { class: "pane-head" }, this.heading, tools), this.stage, this.cursor.values.element)
     this.context = this.canvas.getContext("2d", { alpha: false, willReadFrequently: false })
     this.paint = this.over.getContext("2d")
     this.size = { width: 1, height: 1 }
@@ -45,7 +45,7 @@ export class Pane {
     this.boxes = boxes
     boxes?.addEventListener("change", () => this.overlay())
     this.drawn = -1
-    this.cursor = null
+    this.cursor.clear()
     this.refresh()
     if (!tensor) {
       this.pictures.forget(this)
@@ -56,7 +56,6 @@ export class Pane {
     const [count, channels, height, width] = tensor.info.shape
     this.heading.replaceChildren(el("b", {}, this.name), ` ${tensor.info.preprocessing}/${tensor.info.window} `,
       el("span", { class: "dim" }, `${channels} x ${height} x ${width} ${tensor.info.dtype}`))
-    this.values.clear()
     if (count === 0) this.clear("The recording has no whole frame of this window.")
     else this.say("")
   }
@@ -172,7 +171,7 @@ export class Pane {
     if (isOther) this.resized()
     else this.overlay()
     this.label()
-    if (this.cursor && !this.isPlaying) this.ask()
+    if (!this.isPlaying) this.cursor.ask()
   }
 
   arrived(key) {
@@ -229,7 +228,7 @@ export class Pane {
       const toStage = (box) => onStage(box, tile, this.spot)
       if (boxes.length) drawBoxes(paint, boxes, (box) => toStage(this.put(box)), (box) => this.boxes.color(box), size.width, size.height)
       if (tile.name) drawTile(paint, tile.name, toStage({ x: 0, y: 0, w: this.picture.W, h: this.picture.H }))
-      if (this.cursor) drawPixel(paint, toStage({ x: this.cursor.x, y: this.cursor.y, w: 1, h: 1 }))
+      if (this.cursor.pixel) drawPixel(paint, toStage({ ...this.cursor.pixel, w: 1, h: 1 }))
     }
   }
 
@@ -245,67 +244,13 @@ export class Pane {
     }))
   }
 
-  // The tensor's pixel at a point of the stage, or null.
-  pixel(p) {
-    if (!this.picture || !this.spot) return null
-    const [x, y] = [(p.x - this.spot.left) / this.spot.scale, (p.y - this.spot.top) / this.spot.scale]
-    const tile = this.picture.tiles.find((tile) => x >= tile.x && x < tile.x + tile.w && y >= tile.y && y < tile.y + tile.h)
-    if (!tile) return null
-    const { W, H } = this.picture
-    return { x: Math.min(W - 1, Math.floor((x - tile.x) / tile.cell)), y: Math.min(H - 1, Math.floor((y - tile.y) / tile.cell)), channel: tile.channel }
-  }
-
-  ask() {
-    if (this.cursor && this.drawn >= 0) this.values.show(this.tensor.info, this.drawn, this.cursor.x, this.cursor.y, this.cursor.channel)
-  }
-
-  // The pixel whose values are shown; the other pane shows the same place (`onCursor`).
-  setCursor(cursor, isPinned = false) {
-    this.place(cursor, isPinned)
-    const { W, H } = this.picture ?? {}
-    this.onCursor?.(cursor && { x: (cursor.x + 0.5) / W, y: (cursor.y + 0.5) / H }, isPinned)
-  }
-
-  place(cursor, isPinned) {
-    this.cursor = cursor
-    this.isPinned = isPinned && cursor !== null
-    if (!this.isPinned) this.isByKeys = false
-    if (cursor) this.ask()
-    else this.values.clear()
-    this.overlay()
-  }
-
-  // As the other pane: a place from 0 to 1, or null.
-  mirror(spot, isPinned) {
-    if (!this.picture) return
-    const { W, H } = this.picture
-    this.place(spot && { x: Math.min(W - 1, Math.floor(spot.x * W)), y: Math.min(H - 1, Math.floor(spot.y * H)) }, isPinned)
-  }
-
-  // For the keyboard: on in the middle of what is seen, or off.
-  toggleCursor() {
-    this.isByKeys = !this.isByKeys
-    if (!this.isByKeys) return this.setCursor(null)
-    this.stage.focus()
-    if (!this.isPinned) this.setCursor(this.pixel({ x: this.size.width / 2, y: this.size.height / 2 }) ?? { x: 0, y: 0 }, true)
-  }
-
-  moveCursor(dx, dy) {
-    const { W, H } = this.picture
-    this.setCursor({ ...this.cursor, x: Math.min(W - 1, Math.max(0, this.cursor.x + dx)), y: Math.min(H - 1, Math.max(0, this.cursor.y + dy)) }, true)
-  }
-
   listen() {
     const point = (p) => ({ x: (p.x - this.spot.left) / this.spot.scale / this.picture.width, y: (p.y - this.spot.top) / this.spot.scale / this.picture.height })
     const pan = (dx, dy) => this.zoom.set({ k: this.zoom.k, x: this.zoom.x - dx / (this.picture.width * this.spot.scale), y: this.zoom.y - dy / (this.picture.height * this.spot.scale) })
     listen(this.stage, {
-      hover: (p) => { if (this.picture && !this.isPinned && p.type !== "touch") this.setCursor(this.pixel(p)) },
-      leave: () => { if (!this.isPinned && this.cursor) this.setCursor(null) },
-      tap: (p) => {
-        const pixel = this.pixel(p)
-        const isSame = this.isPinned && pixel && pixel.x === this.cursor.x && pixel.y === this.cursor.y
-        this.setCursor(isSame ? null : pixel, true)
-      },
+      hover: (p) => { if (p.type !== "touch") this.cursor.hover(p) },
+      leave: () => this.cursor.leave(),
+      tap: (p) => this.cursor.tap(p),
       drag: (p, dx, dy) => { if (this.picture && this.zoom.k > 1) pan(dx, dy) },
       pinch: (p, factor, dx, dy) => {
         if (!this.picture) return

@@ -64,7 +64,7 @@ export class Settings {
     session.tensors.forEach((tensor, k) => {
       if (!tensor) return
       const { preprocessing, window } = tensor.info
-      this.controls[k].set({ preprocessing, window })
+      this.controls[k].set({ preprocessing, window, part: session.specs[k]?.part ?? 0 })
       if (k === 1) this.lastSecond = { preprocessing, window }
     })
     const isTwo = Boolean(session.tensors[1])

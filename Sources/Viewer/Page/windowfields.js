@@ -19,14 +19,15 @@ const FIELDS = {
 const OWN = { time: ["length"], events: ["count"], either: ["count", "max_period"], parts: ["parts"], at: ["length", "list"], between: ["list"] }
 
 export class WindowFields {
-  // changed(text, control)
+  // changed(text, part, control); part is the number of the file, where max_duration makes several.
   constructor(suggested, changed) {
     Object.assign(this, { suggested, changed })
     this.element = el("div", { class: "group" })
   }
 
-  set(text) {
+  set(text, part = 0) {
     this.window = parseWindow(text)
+    this.part = part
     this.build()
   }
 
@@ -44,11 +45,15 @@ export class WindowFields {
     })
     kinds.dataset.key = "window"
     const note = el("p", { class: "field-note" })
+    const part = keyField({ name: "part", label: "File shown", kind: "int", default: "0", value: this.part ? String(this.part) : undefined }, (_, now, control) => {
+      this.part = Number(now) || 0
+      this.tell(control)
+    })
     const own = OWN[kind]
     const more = WINDOW_KEYS[kind].filter((key) => !own.includes(key))
     const isSet = more.some((key) => values.get(key))
     this.element.replaceChildren(field("Window", kinds, note), ...(kind === "time" || kind === "events" ? [this.chips()] : []), el("div", { class: "pairs" }, own.map(one)),
-      el("details", { open: isSet }, el("summary", {}, "More of the window"), el("div", { class: "pairs" }, more.map(one))))
+      el("details", { open: isSet }, el("summary", {}, "More of the window"), el("div", { class: "pairs" }, ...more.map(one), values.get("max_duration") ? part : "")))
   }
 
   // Lengths that are often wanted.
@@ -67,5 +72,5 @@ export class WindowFields {
     }))
   }
 
-  tell(control) { this.changed(writeWindow(this.window), control) }
+  tell(control) { this.changed(writeWindow(this.window), this.window.values.get("max_duration") ? this.part : 0, control) }
 }
