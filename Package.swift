@@ -13,6 +13,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -33,10 +34,18 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "FUSEAdapter", dependencies: ["VirtualTree", "Files", "CFUSE", log], swiftSettings: strict),
         .target(
+            name: "HTTPAdapter",
+            dependencies: [
+                "VirtualTree", log,
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "VirtualTree",
             dependencies: [
                 "SidecarStore", "FrameStore", "EventFiles", "Datasets", "TensorFile", "Tensors", "Recordings", "Files",
-                log,
+                "CXXHash", log,
             ],
             swiftSettings: strict),
         .target(
@@ -151,6 +160,12 @@ let package = Package(
         .testTarget(
             name: "FUSEAdapterTests",
             dependencies: ["FUSEAdapter", "FUSEFixture", "fuse-fixture", "ChildFixture", "VirtualTree", log],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HTTPAdapterTests",
+            dependencies: [
+                "HTTPAdapter", "VirtualTree", log, .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .target(
             name: "FUSEFixture", dependencies: ["FUSEAdapter", "VirtualTree"], path: "Tests/FUSEFixture",

@@ -99,7 +99,7 @@ struct MountCommand: ParsableCommand {
                     logger.notice(
                         "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', \(programRevision)")
                     if let note { Output.problem("evh5: " + escaped(note)) }
-                    if let problem = fileSystem.sidecarProblem { logger.warning("sidecars: \(problem)") }
+                    if let problem = fileSystem.catalog.sidecarProblem { logger.warning("sidecars: \(problem)") }
                     if let pipe, !pipe.ready(standardError: lastWords) { session.stop() }
                 },
                 // A frame that hangs must not hold up the end.
@@ -108,7 +108,7 @@ struct MountCommand: ParsableCommand {
         } catch {
             throw CommandError(error)
         }
-        fileSystem.finish()
+        fileSystem.catalog.finish()
         logger.notice("unmounted '\(settings.mount.mountPoint)'")
     }
 

@@ -4,8 +4,8 @@ import Foundation
 import Recordings
 import SidecarStore
 
-extension VirtualFileSystem {
-    /// A mount's settings.
+extension VirtualCatalog {
+    /// Settings of a mount, or of whatever else is on top of it.
     public struct Options: Sendable {
         /// Geometries and encodings for recordings whose header has none.
         public var recordingRules = RecordingRules()

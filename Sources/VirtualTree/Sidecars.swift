@@ -16,7 +16,7 @@ final class Sidecars: Sendable {
     private let programVersion: String
     private let complaints: RareComplaints
 
-    init(_ options: VirtualFileSystem.Options, _ logger: Logger) {
+    init(_ options: VirtualCatalog.Options, _ logger: Logger) {
         readOnly = options.readOnly
         programVersion = options.programVersion
         complaints = RareComplaints(logger)

@@ -46,7 +46,7 @@ extension VirtualFileSystem {
         -> WritingSession
     {
         let writer = WritingSession(
-            name: node.key, file: file, sidecar: try sidecars.openForWriting(file), process: process)
+            name: node.key, file: file, sidecar: try catalog.sidecars.openForWriting(file), process: process)
         writers.withLock { $0[node.inode] = writer }
         // What the kernel holds about the file is shared by all who look at it; from now on it asks each time.
         notifyContentChanged(node.inode)
@@ -67,7 +67,7 @@ extension VirtualFileSystem {
     public func setSize(_ inode: Inode, of handle: Handle?, to size: Int64) throws(FileSystemError) -> Entry {
         guard let handle else {
             let node = try node(inode)
-            throw sidecars.refusal("truncating '\(node.key)' by its name")
+            throw refusal("truncating '\(node.key)' by its name")
         }
         try writer(handle).writer.setSize(size)
         return try attributes(inode, of: handle, by: { 0 })
@@ -109,26 +109,31 @@ extension VirtualFileSystem {
 
     public func remove(_ parent: Inode, _ name: String) throws(FileSystemError) {
         let parent = try node(parent)
-        let place = try place(of: name, in: parent)
+        let place = try catalog.place(of: name, in: parent.location)
         let key = join(parent.key, name)
         guard case .recording(let folder, let file, let part) = place else {
-            throw sidecars.refusal("unlink '\(key)'")
+            throw refusal("unlink '\(key)'")
         }
         let inode = nodes.withLock { $0.inode(of: key) }
         if let writer = writers.withLock({ $0[inode] }), !writer.waitForRelease() {
             throw FileSystemError(
                 EBUSY, "'\(key)' is open for writing; close it before it is reset", level: .notice)
         }
-        try sidecars.remove(library.open(key, folder.spec, path: join(folder.path, file), part: part))
-        logger.notice("'\(key)' was reset: what was added to it can be restored by `evh5 sidecar restore`")
+        try catalog.sidecars.remove(
+            catalog.library.open(key, folder.spec, path: join(folder.path, file), part: part))
+        catalog.logger.notice("'\(key)' was reset: what was added to it can be restored by `evh5 sidecar restore`")
         notifyContentChanged(inode)
     }
 
-    public func refusal(_ operation: String) -> FileSystemError { sidecars.refusal(operation) }
+    public func refusal(_ operation: String) -> FileSystemError {
+        catalog.sidecars.refusal(operation)
+    }
 
     /// The disk whose filling would hurt: a full one refuses what users add; where they cannot, a full one leaves
     /// frames to be computed each time.
-    public func volume() -> Volume? { sidecars.volume() ?? options.cacheDirectory.flatMap { Volume(of: $0) } }
+    public func volume() -> Volume? {
+        catalog.sidecars.volume() ?? catalog.options.cacheDirectory.flatMap { Volume(of: $0) }
+    }
 
     public func observe(_ contentChanged: @escaping @Sendable (Inode) -> Void) {
         observer.withLock { $0 = contentChanged }

@@ -1,62 +1,25 @@
-// Listings: a folder's names are fixed when it is opened.
+// Opened folders: their names are fixed when they are opened.
 
-import Datasets
-import EventFiles
-import Files
 import Foundation
-import Recordings
-import Tensors
 
-/// A name of an opened folder.
-struct Listed: Sendable {
-    let name: String
-    let key: String
-    let kind: Attributes.Kind
-    /// What the name is, where that was found out already.
-    let place: Place?
-}
-
-/// An opened folder: its names, which stay the same as long as it is open. A folder of the source may have a million;
-/// theirs are made when they are read.
+/// An opened folder: `.` and `..`, then what it lists.
 struct OpenFolder: Sendable {
-    let names: [Listed]
-    /// After these.
-    let source: SourceListing?
+    let own: [Listed]
+    let listing: Listing
 
-    var count: Int { names.count + (source?.entries.count ?? 0) }
-}
+    var count: Int { own.count + listing.count }
 
-/// The names of a folder of the source under a specification.
-struct SourceListing: Sendable {
-    struct Entry: Sendable {
-        enum Kind: UInt8, Sendable { case recording, link, labels, file, folder, ownFile, ownFolder }
-        /// Of the recording, file or folder in the view.
-        let number: Int32
-        /// The part's, with max_duration.
-        var part: Int32 = -1
-        let kind: Kind
-    }
-
-    let node: Node
-    let folder: SpecFolder
-    let view: FolderView
-    let recordings: ListedRecordings
-    let entries: [Entry]
+    /// The name number `i`; nil when it is not there any more.
+    subscript(_ i: Int) -> Listed? { i < own.count ? own[i] : listing[i - own.count] }
 }
 
 extension VirtualFileSystem {
     public func openDirectory(_ inode: Inode) throws(FileSystemError) -> Handle {
         let node = try node(inode)
-        library.dropOutdated()
         let own = [(".", node.key), ("..", split(node.key).folder)].map { name, key in
             Listed(name: name, key: key, kind: .directory, place: nil)
         }
-        let opened: OpenFolder
-        if case .folder(let folder) = node.place {
-            opened = OpenFolder(names: own, source: try list(folder, node))
-        } else {
-            opened = try OpenFolder(names: own + list(node), source: nil)
-        }
+        let opened = OpenFolder(own: own, listing: try catalog.list(node.location))
         return directories.withLock { $0.insert(opened) }
     }
 
@@ -74,184 +37,25 @@ extension VirtualFileSystem {
         guard offset >= 0, offset < listed.count else { return }
         var isNoted = false
         for i in offset..<listed.count {
-            let own = i < listed.names.count ? listed.names[i] : nil
             // What has gone since is told to who asks for it.
-            guard let item = own ?? listed.source.flatMap({ listedItem(i - listed.names.count, $0) }) else { continue }
-            let node = nodes.withLock { Node(inode: $0.inode(of: item.key), key: item.key, place: item.place ?? .root) }
+            guard let item = listed[i] else { continue }
             // The reference is counted first: the kernel may give it back as soon as the entry is out.
             let entry = item.place.flatMap { place in
-                (counting ? knownWithoutWork(node) : nil).map { counted($0, item.key, place) }
+                let location = Location(key: item.key, place: place)
+                return (counting ? catalog.factsWithoutWork(location) : nil).map { counted($0, location) }
             }
             // What is told here is not looked up by name.
-            if entry != nil, !isNoted, case .recording = node.place {
-                noteUse(node.place)
+            if entry != nil, !isNoted, let place = item.place, case .recording = place {
+                catalog.noteUse(place)
                 isNoted = true
             }
-            let inode = entry?.attributes.inode ?? node.inode
+            let inode = entry?.attributes.inode ?? nodes.withLock { $0.inode(of: item.key) }
             let accepted = body(
                 DirectoryEntry(name: item.name, inode: inode, kind: item.kind, nextOffset: i + 1, entry: entry))
             guard accepted else {
                 if entry != nil { forget(inode, 1) }
                 return
             }
-        }
-    }
-
-    /// What is known of a node without a scan; a listing must not read recordings.
-    private func knownWithoutWork(_ node: Node) -> Known? {
-        switch node.place {
-        case .recording(let folder, let file, let part):
-            let path = join(folder.path, file)
-            guard let facts = library.knownFacts(node.key, folder.spec, path: path, part: part),
-                let added = try? peek(facts, folder.spec, path, part)
-            else { return nil }
-            switch added {
-            case .none: return known(node, facts, nil)
-            case .fits(let added): return known(node, facts, added)
-            case .needsWork: return nil
-            }
-        case .labels: return nil
-        default: return try? known(node)
-        }
-    }
-
-    private func list(_ node: Node) throws(FileSystemError) -> [Listed] {
-        func folders(_ names: some Sequence<String>) -> [Listed] {
-            names.map { name in
-                let place = try? place(of: name, in: node)
-                return Listed(name: name, key: join(node.key, name), kind: .directory, place: place)
-            }
-        }
-        switch node.place {
-        case .root:
-            let used = used.withLock { $0.preprocessings }
-            let own = registry.names + [EventsSpec.head]
-            return folders(own + used.subtracting(own).sorted() + options.folders.map(\.name))
-        case .rvt(let place):
-            return try names(in: place).map { name, kind in
-                Listed(
-                    name: name, key: join(node.key, name), kind: kind, place: try? self.place(of: name, in: node))
-            }
-        case .preprocessing(let preprocessing):
-            let configured = options.windows.compactMap {
-                try? TensorSpec(preprocessing: preprocessing, window: $0, registry: registry).windowText
-            }
-            let used = used.withLock { $0.windows[preprocessing] ?? [] }
-            return folders(configured + used.subtracting(configured).sorted())
-        case .control:
-            return [
-                Listed(
-                    name: VirtualFileSystem.statusName, key: join(node.key, VirtualFileSystem.statusName),
-                    kind: .regular, place: .status)
-            ]
-        default: throw FileSystemError(ENOTDIR, "'\(node.key)' is not a folder", level: .debug)
-        }
-    }
-
-    private func list(_ folder: SpecFolder, _ node: Node) throws(FileSystemError) -> SourceListing {
-        let spec = folder.spec
-        let view = try views.view(folder.path)
-        let recordings = catalog.list(view.names, in: folder.path)
-        notShown.note(folder.path, recordings)
-        var entries: [SourceListing.Entry] = []
-        entries.reserveCapacity(view.names.count + view.files.count + view.folders.count)
-        var kinds: [UInt32: SourceListing.Entry.Kind?] = [:]
-        for i in 0..<view.names.count where recordings.isShown(i) {
-            let packed = recordings.geometries[i]
-            if kinds[packed] == nil { kinds[packed] = kind(spec, ListedRecordings.geometry(packed)) }
-            guard let kind = kinds[packed] ?? nil, view.hasTimes(spec, view.names[i]) else { continue }
-            guard spec.maxDuration != nil else {
-                entries.append(SourceListing.Entry(number: Int32(i), kind: kind))
-                continue
-            }
-            let base = view.names.shownName(i, recordings.isShown)
-            let hasLabels = view.labels(of: base) != nil
-            for part in 0..<((try? library.partCount(spec, path: join(folder.path, view.names[i]))) ?? 0) {
-                entries.append(SourceListing.Entry(number: Int32(i), part: Int32(part), kind: kind))
-                if hasLabels { entries.append(SourceListing.Entry(number: Int32(i), part: Int32(part), kind: .labels)) }
-            }
-        }
-        var renamed: [(own: String, shown: String)] = []
-        for i in 0..<view.files.count { addOther(view.files[i], Int32(i), folder, node, view, &entries, &renamed) }
-        // A link that leads back shows its name here and ELOOP when it is followed.
-        for i in 0..<view.folders.count {
-            let name = view.folders[i]
-            let isTaken = isRecordingFile(name, folder, node, view)
-            if isTaken { renamed.append((name, shownOwnName(name, view))) }
-            entries.append(SourceListing.Entry(number: Int32(i), kind: isTaken ? .ownFolder : .folder))
-        }
-        notShown.noteRenamed(folder.path, renamed)
-        return SourceListing(node: node, folder: folder, view: view, recordings: recordings, entries: entries)
-    }
-
-    /// Whether files of recordings of this geometry are there or links to those of another specification; nil when
-    /// there are none.
-    private func kind(_ spec: FileSpec, _ geometry: Geometry) -> SourceListing.Entry.Kind? {
-        guard let resolved = try? spec.resolved(for: geometry) else { return nil }
-        return resolved == spec ? .recording : .link
-    }
-
-    /// Whether `name` is that of a recording as HDF5.
-    private func isRecordingFile(_ name: String, _ folder: SpecFolder, _ node: Node, _ view: FolderView) -> Bool {
-        guard name.hasSuffix(folder.spec.suffix), let place = try? place(of: name, in: folder, node, view) else {
-            return false
-        }
-        switch place {
-        case .recording, .link: return true
-        default: return false
-        }
-    }
-
-    private func addOther(
-        _ name: String, _ number: Int32, _ folder: SpecFolder, _ node: Node, _ view: FolderView,
-        _ entries: inout [SourceListing.Entry], _ renamed: inout [(own: String, shown: String)]
-    ) {
-        let isTaken = isRecordingFile(name, folder, node, view)
-        let shown = isTaken ? shownOwnName(name, view) : name
-        guard let place = try? place(of: shown, in: folder, node, view) else { return }
-        switch place {
-        case .companion: entries.append(SourceListing.Entry(number: number, kind: isTaken ? .ownFile : .file))
-        // With max_duration, those of parts are beside the parts.
-        case .labels where folder.spec.maxDuration == nil:
-            entries.append(SourceListing.Entry(number: number, kind: .file))
-        default: break
-        }
-        if isTaken { renamed.append((name, shown)) }
-    }
-
-    /// The name number `i` of a listing; nil when it is not there any more.
-    private func listedItem(_ i: Int, _ listing: SourceListing) -> Listed? {
-        let entry = listing.entries[i]
-        let number = Int(entry.number)
-        let view = listing.view
-        func item(_ name: String, _ kind: Attributes.Kind, _ place: Place?) -> Listed {
-            Listed(name: name, key: join(listing.node.key, name), kind: kind, place: place)
-        }
-        func found(_ name: String) -> Place? { try? place(of: name, in: listing.folder, listing.node, view) }
-        var base: String {
-            let base = view.names.shownName(number, listing.recordings.isShown)
-            return entry.part < 0 ? base : "\(base)_\(entry.part)"
-        }
-        switch entry.kind {
-        case .recording:
-            let part = entry.part < 0 ? nil : Int(entry.part)
-            return item(
-                base + listing.folder.spec.suffix, .regular,
-                .recording(listing.folder, file: view.names[number], part: part))
-        case .link:
-            let name = base + listing.folder.spec.suffix
-            return found(name).map { item(name, .symbolicLink, $0) }
-        case .labels:
-            let name = base + RecordingName.labelSuffix
-            return found(name).map { item(name, .regular, $0) }
-        case .file, .ownFile:
-            let own = view.files[number]
-            let name = entry.kind == .file ? own : shownOwnName(own, view)
-            return found(name).map { item(name, .regular, $0) }
-        case .folder, .ownFolder:
-            let own = view.folders[number]
-            let name = entry.kind == .folder ? own : shownOwnName(own, view)
-            return item(name, .directory, found(name))
         }
     }
 }

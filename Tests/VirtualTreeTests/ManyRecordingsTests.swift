@@ -74,7 +74,7 @@ import VirtualTree
                     #expect(try openedSize(tree, "\(preprocessing)/\(window)/\(name)") == told, "\(window)/\(name)")
                 }
             }
-            tree.finish()
+            tree.catalog.finish()
         }
     }
 
@@ -95,7 +95,7 @@ import VirtualTree
         listed["long.h5"] = size
         #expect(try sizes(tree, "histo/50ms/a") == listed)
         for i in [0, 77, 499] { #expect(try tree.walk("histo/50ms/a/\(i).h5").attributes.size == listed["\(i).h5"]) }
-        tree.finish()
+        tree.catalog.finish()
         let again = try source.tree { $0.cacheDirectory = cache.path }
         #expect(try sizes(again, "histo/50ms/a") == listed)
         #expect(try sizes(again, "timesurface/20ms/a").allSatisfy { $0.value != nil })
@@ -146,7 +146,7 @@ import VirtualTree
                     events[i] = count
                 }
             case 5:
-                tree.finish()
+                tree.catalog.finish()
                 tree = try source.tree { $0.cacheDirectory = cache.path }
             default: break
             }
@@ -184,7 +184,7 @@ import VirtualTree
         // Its own time says that nothing came: what is put aside and back without a trace is not missed.
         for i in 0..<3000 { #expect(tree.failure("histo/50ms/x\(i).h5") == 0) }
         #expect(tree.failure("histo/50ms/x3000.h5") == ENOENT)
-        #expect(tree.status().recordingsKnown > 0)
+        #expect(tree.catalog.status().recordingsKnown > 0)
     }
 
     // MARK: What is not shown
@@ -203,16 +203,16 @@ import VirtualTree
         #expect(said.count == 1)
         #expect(said.first?.contains("100 of 101 files in folder 'bad'") == true)
         #expect(said.first?.contains("and 97 more") == true)
-        let status = tree.status()
+        let status = tree.catalog.status()
         #expect(status.recordingsNotShown == 100 && status.notShown.count == 3)
         #expect(status.notShown.first?.path == "bad/0.raw" && status.notShown.first?.reason.contains("header") == true)
         // One more is worth another line; when all are well again nothing is left.
         try source.write("bad/x.raw", [])
-        for _ in 0..<40 where tree.status().recordingsNotShown != 101 {
+        for _ in 0..<40 where tree.catalog.status().recordingsNotShown != 101 {
             _ = try tree.names("histo/50ms/bad")
             usleep(10_000)
         }
-        #expect(tree.status().recordingsNotShown == 101)
+        #expect(tree.catalog.status().recordingsNotShown == 101)
         #expect(lines.all.count { $0.contains("not shown") } == 2)
     }
 

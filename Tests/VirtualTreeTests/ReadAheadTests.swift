@@ -19,7 +19,7 @@ import VirtualTree
             _ = try tree.read(opened.handle, offset: Int64(4096 + index * frame), size: count * frame)
         }
         usleep(50_000)
-        return (tree.status().frames.computed, Set(frames.flatMap { $0..<$0 + count }).count)
+        return (tree.catalog.status().frames.computed, Set(frames.flatMap { $0..<$0 + count }).count)
     }
 
     @Test func aForwardReaderIsPreceded() throws {

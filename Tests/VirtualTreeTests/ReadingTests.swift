@@ -90,7 +90,7 @@ import VirtualTree
         func frames(_ meaning: String) throws -> [UInt8] {
             let registry = try PreprocessingRegistry(adding: [(name: "mine", component: meaning)])
             let tree = try source.tree(registry) { $0.cacheDirectory = cache }
-            defer { tree.finish() }
+            defer { tree.catalog.finish() }
             return Array(try tree.bytes("mine/50ms/a.h5")[4096..<4096 + 20 * frame])
         }
         let five = try frames("histo")

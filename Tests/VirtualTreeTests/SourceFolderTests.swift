@@ -137,11 +137,11 @@ import VirtualTree
         }
         #expect(try openRecordings() == 5)
         // Six frames of each, in one block.
-        #expect(tree.status().frames.framesHeld == 5)
+        #expect(tree.catalog.status().frames.framesHeld == 5)
         for i in 0..<5 { try FileManager.default.removeItem(atPath: source.path + "/\(i).raw") }
         #expect(try tree.names("histo/50ms") == [])
         #expect(try openRecordings() == 0)
-        #expect(tree.status().frames.framesHeld == 0)
+        #expect(tree.catalog.status().frames.framesHeld == 0)
     }
 
     /// One that grows keeps its first bytes; one that is written anew does not, also when it is longer then.

@@ -60,6 +60,21 @@ private struct Judge: SidecarHelper {
         } catch { return (error as? FileSystemError)?.errno ?? -1 }
     }
 
+    @Test func aDocumentHasWhatWasAddedAndThenAnotherVersion() throws {
+        let tree = try tree(source())
+        let before = try tree.catalog.file(at: path)
+        let writer = try tree.open(tree.walk(path).attributes.inode, flags: O_RDWR, by: 7)
+        try append(tree, writer.handle, from: before.size, text)
+        #expect(try tree.catalog.file(at: path).version == before.version)
+        try tree.closing(writer.handle, .regular, by: 7)
+        tree.release(writer.handle)
+        let after = try tree.catalog.file(at: path)
+        #expect(after.version != before.version)
+        #expect(after.size == before.size + Int64(text.count))
+        #expect(try after.read(before.size..<after.size).pieces.flatMap { Array($0.bytes) } == text)
+        #expect(try before.read(0..<Int64.max).count == Int(before.size))
+    }
+
     @Test func aSessionIsSeenByItsWriterAloneUntilItIsClosed() throws {
         let source = try source()
         let tree = try tree(source)
@@ -200,7 +215,7 @@ private struct Judge: SidecarHelper {
         #expect(errno { _ = try tree.open(tree.walk(path).attributes.inode, flags: O_RDWR) } == EROFS)
         #expect(errno { try tree.remove(tree.walk("histo/50ms").attributes.inode, "a.h5") } != EIO)
         #expect(try tree.bytes(path) == plain)
-        #expect(tree.status().sidecars?.problem?.contains(source.path + "-sidecars") == true)
+        #expect(tree.catalog.status().sidecars?.problem?.contains(source.path + "-sidecars") == true)
     }
 
     @Test func whatChangesNothingBeginsNoSession() throws {
@@ -211,7 +226,7 @@ private struct Judge: SidecarHelper {
         try write(tree, handle, superblock, at: 0)
         try tree.closing(handle, .regular, by: 0)
         tree.release(handle)
-        #expect(tree.status().sidecars?.commits == 0)
+        #expect(tree.catalog.status().sidecars?.commits == 0)
     }
 
     /// A child that inherited the file ends in the middle of its parent's session.

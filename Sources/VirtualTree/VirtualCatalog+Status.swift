@@ -94,7 +94,7 @@ public struct MountStatus: Codable, Sendable {
     public let slow: [Slow]?
 }
 
-extension VirtualFileSystem {
+extension VirtualCatalog {
     /// Why what users added is not shown, or nothing can be added; nil when all is well.
     public var sidecarProblem: String? { sidecars.problem }
 
@@ -106,8 +106,7 @@ extension VirtualFileSystem {
             }.sorted()
         }
         let hidden = notShown.summary
-        let open = writers.withLock { Array($0.keys) }
-        let writing = nodes.withLock { nodes in open.compactMap { nodes[$0]?.key }.sorted() }
+        let opened = openings.withLock { $0 }?() ?? Openings()
         return MountStatus(
             version: options.programVersion, pid: getpid(), source: source.root, mountPoint: options.mountPoint,
             startedAt: Double(started) / 1e9, memoryTarget: options.memoryTarget,
@@ -116,9 +115,9 @@ extension VirtualFileSystem {
                 computed: statistics.computed, failed: statistics.failed, computingNow: statistics.computingNow,
                 waitedForMemory: statistics.waits, joined: statistics.joined,
                 secondsComputing: statistics.secondsComputing),
-            cache: frames.disk?.statistics, sidecars: sidecars.statistics, openFiles: files.withLock { $0.count },
-            writing: writing, recordingsKnown: catalog.count, recordingsNotShown: hidden.count,
-            notShown: hidden.reasons, used: used,
+            cache: frames.disk?.statistics, sidecars: sidecars.statistics,
+            openFiles: opened.files + documents.load(ordering: .relaxed), writing: opened.writing,
+            recordingsKnown: catalog.count, recordingsNotShown: hidden.count, notShown: hidden.reasons, used: used,
             log: options.logStatus(), slow: slow.list)
     }
 

@@ -5,11 +5,11 @@ import Files
 import Foundation
 import Tensors
 
-extension VirtualFileSystem {
+extension VirtualCatalog {
     /// What `name` in such a folder means.
     ///
     /// - Throws: `FileSystemError` with ENOENT and the reason.
-    func place(of name: String, in place: RVTPlace, _ parent: Node) throws(FileSystemError) -> Place {
+    func place(of name: String, in place: RVTPlace, _ parent: Location) throws(FileSystemError) -> Place {
         switch place {
         case .dataset(let folder):
             guard RVTFolder.splits.contains(name),
@@ -113,7 +113,7 @@ extension VirtualFileSystem {
     }
 
     /// The tensor of a sequence by RVT's name for it.
-    private func spec(_ name: String, _ sequence: RVTSequence, _ parent: Node) throws(FileSystemError) -> FileSpec {
+    private func spec(_ name: String, _ sequence: RVTSequence, _ parent: Location) throws(FileSystemError) -> FileSpec {
         guard let representation = RVTRepresentation(name) else { throw missing(name, parent) }
         let geometry = try catalog.geometry(sequence.recordingPath)
         do throws(TensorError) {

@@ -8,12 +8,12 @@ import Logging
 import Recordings
 import Tensors
 
-extension VirtualFileSystem {
+extension VirtualCatalog {
     /// - Throws: `FileSystemError` with ENOENT and the reason, as for a specification that does not exist.
-    func place(of name: String, in parent: Node) throws(FileSystemError) -> Place {
+    func place(of name: String, in parent: Location) throws(FileSystemError) -> Place {
         switch parent.place {
         case .root:
-            if name == VirtualFileSystem.controlName { return .control }
+            if name == VirtualCatalog.controlName { return .control }
             if let folder = options.folders.first(where: { $0.name == name }) { return .rvt(.dataset(folder)) }
             do {
                 if EventsSpec.isMeant(by: name) {
@@ -24,7 +24,7 @@ extension VirtualFileSystem {
                 return text == name ? .preprocessing(text) : .link(target: text)
             } catch { throw noSpecification(name, error) }
         case .control:
-            if name == VirtualFileSystem.statusName { return .status }
+            if name == VirtualCatalog.statusName { return .status }
             throw missing(name, parent)
         case .preprocessing(let preprocessing):
             do {
@@ -45,7 +45,7 @@ extension VirtualFileSystem {
         return FileSystemError(ENOENT, "'\(name)' does not exist: \(error)", level: level, cause: error)
     }
 
-    func missing(_ name: String, _ parent: Node) -> FileSystemError {
+    func missing(_ name: String, _ parent: Location) -> FileSystemError {
         // Programs look for files that may be there; nobody looks for names with "..".
         let level: Logger.Level = name.contains("..") ? .warning : .debug
         return FileSystemError(ENOENT, "'\(join(parent.key, name))' does not exist", level: level)
@@ -54,7 +54,7 @@ extension VirtualFileSystem {
     /// A name in a source folder, of which `view` is the content: recording, sub-folder, labels or companion, in this
     /// order.
     func place(
-        of name: String, in folder: SpecFolder, _ parent: Node, _ view: FolderView
+        of name: String, in folder: SpecFolder, _ parent: Location, _ view: FolderView
     ) throws(FileSystemError) -> Place {
         let (spec, path) = (folder.spec, folder.path)
         if let place = try recordingPlace(name, folder, view) { return place }
@@ -73,7 +73,7 @@ extension VirtualFileSystem {
 
     /// A sub-folder or companion of the source by its own name.
     private func otherPlace(
-        _ name: String, _ folder: SpecFolder, _ parent: Node
+        _ name: String, _ folder: SpecFolder, _ parent: Location
     ) throws(FileSystemError) -> Place {
         let spec = folder.spec
         let inner = join(folder.path, name)
@@ -105,16 +105,16 @@ extension VirtualFileSystem {
 
     /// The name that `name` of the source, which has the name of a tensor, is shown as.
     func shownOwnName(_ name: String, _ view: FolderView) -> String {
-        var shown = name + VirtualFileSystem.ownSuffix
-        while view.hasOther(shown) { shown += VirtualFileSystem.ownSuffix }
+        var shown = name + VirtualCatalog.ownSuffix
+        while view.hasOther(shown) { shown += VirtualCatalog.ownSuffix }
         return shown
     }
 
     /// The file of the source that is shown as `shown` because it has the name of a tensor.
     private func ownName(_ shown: String, _ folder: SpecFolder, _ view: FolderView) -> String? {
         var name = shown
-        while name.hasSuffix(VirtualFileSystem.ownSuffix) {
-            name = String(name.dropLast(VirtualFileSystem.ownSuffix.count))
+        while name.hasSuffix(VirtualCatalog.ownSuffix) {
+            name = String(name.dropLast(VirtualCatalog.ownSuffix.count))
             if view.hasOther(name), shownOwnName(name, view) == shown,
                 ((try? recordingPlace(name, folder, view)) ?? nil) != nil
             {
