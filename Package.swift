@@ -26,7 +26,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore", "Generation",
+                "FUSEAdapter", "HTTPAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore",
+                "Generation",
                 "EventFiles", "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", "CBuild", log,
                 "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -36,7 +37,7 @@ let package = Package(
         .target(
             name: "HTTPAdapter",
             dependencies: [
-                "VirtualTree", log,
+                "VirtualTree", "Files", log,
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -176,7 +177,7 @@ let package = Package(
         .testTarget(
             name: "CommandsTests",
             dependencies: [
-                "Commands", "ChildFixture", "VirtualTree", "SidecarStore", "TensorFile", "Tensors", log,
+                "Commands", "ChildFixture", "HTTPAdapter", "VirtualTree", "SidecarStore", "TensorFile", "Tensors", log,
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -18,7 +18,8 @@ public struct EVH5: ParsableCommand {
             """,
         version: programRevision,
         subcommands: [
-            MountCommand.self, Unmount.self, Status.self, Info.self, Index.self, Generate.self, Warm.self, Cache.self,
+            MountCommand.self, View.self, Unmount.self, Status.self, Info.self, Index.self, Generate.self, Warm.self,
+            Cache.self,
             Sidecar.self, PreviewCommand.self, Synth.self, Doctor.self, SidecarHelperCommand.self,
             PreprocessingWorkerCommand.self,
         ])

@@ -27,6 +27,8 @@ public enum CommandExit: Int32, Sendable, CaseIterable {
     case sidecarUnusable = 11
     /// The mount is there, but its daemon is stopped or hangs.
     case notAnswering = 12
+    /// Nothing can listen on the address, or somebody does.
+    case addressUnusable = 13
     /// The command line is wrong (EX_USAGE of sysexits.h).
     case usage = 64
     /// The environment or the config file is wrong (EX_CONFIG of sysexits.h).
@@ -47,6 +49,7 @@ public enum CommandExit: Int32, Sendable, CaseIterable {
         case .outputUnwritable: "output-unwritable"
         case .sidecarUnusable: "sidecar-unusable"
         case .notAnswering: "not-answering"
+        case .addressUnusable: "address-unusable"
         case .usage: "usage"
         case .configuration: "configuration"
         }

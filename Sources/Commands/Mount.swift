@@ -6,6 +6,7 @@ import Foundation
 import Logging
 import Recordings
 import SidecarStore
+import Synchronization
 import VirtualTree
 
 struct MountCommand: ParsableCommand {
@@ -80,18 +81,23 @@ struct MountCommand: ParsableCommand {
         }
         let preprocessings = try settings.preprocessings.loaded(logger)
         defer { preprocessings.stop() }
-        let fileSystem: VirtualFileSystem
+        let running = Running()
+        let catalog: VirtualCatalog
         do {
             var tree = settings.tree
             tree.logStatus = { log.recent.status }
-            fileSystem = try VirtualFileSystem(
+            tree.httpStatus = { running.server.withLock { $0?.status } }
+            catalog = try VirtualCatalog(
                 source: settings.source, options: tree, registry: preprocessings.registry, logger: logger)
         } catch {
             throw CommandError(.sourceUnusable, error.message, cause: error)
         }
+        let fileSystem = VirtualFileSystem(catalog)
         // In the foreground, with no log file, it says that the terminal is gone.
         var onHangup: (@Sendable () -> Void)?
         if inBackground || settings.logDirectory != nil { onHangup = { log.reopen(inBackground: inBackground) } }
+        defer { running.stop() }
+        if let http = settings.http { try running.start(catalog, http, logger) }
         do {
             let session = try MountSession(fileSystem: fileSystem, options: settings.mount, logger: logger)
             try session.run(
@@ -99,17 +105,38 @@ struct MountCommand: ParsableCommand {
                     logger.notice(
                         "mounted '\(settings.source)' on '\(settings.mount.mountPoint)', \(programRevision)")
                     if let note { Output.problem("evh5: " + escaped(note)) }
-                    if let problem = fileSystem.catalog.sidecarProblem { logger.warning("sidecars: \(problem)") }
+                    if let problem = catalog.sidecarProblem { logger.warning("sidecars: \(problem)") }
                     if let pipe, !pipe.ready(standardError: lastWords) { session.stop() }
                 },
                 // A frame that hangs must not hold up the end.
-                onStopping: { preprocessings.stop() },
+                onStopping: {
+                    running.stop()
+                    preprocessings.stop()
+                },
                 onHangup: onHangup)
         } catch {
             throw CommandError(error)
         }
-        fileSystem.catalog.finish()
+        running.stop()
+        catalog.finish()
         logger.notice("unmounted '\(settings.mount.mountPoint)'")
+    }
+
+    /// The server beside a mount, once there is one.
+    private final class Running: Sendable {
+        let server = Mutex<FileServer?>(nil)
+
+        func start(_ catalog: VirtualCatalog, _ http: HTTPSettings, _ logger: Logger) throws(CommandError) {
+            let server = try FileServer(catalog, http, keepsToken: true, logger: logger)
+            self.server.withLock { $0 = server }
+            let status = server.status
+            let whose = status.tokenFile.map { "; the token is in '\($0)'" } ?? ", with no token"
+            logger.notice("http: the same files are at \(status.url)\(whose)")
+            // Until the mount answers, stderr is that of who mounts; the token is for a terminal, and for no log.
+            Output.problem("evh5: \(isatty(STDERR_FILENO) == 1 ? server.url : status.url)")
+        }
+
+        func stop() { server.withLock { $0 }?.stop() }
     }
 
     /// The log, and what whoever mounts shall know about it.

@@ -72,6 +72,7 @@ struct Status: ParsableCommand {
                 ),
                 ("log", Status.text(status.log)),
             ]
+            if let http = status.http { rows.append(("http", Status.text(http))) }
             if status.recordingsNotShown > 0 {
                 rows.append(("not shown", "\(status.recordingsNotShown) files; `evh5 info` on their folders lists all"))
                 for one in status.notShown { rows.append(("", "\(one.path): \(one.reason)")) }
@@ -97,6 +98,13 @@ struct Status: ParsableCommand {
                     "  \(Status.text(time: one.time)) \(seconds) s, \(one.operation) of \(escaped(one.path))")
             }
         }
+    }
+
+    /// The address to open; with the token for who may read its file.
+    private static func text(_ http: MountStatus.HTTP) -> String {
+        guard let file = http.tokenFile else { return http.url + ", with no token" }
+        guard let token = (try? TokenFile.read(file)) ?? nil else { return http.url + ", the token is in \(file)" }
+        return http.url + "?token=" + token.text
     }
 
     private static func text(_ log: MountStatus.Log?) -> String {

@@ -48,6 +48,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var recent: VirtualDocument?
     /// Tells answers that come too late.
     private var number = 0
+    private let asker = Asker()
 
     init(
         _ router: Router, _ check: AccessCheck, _ options: ServerOptions, _ pool: NIOThreadPool,
@@ -72,6 +73,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         number += 1
         deadline?.cancel()
         recent = nil
+        asker.isGone.store(true, ordering: .relaxed)
         connections.remove(context.channel)
         context.fireChannelInactive()
     }
@@ -130,21 +132,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(options.answerSeconds)) {
             self.isTooSlow(head, current, context)
         }
-        let (router, recent) = (router, recent)
+        let (router, recent, asker) = (router, recent, asker)
         let isHead = head.method == .HEAD
-        pool.runIfActive(eventLoop: context.eventLoop) { () -> Prepared in
-            var routed = router.answer(request, recent: recent)
-            var first: ByteBuffer?
-            if !isHead {
-                // What cannot be computed is said before anything is sent.
-                do { first = try routed.answer.body.next() } catch {
-                    let error = error as? FileSystemError ?? FileSystemError(EIO, "\(error)")
-                    router.logger.log(level: error.level, "\(error.message)")
-                    routed = Routed(answer: Answer(Refusal(error), asJSON: request.wantsJSON))
-                    first = try routed.answer.body.next()
-                }
-            }
-            return Prepared(routed: routed, first: first)
+        pool.runIfActive(eventLoop: context.eventLoop) {
+            try asker.asking { try router.prepare(request, recent: recent, isHead: isHead) }
         }.whenComplete { result in
             let (handler, context) = bound.value
             guard handler.number == current, case .looking = handler.state else { return }
@@ -157,13 +148,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    private struct Prepared: Sendable {
-        let routed: Routed
-        let first: ByteBuffer?
-    }
-
     private func isTooSlow(_ head: HTTPRequestHead, _ current: Int, _ context: ChannelHandlerContext) {
         guard number == current, case .looking = state else { return }
+        // Who asks again finds it further on.
+        asker.wantsEnd.store(true, ordering: .relaxed)
         let message =
             "this takes longer than \(options.answerSeconds) s; the work goes on, so ask again in a while"
         refuse(Refusal(.serviceUnavailable, "slow", message, [("Retry-After", "10")]), head, context)
@@ -255,8 +243,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         state = .sending(sending)
         let current = number
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        let body = sending.body
-        pool.runIfActive(eventLoop: context.eventLoop) { try body.next() }.whenComplete { result in
+        let (body, asker) = (sending.body, asker)
+        pool.runIfActive(eventLoop: context.eventLoop) { try asker.asking { try body.next() } }.whenComplete { result in
             let (handler, context) = bound.value
             guard handler.number == current, case .sending(var sending) = handler.state else { return }
             sending.isMaking = false

@@ -2,6 +2,7 @@
 
 import Foundation
 import Logging
+import NIOCore
 import NIOHTTP1
 import VirtualTree
 
@@ -22,6 +23,12 @@ struct Request: Sendable {
 struct Routed: Sendable {
     var answer: Answer
     var document: VirtualDocument?
+}
+
+/// An answer and its first bytes.
+struct Prepared: Sendable {
+    let routed: Routed
+    let first: ByteBuffer?
 }
 
 /// Answers requests. Calls may block and may come from many threads at once.
@@ -56,6 +63,18 @@ struct Router: Sendable {
             routed.answer.headers.add(name: name, value: value)
         }
         return routed
+    }
+
+    /// The answer with its first bytes: what cannot be computed is said before anything is sent.
+    func prepare(_ request: Request, recent: VirtualDocument?, isHead: Bool) throws -> Prepared {
+        let routed = answer(request, recent: recent)
+        guard !isHead else { return Prepared(routed: routed, first: nil) }
+        do { return Prepared(routed: routed, first: try routed.answer.body.next()) } catch {
+            let error = error as? FileSystemError ?? FileSystemError(EIO, "\(error)")
+            logger.log(level: error.level, "\(error.message)")
+            let refused = Routed(answer: Answer(Refusal(error), asJSON: request.wantsJSON))
+            return Prepared(routed: refused, first: try refused.answer.body.next())
+        }
     }
 
     private func route(_ request: Request, _ recent: VirtualDocument?) throws -> Routed {

@@ -59,7 +59,7 @@ public struct ServerOptions: Sendable {
     /// Seconds that a client may take for the next MiB.
     public var stalledSeconds: Int64 = 120
     /// Requests answered at the same time; others wait.
-    public var maxThreads = 16
+    public var maxThreads = 32
 
     public init() {}
 }

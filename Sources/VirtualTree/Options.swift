@@ -27,6 +27,8 @@ extension VirtualCatalog {
         public var folders: [RVTFolder] = []
         /// Files beside the recordings are shown when they have fewer bytes than this.
         public var companionSizeLimit: Int64 = 64 << 20
+        /// Folders and recordings below the source that are shown, with what belongs to them; none means all.
+        public var shown: [String] = []
         /// Whether symbolic links may lead out of the source.
         public var linksMayLeaveSource = true
         public var user: UInt32 = getuid()
@@ -40,6 +42,8 @@ extension VirtualCatalog {
         public var mountPoint: String = ""
         /// Where log lines go, for `evh5 status`.
         public var logStatus: @Sendable () -> MountStatus.Log? = { nil }
+        /// Where the same is shown by HTTP, for `evh5 status`.
+        public var httpStatus: @Sendable () -> MountStatus.HTTP? = { nil }
         /// The program's version, a root attribute of every file.
         public var programVersion: String = "0"
 

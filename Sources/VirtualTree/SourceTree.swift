@@ -20,6 +20,7 @@ final class SourceTree: Sendable {
     let mayLeave: Bool
     /// The mount point, where no link may lead: looking into it would be asking ourselves, and wait for ever.
     private let mountPoint: String?
+    private let shown: ShownPaths
     /// Where links may not lead out, all is opened through this; else nil.
     private let bound: BoundFolder?
     /// Whether the source has a link to a folder, as far as is known: every path below one was reached by way of it.
@@ -27,7 +28,7 @@ final class SourceTree: Sendable {
 
     /// To be called before anything is mounted at `mountPoint`.
     /// - Throws: `FileError` when `path` is no readable directory.
-    init(path: String, mayLeave: Bool, mountPoint: String) throws(FileError) {
+    init(path: String, mayLeave: Bool, mountPoint: String, shown: [String] = []) throws(FileError) {
         func realPath(_ path: String) -> String? {
             guard let real = realpath(path, nil) else { return nil }
             defer { free(real) }
@@ -40,6 +41,7 @@ final class SourceTree: Sendable {
         }
         root = real
         self.mayLeave = mayLeave
+        self.shown = ShownPaths(shown)
         bound = mayLeave ? nil : try BoundFolder(real)
     }
 
@@ -193,6 +195,7 @@ final class SourceTree: Sendable {
                 unreadable += 1
                 continue
             }
+            guard shown.includes(join(path, name)) else { continue }
             switch entry.type {
             case Int32(DT_DIR): items.append(Item(name: name, isDirectory: true, mayBeFile: false))
             case Int32(DT_REG): items.append(Item(name: name, isDirectory: false, mayBeFile: true))

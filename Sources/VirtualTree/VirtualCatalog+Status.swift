@@ -48,6 +48,16 @@ public struct MountStatus: Codable, Sendable {
         }
     }
 
+    /// Where the same files are shown by HTTP.
+    public struct HTTP: Codable, Sendable {
+        /// Without the token.
+        public let url: String
+        /// The file with the token, which only the owner may read; nil when none is asked for.
+        public let tokenFile: String?
+
+        public init(url: String, tokenFile: String?) { (self.url, self.tokenFile) = (url, tokenFile) }
+    }
+
     /// An operation that took long.
     public struct Slow: Codable, Sendable {
         public let operation: String
@@ -92,6 +102,8 @@ public struct MountStatus: Codable, Sendable {
     public let log: Log?
     /// What took longest, the slowest first.
     public let slow: [Slow]?
+    /// nil when there is no server.
+    public let http: HTTP?
 }
 
 extension VirtualCatalog {
@@ -118,7 +130,7 @@ extension VirtualCatalog {
             cache: frames.disk?.statistics, sidecars: sidecars.statistics,
             openFiles: opened.files + documents.load(ordering: .relaxed), writing: opened.writing,
             recordingsKnown: catalog.count, recordingsNotShown: hidden.count, notShown: hidden.reasons, used: used,
-            log: options.logStatus(), slow: slow.list)
+            log: options.logStatus(), slow: slow.list, http: options.httpStatus())
     }
 
     /// The status as JSON, padded with spaces to whole 4096 bytes: `stat` and the read after it agree although figures

@@ -60,7 +60,8 @@ public final class VirtualCatalog: Sendable {
     ) throws(FileSystemError) {
         do throws(FileError) {
             source = try SourceTree(
-                path: path, mayLeave: options.linksMayLeaveSource, mountPoint: options.mountPoint)
+                path: path, mayLeave: options.linksMayLeaveSource, mountPoint: options.mountPoint,
+                shown: options.shown)
         } catch {
             throw FileSystemError(error.errno, error.message, cause: error)
         }

@@ -73,6 +73,7 @@ struct MountFlags: ParsableArguments {
     var maxThreads: String?
     @Flag(Settings.pageCache)
     var pageCache: Bool?
+    @OptionGroup var http: HTTPFlags
     @Option(Settings.logLevel, valueName: "level")
     var logLevel: String?
     @Option(Settings.logFormat, valueName: "format")
@@ -111,6 +112,7 @@ struct MountFlags: ParsableArguments {
             (Settings.followLinks, followLinks), (Settings.pageCache, pageCache),
         ]
         given.merge(preprocessings.given) { $1 }
+        given.merge(http.given) { $1 }
         for (setting, text) in texts { if let text { given[setting.name] = .text(text) } }
         for (setting, on) in switches { if let on { given[setting.name] = .text(on ? "true" : "false") } }
         return given

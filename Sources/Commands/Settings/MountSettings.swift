@@ -14,10 +14,12 @@ package struct MountSettings {
     package let logFormat: LogFormat
     /// Absolute path.
     package let logDirectory: String?
-    package let tree: VirtualFileSystem.Options
+    package let tree: VirtualCatalog.Options
     /// The preprocessings that are shown.
     package let preprocessings: PreprocessingSettings
     package let mount: MountOptions
+    /// nil when nothing is shown by HTTP.
+    package let http: HTTPSettings?
 
     init(_ flags: MountFlags) throws(CommandError) {
         try self.init(flags.layers())
@@ -37,34 +39,19 @@ package struct MountSettings {
         // The same, said in FUSE's words.
         let allowOther = try layers.value(Settings.allowOther) || extra.contains("allow_other")
 
-        var tree = VirtualFileSystem.Options()
-        tree.recordingRules = try layers.recordingRules()
-        tree.cacheDirectory = Mounts.absolute(try layers.value(Settings.cache))
-        tree.sidecarDirectory = Mounts.absolute(try layers.value(Settings.sidecars))
-        tree.sidecarHelper = ChildSidecarHelper()
-        tree.maxCacheSize = try layers.value(Settings.maxCacheSize)
-        tree.memoryTarget = try layers.value(Settings.memoryTarget)
-        tree.windows = try layers.value(Settings.windows)
-        tree.folders = try layers.value(Settings.folders)
-        tree.companionSizeLimit = Int64(try layers.value(Settings.companionSizeLimit))
-        let followLinks = try layers.value(Settings.followLinks)
-        tree.linksMayLeaveSource = !allowOther || followLinks
-        tree.user = try layers.value(Settings.user)
-        tree.group = try layers.value(Settings.group)
+        http = try HTTPSettings(layers)
+        // Who asks by HTTP is another user, too.
+        var tree = try VirtualCatalog.Options(layers, hasOtherReaders: allowOther || http != nil)
         tree.readOnly = try layers.value(Settings.readOnly)
         let mayWrite: UInt32 = tree.readOnly ? ~0o222 : ~0
         tree.fileMode = try layers.value(Settings.fileMode) & mayWrite
         tree.directoryMode = try layers.value(Settings.directoryMode) & mayWrite
+        tree.user = try layers.value(Settings.user)
+        tree.group = try layers.value(Settings.group)
         tree.mountPoint = Mounts.absolute(mountPoint)
-        tree.programVersion = programVersion
         self.tree = tree
         preprocessings = try PreprocessingSettings(layers)
-        for folder in tree.folders where !preprocessings.isFree(folder.name) {
-            throw CommandError(
-                .configuration,
-                "folders: '\(folder.name)' is a preprocessing or not 1 to 64 ASCII letters, digits, _ and -; choose another name"
-            )
-        }
+        try preprocessings.checkFree(tree.folders)
 
         var mount = MountOptions(mountPoint: tree.mountPoint, source: self.source)
         mount.allowOther = allowOther

@@ -101,10 +101,10 @@ package struct Setting<Value: Sendable>: AnySetting {
 }
 
 extension Setting where Value == Bool {
-    /// A switch, off by default.
-    init(switch name: String, _ help: String) {
+    /// A switch, off by default unless said otherwise.
+    init(switch name: String, isOn: Bool = false, _ help: String) {
         self.init(
-            name, help, takes: "true or false", isSwitch: true, fallback: { _ in false }, shown: "",
+            name, help, takes: "true or false", isSwitch: true, fallback: { _ in isOn }, shown: isOn ? "yes" : "",
             parse: { raw in
                 switch raw.text?.lowercased() {
                 case "true", "yes", "on", "1": true

@@ -140,7 +140,7 @@ package enum Settings {
         register, python, preprocessingWorkers, windows, folders, companionSizeLimit, allowOther, followLinks, user,
         group,
         fileMode, directoryMode, maxThreads,
-        pageCache, logLevel, logFormat, logDirectory, options,
+        pageCache, http, tokenFile, token, hostNames, logLevel, logFormat, logDirectory, options,
     ]
 
     package static func named(_ name: String) -> (any AnySetting)? { all.first { $0.name == name } }
@@ -152,7 +152,7 @@ package enum Settings {
         return text
     }
 
-    @Sendable private static func path(_ raw: RawSetting) -> String?? {
+    @Sendable static func path(_ raw: RawSetting) -> String?? {
         path(raw).map(Optional.some)
     }
 
