@@ -24,6 +24,15 @@ import { Library } from "./library.js"
 import { overHTTP, throughMount } from "./snippet.js"
 import { clock, spoken } from "./format.js"
 
+const PLAIN = { preprocessing: "histo", window: "50ms", part: 0 }
+
+// The token has become a cookie; nobody is to copy it with the address.
+const here = new URL(location.href)
+if (here.searchParams.has("token")) {
+  here.searchParams.delete("token")
+  history.replaceState(null, "", here)
+}
+
 for (const element of document.querySelectorAll("[data-icon]")) element.prepend(icon(element.dataset.icon))
 
 const notices = new Notices(byId("notices"), byId("live"))
@@ -61,7 +70,14 @@ async function open(stem, from = {}) {
   try {
     await session.open(stem, from)
   } catch (error) {
-    notices.error(error, "open")
+    const { preprocessing, window } = session.specs[0]
+    const isPlain = preprocessing === PLAIN.preprocessing && window === PLAIN.window
+    // A region, say, need not fit every recording.
+    const action = isPlain || error.status === 0 ? undefined : { text: `Open as ${PLAIN.preprocessing}/${PLAIN.window}`, run: () => {
+      session.specs = [{ ...PLAIN }, null]
+      open(stem)
+    } }
+    notices.show(error.message, { key: "open", kind: "error", seconds: action ? 0 : 8, action })
   }
 }
 

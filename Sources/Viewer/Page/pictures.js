@@ -119,13 +119,6 @@ export class Pictures extends EventTarget {
     picture.pixels.close?.()
   }
 
-  // The recording is another one now, or is drawn another way.
-  clear(test = () => true) {
-    for (const [key, picture] of this.kept) if (test(key)) this.drop(key, picture)
-    for (const [key, flight] of this.flying) if (test(key)) flight.abort.abort()
-    this.failed.clear()
-  }
-
   retry() {
     this.failed.clear()
     this.start()

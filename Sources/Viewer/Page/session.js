@@ -104,10 +104,8 @@ export class Session extends EventTarget {
 
   take(k, tensor) {
     const t = this.player.t
-    const old = this.tensors[k]
     this.tensors[k] = tensor
     this.panes[k].set(tensor, this.recording, this.boxes)
-    if (old) this.pictures.clear((key) => JSON.parse(key.slice(0, key.lastIndexOf("#"))).v !== tensor.info.version)
     if (k === 0) {
       this.player.setRange(Math.min(tensor.times.begin, this.recording.begin_us), Math.max(tensor.times.end, this.recording.end_us))
       this.frame = tensor.times.at(t)
