@@ -87,6 +87,7 @@ unit-test: install-deps $(VENV)/test.installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" swift test -c release --skip-build
 
 integration-test: unit-test
+	.ci/install-deps browser
 	EVH5="$(BIN)" $(VENV)/bin/python -m pytest Tests/Integration
 
 # The Python module, and docs/tutorial.ipynb executed.

@@ -26,13 +26,20 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "FUSEAdapter", "HTTPAdapter", "VirtualTree", "UserPreprocessings", "SidecarStore", "FrameStore",
+                "FUSEAdapter", "HTTPAdapter", "Viewer", "VirtualTree", "UserPreprocessings", "SidecarStore",
+                "FrameStore",
                 "Generation",
                 "EventFiles", "Datasets", "Preview", "TensorFile", "Tensors", "Recordings", "Files", "CBuild", log,
                 "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "Viewer",
+            dependencies: [
+                "VirtualTree", "Preview", "Datasets", "TensorFile", "Tensors", "Recordings", "Files", "CPage", "CLinux",
+            ],
+            exclude: ["Page"], swiftSettings: strict),
         .target(name: "FUSEAdapter", dependencies: ["VirtualTree", "Files", "CFUSE", log], swiftSettings: strict),
         .target(
             name: "HTTPAdapter",
@@ -61,7 +68,7 @@ let package = Package(
         .target(
             name: "EventFiles", dependencies: ["Datasets", "TensorFile", "Tensors", "Recordings"],
             swiftSettings: strict),
-        .target(name: "Preview", dependencies: ["CCairo"], swiftSettings: strict),
+        .target(name: "Preview", dependencies: ["CCairo", "CLibdeflate"], swiftSettings: strict),
         .target(name: "FrameStore", dependencies: ["Files", "CLZ4", "CXXHash"], swiftSettings: strict),
         .target(name: "SidecarStore", dependencies: ["Files", "TensorFile", "CXXHash"], swiftSettings: strict),
         .target(
@@ -73,6 +80,7 @@ let package = Package(
         .target(name: "Recordings", dependencies: ["Files", "CKernels", "CXXHash"], swiftSettings: strict),
         .target(name: "Files", dependencies: ["CZlib", "CLinux"], swiftSettings: strict),
         .target(name: "CLinux"),
+        .target(name: "CPage"),
         .target(name: "CBuild", cSettings: commit),
 
         // A file of it includes itself, by name, for each target. Of Highway (libhwy-dev) it needs the headers only.
@@ -160,7 +168,15 @@ let package = Package(
         .testTarget(
             name: "VirtualTreeTests",
             dependencies: [
-                "VirtualTree", "SidecarStore", "SidecarFixture", "Tensors", "Recordings", "Files", "RandomFixture",
+                "VirtualTree", "SidecarStore", "SidecarFixture", "TensorFile", "Tensors", "Recordings", "Files",
+                "RandomFixture",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ViewerTests",
+            dependencies: [
+                "Viewer", "VirtualTree", "SidecarStore", "TensorFile", "Preview", "Tensors", "Recordings", "CCairo",
+                log,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,3 +35,36 @@ int evh5_exchange(const char *one, const char *other) {
 int evh5_only_path(void) { return O_PATH; }
 
 const char *evh5_error_name(int number) { return strerrorname_np(number); }
+
+int evh5_temporary_file(char *path) { return mkostemp(path, O_CLOEXEC); }
+
+int evh5_start(
+    const char *program, char *const arguments[], int input, int output, int errors, unsigned long seconds,
+    unsigned long memory, int *process) {
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawn_file_actions_adddup2(&files, input, 0);
+    posix_spawn_file_actions_adddup2(&files, output, 1);
+    posix_spawn_file_actions_adddup2(&files, errors, 2);
+    posix_spawn_file_actions_addclosefrom_np(&files, 3);
+    pid_t started = 0;
+    int result = posix_spawn(&started, program, &files, &attributes, arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    if (result == 0) {
+        struct rlimit time = {seconds, seconds}, space = {memory, memory}, core = {0, 0};
+        prlimit(started, RLIMIT_CPU, &time, NULL);
+        prlimit(started, RLIMIT_AS, &space, NULL);
+        prlimit(started, RLIMIT_CORE, &core, NULL);
+        *process = started;
+    }
+    return result;
+}

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import Tensors
 
 /// The `evh5` command.
 public struct EVH5: ParsableCommand {

@@ -1,6 +1,7 @@
 // Errors of mounting as exit codes.
 
 import FUSEAdapter
+import Tensors
 
 extension CommandError {
     init(_ error: MountError) {

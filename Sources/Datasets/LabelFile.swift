@@ -11,9 +11,9 @@ public struct LabelFileError: Error, CustomStringConvertible {
 }
 
 /// A structured one-dimensional `.npy` array with a time field `t` or `ts` in us.
-public struct LabelFile {
+public struct LabelFile: Sendable {
     /// Where a field lies in a record and how it is stored.
-    struct Field {
+    struct Field: Sendable {
         let offset: Int
         /// NumPy's type string without byte order, as `u8` or `f4`.
         let type: String

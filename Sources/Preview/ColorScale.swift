@@ -38,7 +38,13 @@ package struct ColorScale: Hashable {
         limit = isClipped ? bound : largest
     }
 
+    /// A scale that was chosen.
+    init(limit: Float) { (self.limit, isClipped) = (limit, false) }
+
     /// 0 to 1.
     @inline(__always)
-    package func share(_ value: Float) -> Float { min(1, value / limit) }
+    package func share(_ value: Float) -> Float {
+        let share = value / limit
+        return share < 1 ? share : 1
+    }
 }

@@ -1,7 +1,5 @@
 // The colours of a sheet: on events orange, off events blue, on dark or light ground.
 
-import Glibc
-
 /// Red, green, blue, each 0 to 255.
 package typealias Color = SIMD3<Float>
 
@@ -30,10 +28,6 @@ public struct Palette: Sendable {
         on: Color(222, 98, 0), off: Color(18, 88, 224), plain: Color(20, 24, 32),
         times: [Color(92, 48, 232), Color(214, 28, 120), Color(214, 150, 0)])
 
-    /// Weak values are lifted a little, so that single events are seen beside many, and noise is not.
-    @inline(__always)
-    private func lifted(_ share: Float) -> Float { pow(share, 0.7) }
-
     /// The colour of two amounts, each 0 to 1; where both are, the colours add up.
     @inline(__always)
     func polarity(off amount: Float, on other: Float) -> Color {
@@ -55,7 +49,16 @@ public struct Palette: Sendable {
 
 /// A colour as a pixel of cairo's RGB24: 0x00RRGGBB.
 @inline(__always)
-func pixel(_ color: Color) -> UInt32 {
-    let bounded = (color + 0.5).clamped(lowerBound: Color(repeating: 0), upperBound: Color(repeating: 255.5))
-    return UInt32(bounded.x) << 16 | UInt32(bounded.y) << 8 | UInt32(bounded.z)
+func pixel(_ color: Color) -> UInt32 { pixel(color.x, color.y, color.z) }
+
+@inline(__always)
+func pixel(_ red: Float, _ green: Float, _ blue: Float) -> UInt32 {
+    byte(red) &<< 16 | byte(green) &<< 8 | byte(blue)
+}
+
+/// `value` as the nearest of 0...255. Of a number from 2^23 on the lowest bits are those of its integer: a conversion
+/// that vectors have too.
+@inline(__always)
+private func byte(_ value: Float) -> UInt32 {
+    ((value < 0 ? 0 : value > 255 ? 255 : value) + 0x1p23).bitPattern & 0xFF
 }

@@ -26,23 +26,35 @@ package struct Reduction: Hashable {
 
     /// Adds the values that `part` makes of `plane` to the blocks' `sums`.
     @inline(__always)
-    func add(_ plane: UnsafeBufferPointer<Float>, to sums: inout [Float], _ part: (Float) -> Float) {
-        var source = 0
-        for y in 0..<height {
-            var target = y / factor * columns
-            var left = factor
-            for _ in 0..<width {
-                let value = plane[source]
-                source += 1
-                sums[target] += value.isNaN ? 0 : part(value)
-                left -= 1
-                if left == 0 {
-                    target += 1
-                    left = factor
+    func add<Element: FrameElement>(
+        _ plane: UnsafeBufferPointer<Element>, to sums: inout [Float], _ part: (Float) -> Float
+    ) {
+        sums.withUnsafeMutableBufferPointer { sums in
+            guard factor > 1 else {
+                // A loop that the compiler makes vectors of: frames at full size are played.
+                for place in 0..<min(sums.count, plane.count) { sums[place] += Self.part(plane[place].drawn, part) }
+                return
+            }
+            var source = 0
+            for y in 0..<height {
+                var target = y / factor * columns
+                var left = factor
+                for _ in 0..<width {
+                    sums[target] += Self.part(plane[source].drawn, part)
+                    source += 1
+                    left -= 1
+                    if left == 0 {
+                        target += 1
+                        left = factor
+                    }
                 }
             }
         }
     }
+
+    /// What is no number is nothing.
+    @inline(__always)
+    private static func part(_ value: Float, _ part: (Float) -> Float) -> Float { value.isNaN ? 0 : part(value) }
 
     /// Divides sums by how many values they are of.
     func divide(_ sums: inout [Float]) {

@@ -68,6 +68,7 @@ public struct SidecarError: Error, Sendable, CustomStringConvertible {
         case .fileUnreadable:
             let cause = error.cause as? SidecarError
             self.init(.io, errno: cause?.errno ?? EIO, error.message, cause: error)
+        case .notFound: self.init(.notFound, error.message, cause: error)
         case .systemFailed: self.init(.io, error.message, cause: error)
         case .invalidFile, .invalidDescription, .tooLarge, .libraryFailed:
             self.init(.invalidResult, error.message, cause: error)

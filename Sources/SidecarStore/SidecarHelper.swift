@@ -19,6 +19,17 @@ public protocol SidecarHelper: Sendable {
     /// - Returns: a note for the sidecar's history: what could not be taken along, if anything.
     /// - Throws: `.invalidResult` when nothing can be done with it; others when it could not be tried.
     func carryOver(folder: String) throws(SidecarError) -> String
+
+    /// What was added in the committed state `commit` in `folder`.
+    func contents(folder: String, commit: Int) throws(SidecarError) -> [AddedObject]
+
+    /// The elements of a dataset of one dimension that was added in the committed state `commit` in `folder`, thinned
+    /// to `points` pairs where there are more.
+    ///
+    /// - Throws: `.notFound` when there is no such dataset of numbers; others when it cannot be read.
+    func series(
+        folder: String, commit: Int, dataset: String, points: Int
+    ) throws(SidecarError) -> AddedSeries
 }
 
 /// What the child process runs, and what unit tests use: libhdf5 in this very process.
@@ -29,9 +40,11 @@ public struct InProcessSidecarHelper: SidecarHelper {
         try verify(SidecarFile.session(in: folder, writable: false))
     }
 
-    public func verify(folder: String, commit: Int) throws(SidecarError) {
+    public func verify(folder: String, commit: Int) throws(SidecarError) { try verify(file(folder, commit)) }
+
+    private func file(_ folder: String, _ commit: Int) throws(SidecarError) -> SidecarFile {
         let path = SidecarPaths(folder: folder).commit(commit)
-        try verify(SidecarFile(try SidecarSnapshot.read(path, in: folder, SystemCalls())))
+        return SidecarFile(try SidecarSnapshot.read(path, in: folder, SystemCalls()))
     }
 
     private func verify(_ file: SidecarFile) throws(SidecarError) {
@@ -47,6 +60,22 @@ public struct InProcessSidecarHelper: SidecarHelper {
         } catch { throw SidecarError(error) }
         try new.seal()
         return report.note
+    }
+
+    public func contents(folder: String, commit: Int) throws(SidecarError) -> [AddedObject] {
+        let file = try file(folder, commit)
+        do throws(TensorFileError) { return try AddedContents.summary(file, file.layout) } catch {
+            throw SidecarError(error)
+        }
+    }
+
+    public func series(
+        folder: String, commit: Int, dataset: String, points: Int
+    ) throws(SidecarError) -> AddedSeries {
+        let file = try file(folder, commit)
+        do throws(TensorFileError) {
+            return try AddedContents.series(file, file.layout, dataset: dataset, points: points)
+        } catch { throw SidecarError(error) }
     }
 }
 

@@ -20,6 +20,8 @@ public final class SidecarSnapshot: Sendable {
     /// Bytes that this state takes on the disk.
     public var heldBytes: Int64 { state.head.heldBytes }
     public var layout: SidecarLayout { state.info.layout }
+    /// The sidecar's, where a helper finds this state by its number for as long as it is kept.
+    public var folder: String { dataFiles.folder }
 
     init(_ state: CommittedState, _ dataFiles: DataFiles) {
         self.state = state

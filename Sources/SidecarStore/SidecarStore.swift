@@ -9,7 +9,7 @@ public final class SidecarStore: Sendable {
     /// Absolute path of the store.
     public let directory: String
     public let readOnly: Bool
-    let helper: any SidecarHelper
+    package let helper: any SidecarHelper
     let calls: any StorageCalls
     let say: @Sendable (SidecarMessage) -> Void
     let paths: StorePaths

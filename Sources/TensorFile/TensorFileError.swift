@@ -16,6 +16,8 @@ public struct TensorFileError: Error, Sendable, CustomStringConvertible {
         case invalidFile
         /// `/data` or `/last_timestamps` is not what or where it was.
         case tensorChanged
+        /// There is nothing of that name, or it is something else.
+        case notFound
         /// A `RandomAccessFile` failed; the cause is what it threw.
         case fileUnreadable
     }

@@ -18,7 +18,7 @@ final class RecordingCatalog: Sendable {
         let geometry: Geometry
     }
 
-    private let source: SourceTree
+    let source: SourceTree
     private let rules: RecordingRules
     private let indexes: IndexStore
     /// Files that are not shown. Those that fall out are looked at again.
@@ -68,7 +68,7 @@ final class RecordingCatalog: Sendable {
     }
 
     /// What is known of the recording at `path` in the state `status`.
-    private func find(_ path: String, _ status: FileStatus) -> RecordingSummary? {
+    func find(_ path: String, _ status: FileStatus) -> RecordingSummary? {
         let (folder, name) = split(path)
         return indexes.summaries.find(name, in: source.absolute(folder), status, settings: settings(path))
     }

@@ -48,7 +48,7 @@ final class RecordingFile: Sendable {
     let lists: FileLists
     private let head: HeldBytes
     private let tail: HeldBytes
-    private let index: TimeIndex
+    let index: TimeIndex
     /// The state of the recording's file in which its bytes were last found to be those of the index.
     private let checked = Mutex<FileStatus?>(nil)
 

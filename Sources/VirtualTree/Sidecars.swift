@@ -75,6 +75,25 @@ final class Sidecars: Sendable {
         }
     }
 
+    /// What was added to a file.
+    func contents(_ added: SidecarSnapshot, _ key: SidecarKey) throws(FileSystemError) -> [AddedObject] {
+        guard let store else { return [] }
+        do throws(SidecarError) { return try store.helper.contents(folder: added.folder, commit: added.commit) } catch {
+            throw Sidecars.explain(error, key)
+        }
+    }
+
+    /// The elements of an added dataset of one dimension, thinned.
+    func series(
+        _ added: SidecarSnapshot, _ dataset: String, points: Int, _ key: SidecarKey
+    ) throws(FileSystemError) -> AddedSeries {
+        guard let store else { throw FileSystemError(ENOENT, "nothing is kept that was added", level: .info) }
+        do throws(SidecarError) {
+            return try store.helper.series(
+                folder: added.folder, commit: added.commit, dataset: dataset, points: points)
+        } catch { throw Sidecars.explain(error, key) }
+    }
+
     /// Takes the right to write a file.
     /// - Throws: EBUSY when somebody else has it, EROFS.
     func openForWriting(_ file: RecordingFile) throws(FileSystemError) -> SidecarWriter {

@@ -136,7 +136,7 @@ public final class VirtualCatalog: Sendable {
     }
 
     /// A path's names, none of which can lead anywhere but down.
-    private static func names(in path: String) throws(FileSystemError) -> [String] {
+    static func names(in path: String) throws(FileSystemError) -> [String] {
         guard !path.isEmpty else { return [] }
         let names = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         for name in names where name.isEmpty || name == "." || name == ".." || name.utf8.contains(0) {

@@ -14,6 +14,8 @@ import Testing
         /// The line that the binary prints.
         private struct Answer: Decodable {
             var note: String?
+            var contents: [AddedObject]?
+            var series: AddedSeries?
             var code: String?
             var errno: Int32?
             var message: String?
@@ -26,6 +28,20 @@ import Testing
         }
 
         func carryOver(folder: String) throws(SidecarError) -> String { try ask(["carry-over", folder]).note ?? "" }
+
+        func contents(folder: String, commit: Int) throws(SidecarError) -> [AddedObject] {
+            try ask(["contents", folder, "--commit", "\(commit)"]).contents ?? []
+        }
+
+        func series(
+            folder: String, commit: Int, dataset: String, points: Int
+        ) throws(SidecarError) -> AddedSeries {
+            let answer = try ask([
+                "series", folder, "--commit", "\(commit)", "--dataset", dataset, "--points", "\(points)",
+            ])
+            guard let series = answer.series else { throw SidecarError(.io, "no series") }
+            return series
+        }
 
         private func ask(_ arguments: [String]) throws(SidecarError) -> Answer {
             let answer: Answer

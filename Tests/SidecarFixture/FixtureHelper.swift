@@ -21,6 +21,16 @@ public final class FixtureHelper: SidecarHelper {
 
     public func verify(folder: String, commit: Int) throws(SidecarError) {}
 
+    public func contents(folder: String, commit: Int) throws(SidecarError) -> [AddedObject] {
+        try InProcessSidecarHelper().contents(folder: folder, commit: commit)
+    }
+
+    public func series(
+        folder: String, commit: Int, dataset: String, points: Int
+    ) throws(SidecarError) -> AddedSeries {
+        try InProcessSidecarHelper().series(folder: folder, commit: commit, dataset: dataset, points: points)
+    }
+
     /// Moves what lies behind the tensor to behind the new tensor.
     public func carryOver(folder: String) throws(SidecarError) -> String {
         if let error = carryOverFailure.withLock({ $0 }) { throw error }

@@ -3,6 +3,7 @@
 import Foundation
 import SidecarStore
 import Synchronization
+import TensorFile
 import Tensors
 import Testing
 import VirtualTree
@@ -18,6 +19,16 @@ private struct Judge: SidecarHelper {
     func verify(folder: String, commit: Int) throws(SidecarError) { try verify(folder: folder) }
 
     func carryOver(folder: String) throws(SidecarError) -> String { throw SidecarError(.invalidResult, "not here") }
+
+    func contents(folder: String, commit: Int) throws(SidecarError) -> [AddedObject] {
+        try InProcessSidecarHelper().contents(folder: folder, commit: commit)
+    }
+
+    func series(
+        folder: String, commit: Int, dataset: String, points: Int
+    ) throws(SidecarError) -> AddedSeries {
+        try InProcessSidecarHelper().series(folder: folder, commit: commit, dataset: dataset, points: points)
+    }
 }
 
 @Suite struct WritingTests {

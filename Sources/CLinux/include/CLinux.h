@@ -19,4 +19,13 @@ int evh5_only_path(void);
 // The name of an errno, as "ENOENT"; NULL when it has none.
 const char *evh5_error_name(int number);
 
+// mkostemp(3), close-on-exec.
+int evh5_temporary_file(char *path);
+
+// Starts a program with these three files, no other, a session of its own and all signals as at first; it may use so
+// many seconds of processor time and bytes of address space. `arguments` end with NULL. 0, or an errno.
+int evh5_start(
+    const char *program, char *const arguments[], int input, int output, int errors, unsigned long seconds,
+    unsigned long memory, int *process);
+
 #endif

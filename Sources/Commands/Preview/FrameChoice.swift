@@ -1,6 +1,6 @@
 // Which frames a preview shows.
 
-import Foundation
+import Preview
 
 /// So many frames, or one every so long.
 struct FrameChoice {
@@ -15,10 +15,7 @@ struct FrameChoice {
     /// - Throws: exit code `usage` when `every` does not go with the input's window or gives too many.
     func frames(of input: PreviewInput) throws(CommandError) -> [Int] {
         let total = input.frameCount
-        guard let every else {
-            guard count < total else { return Array(0..<total) }
-            return (0..<count).map { Int((Double($0) + 0.5) * Double(total) / Double(count)) }
-        }
+        guard let every else { return EvenFrames.numbers(count, of: total) }
         guard let period = input.period else {
             throw CommandError(
                 .usage, "--every is for windows of a period that follow each other; give --frames instead")

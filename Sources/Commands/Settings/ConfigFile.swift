@@ -2,6 +2,7 @@
 
 import Files
 import Foundation
+import Tensors
 import Yams
 
 /// A config file's settings as written, each known by name and of a type its setting takes.

@@ -4,6 +4,7 @@ import FUSEAdapter
 import Foundation
 import Recordings
 import Synchronization
+import Tensors
 
 /// The places where settings can be given.
 package struct SettingLayers: Sendable {

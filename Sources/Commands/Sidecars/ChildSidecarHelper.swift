@@ -4,6 +4,7 @@ import FUSEAdapter
 import Files
 import Foundation
 import SidecarStore
+import TensorFile
 
 /// Runs `evh5 sidecar-helper` for each piece of work. A child that crashes, or meets its limits, found no valid file.
 struct ChildSidecarHelper: SidecarHelper {
@@ -13,11 +14,25 @@ struct ChildSidecarHelper: SidecarHelper {
         _ = try run(.verify, folder, ["--commit", "\(commit)"])
     }
 
-    func carryOver(folder: String) throws(SidecarError) -> String { try run(.carryOver, folder) ?? "" }
+    func carryOver(folder: String) throws(SidecarError) -> String { try run(.carryOver, folder).note ?? "" }
+
+    func contents(folder: String, commit: Int) throws(SidecarError) -> [AddedObject] {
+        try run(.contents, folder, ["--commit", "\(commit)"]).contents ?? []
+    }
+
+    func series(
+        folder: String, commit: Int, dataset: String, points: Int
+    ) throws(SidecarError) -> AddedSeries {
+        let options = ["--commit", "\(commit)", "--points", "\(points)", "--dataset=\(dataset)"]
+        guard let series = try run(.series, folder, options).series else {
+            throw SidecarError(.invalidResult, "the process that read '\(dataset)' said nothing")
+        }
+        return series
+    }
 
     private func run(
         _ work: SidecarHelperCommand.Work, _ folder: String, _ options: [String] = []
-    ) throws(SidecarError) -> String? {
+    ) throws(SidecarError) -> SidecarHelperCommand.Answer {
         let status: Int32
         let output: String
         // The child ends itself in time; this is for one that cannot.
@@ -41,7 +56,7 @@ struct ChildSidecarHelper: SidecarHelper {
         if let code = answer.code.flatMap(SidecarError.Code.init(rawValue:)) {
             throw SidecarError(code, errno: answer.errno, answer.message ?? "the check failed without a reason")
         }
-        return answer.note
+        return answer
     }
 
     /// How a process ended that did not say what it found.

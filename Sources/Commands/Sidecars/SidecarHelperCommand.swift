@@ -5,27 +5,35 @@
 import ArgumentParser
 import Foundation
 import SidecarStore
+import TensorFile
 
 struct SidecarHelperCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sidecar-helper", abstract: "Check or carry over what users added (for the daemon).",
+        commandName: "sidecar-helper", abstract: "Check, carry over or read what users added (for the daemon).",
         shouldDisplay: false)
 
     enum Work: String, ExpressibleByArgument, CaseIterable {
         case verify
         case carryOver = "carry-over"
+        case contents, series
     }
 
     @Argument(help: "What to do.")
     var work: Work
     @Argument(help: "A sidecar's folder.")
     var folder: String
-    @Option(help: "A committed state to verify, instead of the session.")
+    @Option(help: "A committed state, instead of the session.")
     var commit: Int?
+    @Option(help: "Of series: an added dataset.")
+    var dataset = ""
+    @Option(help: "Of series: how many points at most.")
+    var points = 1000
 
     /// What the daemon is told, as one line of JSON.
     struct Answer: Codable {
         var note: String?
+        var contents: [AddedObject]?
+        var series: AddedSeries?
         /// The raw value of a `SidecarError.Code`.
         var code: String?
         var errno: Int32?
@@ -41,6 +49,10 @@ struct SidecarHelperCommand: ParsableCommand {
             case (.verify, nil): try helper.verify(folder: folder)
             case (.verify, let commit?): try helper.verify(folder: folder, commit: commit)
             case (.carryOver, _): answer.note = try helper.carryOver(folder: folder)
+            case (.contents, let commit): answer.contents = try helper.contents(folder: folder, commit: commit ?? 0)
+            case (.series, let commit):
+                answer.series = try helper.series(
+                    folder: folder, commit: commit ?? 0, dataset: dataset, points: points)
             }
         } catch {
             answer = Answer(code: error.code.rawValue, errno: error.errno, message: error.message)

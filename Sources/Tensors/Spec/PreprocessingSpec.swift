@@ -50,7 +50,8 @@ public struct PreprocessingSpec: Sendable {
         guard let definition = registry.definition(named: parts.head) else {
             throw TensorError(
                 .unknownPreprocessing,
-                "there is no preprocessing \"\(parts.head)\"; there are \(registry.names.joined(separator: ", "))")
+                "there is no preprocessing \"\(parts.head)\"; \(NearMiss.hint(parts.head, in: registry.names))"
+                    + "there are \(registry.names.joined(separator: ", "))")
         }
         var values = ParameterValues()
         for parameter in definition.parameters {
@@ -65,7 +66,9 @@ public struct PreprocessingSpec: Sendable {
                 (definition.parameters.map(\.name) + ["downsample", "height", "width", "sample", "dtype"]
                     + SpecComponent.filterKeys)
             throw TensorError(
-                .unknownParameter, "\(parts.head) has no parameter \(key); it has \(known.joined(separator: ", "))")
+                .unknownParameter,
+                "\(parts.head) has no parameter \(key); \(NearMiss.hint(key, in: known))"
+                    + "it has \(known.joined(separator: ", "))")
         }
         if let dtype, dtype != "uint8", dtype != "float32" {
             throw TensorError(.invalidParameter, "dtype=\(dtype): dtype must be uint8 or float32")

@@ -1,0 +1,63 @@
+// Single frames as pictures, drawn as the cells of a sheet are.
+
+/// Draws frames of one tensor one at a time, all on the same scale.
+package struct FramePainter: Sendable {
+    private let painter: CellPainter
+
+    /// - Parameters:
+    ///   - channels: the numbers of those that are drawn, one or more.
+    ///   - cellWidth: pixels that a picture is wide at most; nil for one of each element.
+    /// - Throws: `.notApplicable` when the colours do not go with so many channels, `.tooLarge`.
+    package init(
+        channels: [Int], height: Int, width: Int, _ coloring: Coloring, cellWidth: Int?, _ palette: Palette
+    ) throws(PreviewError) {
+        try coloring.check(channels: channels.count)
+        painter = CellPainter(
+            channels: channels, height: height, width: width, coloring, cellWidth: cellWidth, palette)
+        try Canvas.check(width: size.width, height: size.height)
+    }
+
+    /// Of a picture, pixels.
+    package var size: (width: Int, height: Int) { painter.size }
+
+    /// What is drawn of `frame`, all channels of it, row-major.
+    package func planes<Element: FrameElement>(_ frame: UnsafeBufferPointer<Element>) -> Planes {
+        painter.planes(frame)
+    }
+
+    /// The scale on which `evh5 preview` would draw these frames together.
+    package func scale(of frames: [Planes], sigmas: Double) -> FrameScale {
+        FrameScale(painter.scales(frames, sigmas: sigmas), isSigned: painter.hasNegatives(frames))
+    }
+
+    /// - Parameter scale: that of this painter's planes.
+    package func image(_ planes: Planes, on scale: FrameScale) -> PixelImage {
+        painter.image(planes, scale.scales, signed: scale.isSigned)
+    }
+
+    /// As many scales as there are tiles, else one.
+    package var scaleCount: Int { painter.coloring == .tiles ? painter.channels.count : 1 }
+}
+
+/// What colours stand for.
+package struct FrameScale: Sendable {
+    let scales: [ColorScale]
+    /// Whether negative values have a colour of their own.
+    package let isSigned: Bool
+
+    init(_ scales: [ColorScale], isSigned: Bool) {
+        self.scales = scales
+        self.isSigned = isSigned
+    }
+
+    /// The same with chosen values of full colour, each more than 0; one is for all tiles.
+    package func with(limits: [Float]) -> FrameScale {
+        FrameScale(
+            scales.indices.map { ColorScale(limit: limits[min($0, limits.count - 1)]) }, isSigned: isSigned)
+    }
+
+    /// The values of full colour: one, or one for each tile.
+    package var limits: [Float] { scales.map(\.limit) }
+    /// Whether some values are above.
+    package var isClipped: Bool { scales.contains { $0.isClipped } }
+}
