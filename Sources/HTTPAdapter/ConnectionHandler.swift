@@ -34,6 +34,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private static let most = 2
 
     private let router: Router
+    private let health: HealthProbe
     private let check: AccessCheck
     private let options: ServerOptions
     private let pool: NIOThreadPool
@@ -49,12 +50,16 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Tells answers that come too late.
     private var number = 0
     private let asker = Asker()
+    /// The request that is being answered, and the bytes of its answer that the client took.
+    private var running: RequestFigures.Running?
+    private var sent = 0
 
     init(
-        _ router: Router, _ check: AccessCheck, _ options: ServerOptions, _ pool: NIOThreadPool,
+        _ router: Router, _ health: HealthProbe, _ check: AccessCheck, _ options: ServerOptions, _ pool: NIOThreadPool,
         _ connections: Connections, _ headLimit: HeadLimit, _ logger: Logger
     ) {
         self.router = router
+        self.health = health
         self.check = check
         self.options = options
         self.pool = pool
@@ -69,6 +74,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        end()
         state = .closing
         number += 1
         deadline?.cancel()
@@ -109,6 +115,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func look(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         connections.isBusy(context.channel)
+        begin(.refused)
         let target: RequestTarget
         do throws(RequestTarget.Malformed) { target = try RequestTarget(head.uri) } catch {
             refuse(Refusal(.badRequest, "malformed", error.message), head, context)
@@ -123,6 +130,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .allowed(let tokenInAddress):
             request = Request(head: head, target: target, cookie: tokenInAddress ? check.cookie() : nil)
         }
+        begin(Router.kind(head.method, target.path))
         logger.debug("http: \(head.method) '\(target.path)' \(head.headers.first(name: "Range") ?? "")")
         state = .looking
         number += 1
@@ -134,9 +142,15 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
         let (router, recent, asker) = (router, recent, asker)
         let isHead = head.method == .HEAD
-        pool.runIfActive(eventLoop: context.eventLoop) {
-            try asker.asking { try router.prepare(request, recent: recent, isHead: isHead) }
-        }.whenComplete { result in
+        let work =
+            target.path == HealthProbe.path
+            ? health.answer(on: context.eventLoop).flatMapThrowing { answer in
+                Prepared(routed: Routed(answer: answer), first: isHead ? nil : try answer.body.next())
+            }
+            : pool.runIfActive(eventLoop: context.eventLoop) {
+                try asker.asking { try router.prepare(request, recent: recent, isHead: isHead) }
+            }
+        work.whenComplete { result in
             let (handler, context) = bound.value
             guard handler.number == current, case .looking = handler.state else { return }
             switch result {
@@ -173,6 +187,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func send(
         _ answer: Answer, first: ByteBuffer?, _ head: HTTPRequestHead, _ context: ChannelHandlerContext
     ) {
+        if answer.status.code >= 400 { figures.refused(Int32(answer.status.code)) }
         var headers = answer.headers
         let hasNoBody = [.noContent, .notModified].contains(answer.status)
         if !hasNoBody, let length = answer.body.length {
@@ -213,6 +228,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         guard case .sending(var sending) = state else { return }
         sending.underway += 1
+        sent += bytes.readableBytes
         state = .sending(sending)
         armStall(context)
         let current = number
@@ -270,6 +286,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func finish(_ sending: Sending, _ context: ChannelHandlerContext) {
         let current = number
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        end()
         state = .waiting
         connections.isIdle(context.channel)
         if sending.underway == 0 { wait(options.idleSeconds, context) }
@@ -282,6 +299,23 @@ final class ConnectionHandler: ChannelInboundHandler {
             }
             if handler.number == current { handler.wait(handler.options.idleSeconds, context) }
         }
+    }
+
+    // MARK: Figures
+
+    private var figures: RequestFigures { router.catalog.webRequests }
+
+    /// A request of another kind than was thought at first is counted as that.
+    private func begin(_ kind: RequestKind) {
+        if let running { figures.forget(running) }
+        running = figures.begin(kind)
+        sent = 0
+    }
+
+    private func end() {
+        guard let running else { return }
+        figures.end(running, bytes: sent)
+        self.running = nil
     }
 
     // MARK: Ends

@@ -54,6 +54,7 @@ public final class HTTPServer: Sendable {
         pool.start()
         let connections = Connections(limit: options.maxConnections)
         let router = Router(catalog: catalog, pages: pages, logger: logger)
+        let health = HealthProbe(catalog)
         // The port, by which the cookie is called, is known once it listens, and before anybody is taken in.
         let check = Mutex<AccessCheck?>(nil)
         do {
@@ -68,7 +69,7 @@ public final class HTTPServer: Sendable {
                     }
                     return channel.eventLoop.makeCompletedFuture {
                         try HTTPServer.prepare(channel, options) { limit in
-                            ConnectionHandler(router, check, options, pool, connections, limit, logger)
+                            ConnectionHandler(router, health, check, options, pool, connections, limit, logger)
                         }
                     }
                 }

@@ -39,6 +39,7 @@ struct Router: Sendable {
 
     private static let page = ".evh5/page/"
     private static let questions = ".evh5/api/"
+    private static let metrics = "metrics"
     /// What browsers and crawlers ask for by themselves.
     private static let unasked = ["favicon.ico", "robots.txt"]
 
@@ -82,9 +83,21 @@ struct Router: Sendable {
         if request.head.method == .OPTIONS {
             return Routed(answer: Answer(.noContent, [("Allow", "GET, HEAD, OPTIONS")]))
         }
+        if path == Router.metrics {
+            let type = ("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            return Routed(answer: Answer(.ok, [type], Body(Array(catalog.metrics().utf8))))
+        }
         if let pages, let asked = try page(request, pages) { return Routed(answer: asked) }
         if Router.unasked.contains(path) { throw Refusal(.notFound, "not_found", "there is no '\(path)'") }
         return try tree(request, recent)
+    }
+
+    /// What a request is, for the figures.
+    static func kind(_ method: HTTPMethod, _ path: String) -> RequestKind {
+        if path.hasPrefix(page) || path.hasPrefix(questions) { return .page }
+        if path == metrics || path == HealthProbe.path { return .statistics }
+        if method == .HEAD { return .attributes }
+        return path.isEmpty || path.hasSuffix("/") ? .folder : .read
     }
 
     // MARK: The page

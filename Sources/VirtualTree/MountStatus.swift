@@ -67,7 +67,7 @@ public struct MountStatus: Codable, Sendable {
     /// Requests that were answered by an error.
     public struct Refusals: Codable, Sendable {
         public let way: String
-        /// Its name, as `ENOENT`.
+        /// Its name, as `ENOENT`; over HTTP the status, as `404`.
         public let errno: String
         public let count: UInt64
     }

@@ -46,7 +46,7 @@ extension VirtualCatalog {
     private var refusalCounts: [MountStatus.Refusals] {
         ways.flatMap { way, figures in
             figures.byError.sorted { $0.key < $1.key }.map { number, count in
-                MountStatus.Refusals(way: way, errno: errorName(number), count: count)
+                MountStatus.Refusals(way: way, errno: number < 400 ? errorName(number) : "\(number)", count: count)
             }
         }
     }

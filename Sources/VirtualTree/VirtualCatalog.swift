@@ -106,6 +106,14 @@ public final class VirtualCatalog: Sendable {
         }
     }
 
+    /// Asks the source's disk.
+    ///
+    /// - Throws: `FileSystemError` when the source's folder is not there or cannot be read.
+    public func checkSource() throws(FileSystemError) {
+        let status = try source.status("")
+        guard status.kind == .directory else { throw FileSystemError(ENOTDIR, "'\(source.root)' is no folder any more") }
+    }
+
     // MARK: Paths
 
     /// The location at a path and whether links led there: names separated by one slash each, none at the ends; "" is

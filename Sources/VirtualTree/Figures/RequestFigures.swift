@@ -5,7 +5,7 @@ import Synchronization
 
 /// What somebody asks of the filesystem.
 public enum RequestKind: Int, CaseIterable, Sendable {
-    case lookup, attributes, link, folder, open, read, close, write, sync, remove, statistics, refused
+    case lookup, attributes, link, folder, open, read, close, write, sync, remove, statistics, refused, page
 }
 
 /// How long requests of one kind took.
@@ -67,6 +67,9 @@ public final class RequestFigures: Sendable {
         lock(kind).kind.withLock { $0.running += 1 }
         return Running(kind: kind, start: DispatchTime.now().uptimeNanoseconds)
     }
+
+    /// Takes back that a request of this kind came in.
+    public func forget(_ request: Running) { lock(request.kind).kind.withLock { $0.running -= 1 } }
 
     /// Notes that it was answered, with so many bytes that were read or written.
     public func end(_ request: Running, bytes: Int = 0) {
