@@ -218,6 +218,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         let current = number
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         context.writeAndFlush(ConnectionHandler.wrapOutboundOut(.body(.byteBuffer(bytes)))).whenComplete { result in
+            PartMemory.shared.give(bytes)
             let (handler, context) = bound.value
             guard handler.number == current, case .sending(var sending) = handler.state else { return }
             guard case .success = result else {
