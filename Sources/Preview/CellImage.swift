@@ -84,6 +84,13 @@ struct CellPainter {
         )
     }
 
+    /// How tiles lie in a cell: so many in a row, each of so many pixels; nil where channels are drawn as one.
+    var tiling: (columns: Int, width: Int, height: Int)? {
+        guard coloring == .tiles else { return nil }
+        let one = Reduction(width: width, height: height, cellWidth: planeWidth)
+        return (tileColumns, one.cellWidth, one.cellHeight)
+    }
+
     /// What `image` takes of a frame.
     func planes(_ frame: [Float]) -> Planes { frame.withUnsafeBufferPointer { planes($0) } }
 

@@ -23,6 +23,9 @@ extension Viewer {
         answer.version = tensor.version
         answer.isImmutable = query.optional("v") != nil
         answer.headers = [("X-Width", "\(image.width)"), ("X-Height", "\(image.height)")]
+        if let tiles = style.painter.tiling {
+            answer.headers.append(("X-Tiles", "\(tiles.columns),\(tiles.width),\(tiles.height),\(tiles.gap)"))
+        }
         return answer
     }
 

@@ -68,6 +68,20 @@ import Viewer
         #expect(tiles.width == 130 && tiles.height == 48)
     }
 
+    @Test func `where tiles lie is told`() throws {
+        let look = try look()
+        func tiles(_ query: [String: String]) throws -> String? {
+            let query = query.merging(["frame": "1", "format": "rgba"]) { $1 }
+            return try look.viewer.answer("picture", query).headers.first { $0.name == "X-Tiles" }?.value
+        }
+        #expect(try tiles(["file": file]) == nil)
+        #expect(try tiles(["file": file, "layout": "side"]) == "2,64,48,2")
+        // 6 channels, made smaller: 3 in a row.
+        #expect(try tiles(["file": "event_cube/50ms/a.h5", "layout": "side", "width": "100"]) == "3,32,24,2")
+        // Of four channels there are no other pictures.
+        #expect(try tiles(["file": "event_image/50ms/a.h5"]) == "2,64,48,2")
+    }
+
     @Test func `colours follow the formula`() throws {
         let frame = frames()[1]
         let picture = try picture(try look(), ["file": file, "frame": "1", "limit": "1"])

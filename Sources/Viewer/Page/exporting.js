@@ -1,10 +1,10 @@
-// Saves a frame or a stretch: PNG, GIF or MP4, as the server can.
+// Saves a frame or a stretch: as PNG, GIF or MP4, whatever the server can make.
 
 import { api, request, isAbort } from "./api.js"
 import { el, button, field, select } from "./dom.js"
 import { bytes } from "./format.js"
 
-const NAMES = { png: "PNG", gif: "GIF, moving", mp4: "MP4, video" }
+const NAMES = { png: "PNG; of several frames a moving one", gif: "GIF", mp4: "MP4" }
 const MOST = 2000
 
 export class Exporting {
@@ -19,14 +19,15 @@ export class Exporting {
   async open() {
     const view = this.view()
     if (!view) return
-    this.formats ??= (await api("exports")).formats
+    this.can ??= await api("exports")
+    const { formats, missing } = this.can
     const number = (value, more = {}) => {
       const input = el("input", { type: "number", min: 0, max: view.count - 1, step: 1, required: true, ...more })
       input.value = value
       return input
     }
     const last = view.loop?.last ?? Math.min(view.count - 1, view.frame + 99)
-    this.format = select(this.formats.map((name) => [name, NAMES[name] ?? name.toUpperCase()]), this.formats.includes("mp4") ? "mp4" : this.formats[0], () => this.adapt())
+    this.format = select(formats.map((name) => [name, NAMES[name] ?? name.toUpperCase()]), formats.includes("mp4") ? "mp4" : formats[0], () => {})
     this.first = number(view.loop?.first ?? view.frame)
     this.last = number(last)
     this.step = number(1, { min: 1, max: Math.max(1, view.count) })
@@ -35,14 +36,12 @@ export class Exporting {
     this.save = button("Save", null, () => this.run(), { text: "Save", "data-primary": true })
     this.dialog.replaceChildren(el("h2", { id: "export-title", tabindex: -1, autofocus: true }, "Save frames"),
       el("div", { class: "pairs" }, field("Format", this.format), field("Frames per second", this.fps), field("First frame", this.first), field("Last frame", this.last), field("Every", this.step)),
-      el("p", { class: "field-note" }, "Drawn as it is now: channels, colours, light or dark."), this.status,
-      el("div", { class: "row end" }, button("Only this frame", null, () => { this.format.value = "png"; this.first.value = this.last.value = view.frame; this.adapt() }, { text: "Only this frame" }),
+      el("p", { class: "field-note" }, "Drawn as it is now: channels, colours, light or dark."),
+      ...Object.values(missing ?? {}).map((text) => el("p", { class: "field-note" }, text)), this.status,
+      el("div", { class: "row end" }, button("Only this frame", null, () => { this.format.value = "png"; this.first.value = this.last.value = view.frame }, { text: "Only this frame" }),
         button("Close", null, () => this.dialog.close(), { text: "Close" }), this.save))
-    this.adapt()
     this.dialog.showModal()
   }
-
-  adapt() { this.fps.disabled = this.format.value === "png" }
 
   async run() {
     const view = this.view()
@@ -52,7 +51,7 @@ export class Exporting {
     if (frames > MOST) return this.say(`These are ${frames} frames; at most ${MOST} at once. Take a shorter stretch, or every second frame.`)
     const { v, ...drawing } = view.query
     const format = this.format.value
-    const query = { ...drawing, first, last, step, fps: format === "png" ? undefined : this.fps.value, format }
+    const query = { ...drawing, first, last, step, fps: Math.max(1, Math.min(format === "gif" ? 50 : 60, Math.round(Number(this.fps.value)))), format }
     this.abort?.abort()
     const abort = (this.abort = new AbortController())
     this.save.disabled = true

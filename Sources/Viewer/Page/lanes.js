@@ -47,6 +47,7 @@ export class Lanes {
       const low = answer.values ?? answer.minimum
       const high = answer.values ?? answer.maximum
       const finite = [...low, ...high].filter(Number.isFinite)
+      if (finite.length === 0) throw new Error("no numbers")
       lane.data = { low, high, isWhole: answer.values !== undefined, count: answer.count ?? low.length, min: Math.min(...finite), max: Math.max(...finite) }
       canvas.setAttribute("aria-label", `Dataset ${path}, from ${value(lane.data.min)} to ${value(lane.data.max)}`)
       this.draw(lane)
