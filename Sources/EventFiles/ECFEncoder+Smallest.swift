@@ -4,9 +4,11 @@
 // Times are as in all chunks. What follows is one of these (https://github.com/prophesee-ai/hdf5_ecf):
 //
 // - Together: 24 bits for each event.
-// - Rows, then pairs. Rows: a u16 for each run of events in one row, y << 5 | events; 31 says that a u16 with their number
+// - Rows, then pairs. Rows: a u16 for each run of events in one row, y << 5 | events; 31 says that a u16 with their
+//   number
 //   follows. Pairs: events of 12 bits, x << 1 | p, four in three u16, each in the upper bits that are left first.
-// - Rows, then columns, then polarities. Columns: a u16, x << 5 and a bit for each of the five columns to the right, the
+// - Rows, then columns, then polarities. Columns: a u16, x << 5 and a bit for each of the five columns to the right,
+//   the
 //   next one first, that has the next event; so up to six events that go to the right. Polarities: a byte for each run
 //   of the same, p << 7 | events; 127 says that a u16 with their number follows.
 

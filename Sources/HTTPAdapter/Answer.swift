@@ -47,14 +47,14 @@ struct Body: Sendable {
         }
     }
 
-    /// Bytes of a file.
-    init(_ document: VirtualDocument, _ range: Range<Int64>) {
+    /// Bytes of a file, for a client.
+    init(_ document: VirtualDocument, _ range: Range<Int64>, _ client: Client) {
         let position = Mutex(range.lowerBound)
         self.init(length: Int64(range.count)) {
             let start = position.withLock { $0 }
             guard start < range.upperBound else { return nil }
             let end = min(range.upperBound, start + Int64(Body.most))
-            let read = try document.read(start..<end)
+            let read = try document.read(start..<end, by: client.number) { client.reader }
             guard read.count == Int(end - start) else {
                 throw FileSystemError(EIO, "'\(document.path)' has become shorter while it was read")
             }

@@ -8,11 +8,13 @@ import VirtualTree
 /// Answers requests for one file.
 struct FileAnswer: Sendable {
     let document: VirtualDocument
+    private let client: Client
     private let conditions: Conditions
     private let mediaType: String
 
-    init(_ document: VirtualDocument) {
+    init(_ document: VirtualDocument, for client: Client) {
         self.document = document
+        self.client = client
         let (seconds, rest) = document.modified.quotientAndRemainder(dividingBy: 1_000_000_000)
         conditions = Conditions(etag: "\"\(document.version)\"", modified: rest < 0 ? seconds - 1 : seconds)
         mediaType = FileAnswer.mediaType(document.path)
@@ -37,13 +39,13 @@ struct FileAnswer: Sendable {
         let isAllowed = !range.isEmpty && conditions.allowsRanges(head.headers, now: now)
         switch ByteRanges(isAllowed ? range : nil, size: size) {
         case .whole:
-            return Answer(.ok, headers + [("Content-Type", mediaType)], Body(document, 0..<size))
+            return Answer(.ok, headers + [("Content-Type", mediaType)], Body(document, 0..<size, client))
         case .unsatisfiable:
             return Answer(.rangeNotSatisfiable, headers + [("Content-Range", "bytes */\(size)")])
         case .some(let ranges):
             guard ranges.count > 1 else {
                 headers += [("Content-Type", mediaType), ("Content-Range", contentRange(ranges[0]))]
-                return Answer(.partialContent, headers, Body(document, ranges[0]))
+                return Answer(.partialContent, headers, Body(document, ranges[0], client))
             }
             let boundary = AccessToken.random().text
             headers.append(("Content-Type", "multipart/byteranges; boundary=\(boundary)"))
@@ -59,7 +61,7 @@ struct FileAnswer: Sendable {
         let bodies = ranges.flatMap { range in
             let head =
                 "\r\n--\(boundary)\r\nContent-Type: \(mediaType)\r\nContent-Range: \(contentRange(range))\r\n\r\n"
-            return [Body(Array(head.utf8)), Body(document, range)]
+            return [Body(Array(head.utf8)), Body(document, range, client)]
         }
         return Body(bodies + [Body(Array("\r\n--\(boundary)--\r\n".utf8))])
     }

@@ -10,6 +10,7 @@ import VirtualTree
 struct Request: Sendable {
     let head: HTTPRequestHead
     let target: RequestTarget
+    let client: Client
     /// Given back to who showed the token in the address.
     let cookie: (String, String)?
 
@@ -162,6 +163,6 @@ struct Router: Sendable {
         var document = try catalog.file(at: name.path)
         // Its reads go on where this client's last ones were.
         if let recent, recent.path == document.path, recent.version == document.version { document = recent }
-        return Routed(answer: FileAnswer(document).answer(request.head), document: document)
+        return Routed(answer: FileAnswer(document, for: request.client).answer(request.head), document: document)
     }
 }

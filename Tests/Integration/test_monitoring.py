@@ -14,14 +14,15 @@ import promql_parser
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from toolbox.serving import of_mount
 from toolbox.users import own, workers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def metrics(m):
+def metrics(m, text=None):
     """{(name, labels): value} of a mount, by prometheus_client's own parser."""
-    text = (m.point / ".evh5/metrics").read_text()
+    text = text or (m.point / ".evh5/metrics").read_text()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     assert {sample.labels.pop("mount_point") for sample in samples} == {str(m.point)}
     return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}
@@ -112,8 +113,10 @@ def test_top_tells_who_reads_what(evh5, mount, library):
         assert one["program"] == os.path.basename(os.path.realpath(sys.executable))[:15] or one["program"].startswith("python")
         frame = 2 * 48 * 64 * 4
         assert one["bytesPerSecond"] >= one["framesPerSecond"] * frame * 0.3 > 0  # one that is read in part counts too
-        assert one["frames"]["memory"] > 0 and one["frames"]["computed"] == one["frames"]["disk"] == 0
+        assert one["frames"]["memory"] > 0 and one["frames"]["disk"] == 0
         assert one["milliseconds"] > 0 and one["waiting"] >= 0
+    # All are in memory once they were read.
+    assert looks[1]["readers"][0]["frames"]["computed"] == 0
     assert str(reader.pid) in text and "timesurface/10ms/evt2.h5" in text and "100%" in text
 
 
@@ -143,6 +146,74 @@ def test_top_shows_who_waits(evh5, mount, library, module):
             os.kill(pid, signal.SIGKILL)
         reader.kill()
         reader.wait()
+
+
+def test_metrics_by_http(evh5, mount, library):
+    m = mount(library, "--http", "127.0.0.1:0")
+    served = of_mount(m)
+    assert served.path("metrics", token=False)[0] == 401
+    size = (m / "histo/20ms/evt3.h5").stat().st_size
+    for _ in range(3):
+        assert len(served.path("histo/20ms/evt3.h5")[2]) == size
+    assert served.path("histo/20ms/evt9.h5")[0] == 404
+    code, headers, body = served.path("metrics")
+    assert code == 200 and headers["content-type"].startswith("text/plain; version=0.0.4")
+    figures, told = metrics(m, body.decode()), evh5.json("status", m.point)
+    [reads] = [one for one in told["requests"] if (one["way"], one["kind"]) == ("http", "read")]
+    assert value(figures, "evh5_request_seconds_count", way="http", kind="read") == reads["count"] == 4
+    assert 3 * size <= value(figures, "evh5_request_bytes_total", way="http", kind="read") == reads["bytes"] < 3 * size + 1000
+    refused = {one["errno"]: one["count"] for one in told["refusals"] if one["way"] == "http"}
+    assert refused == {"401": 1, "404": 1}
+    assert value(figures, "evh5_refusals_total", way="http", errno="401") == 1
+    assert ("http 127.0.0.1", 0, "histo/20ms/evt3.h5") in {
+        (one["reader"]["name"], one["reader"]["process"], one["path"]) for one in json.loads((m.point / ".evh5/readers.json").read_text())}
+    # What is answered is not running any more, the question itself is.
+    assert value(figures, "evh5_requests_running", way="http", kind="read") == 0
+    assert value(figures, "evh5_requests_running", way="http", kind="statistics") == 1
+
+
+def test_health_while_a_worker_is_stopped(mount, library, module):
+    m = mount(library, *own(module, "bad", "behaving", channels=1), "--http", "127.0.0.1:0")
+    served = of_mount(m)
+    assert served.path("healthz", token=False)[::2] == (200, b"ok\n")
+    assert served.path("healthz", method="HEAD", token=False)[0] == 200
+    assert served.path("healthz", headers={"Host": "evil.example"}, token=False)[0] == 403
+    (module / "how").write_text("hang")
+    reader = subprocess.Popen([sys.executable, "-c", "import sys, h5py; h5py.File(sys.argv[1])['data'][0]", m / "bad/20ms/evt3.h5"])
+    try:
+        while not (module / "hangs").exists():
+            assert reader.poll() is None
+            time.sleep(0.05)
+        for pid in workers(m):
+            os.kill(pid, signal.SIGSTOP)
+        start = time.monotonic()
+        assert served.path("healthz", token=False)[::2] == (200, b"ok\n")
+        assert time.monotonic() - start < 20
+    finally:
+        for pid in workers(m):
+            os.kill(pid, signal.SIGKILL)
+        reader.kill()
+        reader.wait()
+
+
+def test_health_while_the_source_hangs(mount, library):
+    """The source is itself on a filesystem whose daemon is stopped, as a network disk that does not answer."""
+    below = mount(library)
+    served = of_mount(mount(below / "histo/50ms", "--http", "127.0.0.1:0"))
+    assert served.path("healthz", token=False)[::2] == (200, b"ok\n")
+    pid = below.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(1.2)  # that long the kernel believes what it was told
+        for _ in range(3):
+            code, _, body = served.path("healthz", token=False)
+            assert code == 503 and b"2 s" in body
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    deadline = time.monotonic() + 20
+    while served.path("healthz", token=False)[0] != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_the_board_asks_for_what_is_told(mount, library):
