@@ -129,7 +129,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             return
         case .allowed(let tokenInAddress):
             request = Request(
-                head: head, target: target, client: Client(context.channel.remoteAddress), cookie: tokenInAddress ? check.cookie() : nil)
+                head: head, target: target, client: Client(context.channel.remoteAddress),
+                cookie: tokenInAddress ? check.cookie() : nil)
         }
         begin(Router.kind(head.method, target.path))
         logger.debug("http: \(head.method) '\(target.path)' \(head.headers.first(name: "Range") ?? "")")

@@ -111,7 +111,9 @@ public final class VirtualCatalog: Sendable {
     /// - Throws: `FileSystemError` when the source's folder is not there or cannot be read.
     public func checkSource() throws(FileSystemError) {
         let status = try source.status("")
-        guard status.kind == .directory else { throw FileSystemError(ENOTDIR, "'\(source.root)' is no folder any more") }
+        guard status.kind == .directory else {
+            throw FileSystemError(ENOTDIR, "'\(source.root)' is no folder any more")
+        }
     }
 
     // MARK: Paths

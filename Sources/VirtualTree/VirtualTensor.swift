@@ -23,7 +23,8 @@ public final class VirtualTensor: Sendable {
 
     /// nil when `document` is no tensor file.
     init?(_ document: VirtualDocument, _ sidecars: Sidecars) {
-        guard case .recording(let file, _, let added, _) = document.content, let content = file.content as? TensorContent
+        guard case .recording(let file, _, let added, _) = document.content,
+            let content = file.content as? TensorContent
         else { return nil }
         self.document = document
         recordingPath = file.path
