@@ -70,47 +70,10 @@ struct ViewFlags: ParsableArguments {
             "A mount's config file; what it says of recordings, the cache and HTTP is used here too. (EVH5_CONFIG_FILE)"
     )
     var configFile: String?
-    @OptionGroup var http: HTTPFlags
-    @Option(Settings.cache, valueName: "dir")
-    var cache: String?
-    @Option(Settings.maxCacheSize, valueName: "size")
-    var maxCacheSize: String?
-    @Option(Settings.memoryTarget, valueName: "size")
-    var memoryTarget: String?
-    @Option(Settings.sidecars, valueName: "dir")
-    var sidecars: String?
-    @Option(Settings.geometry, valueName: "WxH")
-    var geometry: String?
-    @Option(Settings.encoding, valueName: "name")
-    var encoding: String?
-    @OptionGroup var preprocessings: PreprocessingFlags
-    @Option(Settings.windows, valueName: "list")
-    var windows: String?
-    @Option(Settings.folders, valueName: "name=rvt")
-    var folders: String?
-    @Option(Settings.companionSizeLimit, valueName: "size")
-    var companionSizeLimit: String?
-    @Flag(Settings.followLinks)
-    var followLinks: Bool?
-    @Option(Settings.logLevel, valueName: "level")
-    var logLevel: String?
-    @Option(Settings.logFormat, valueName: "format")
-    var logFormat: String?
-    @Option(Settings.logDirectory, valueName: "dir")
-    var logDirectory: String?
+    @OptionGroup var tree: TreeFlags
 
     /// - Throws: exit code `usage` or `configuration`.
     func layers() throws(CommandError) -> SettingLayers {
-        var given = http.given.merging(preprocessings.given) { $1 }
-        let texts: [(any AnySetting, String?)] = [
-            (Settings.cache, cache), (Settings.maxCacheSize, maxCacheSize), (Settings.memoryTarget, memoryTarget),
-            (Settings.sidecars, sidecars), (Settings.geometry, geometry), (Settings.encoding, encoding),
-            (Settings.windows, windows), (Settings.folders, folders),
-            (Settings.companionSizeLimit, companionSizeLimit), (Settings.logLevel, logLevel),
-            (Settings.logFormat, logFormat), (Settings.logDirectory, logDirectory),
-        ]
-        for (setting, text) in texts { if let text { given[setting.name] = .text(text) } }
-        if let followLinks { given[Settings.followLinks.name] = .text(followLinks ? "true" : "false") }
-        return try .standard(flags: given, configFile: configFile)
+        try .standard(flags: tree.given, configFile: configFile)
     }
 }

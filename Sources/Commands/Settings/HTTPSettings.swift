@@ -40,12 +40,9 @@ struct HTTPFlags: ParsableArguments {
 
     /// The flags that were given, by their settings' names.
     var given: [String: RawSetting] {
-        var given: [String: RawSetting] = [:]
-        if let http { given[Settings.http.name] = .text(http) }
-        if let tokenFile { given[Settings.tokenFile.name] = .text(tokenFile) }
-        if let token { given[Settings.token.name] = .text(token ? "true" : "false") }
-        if let hostNames { given[Settings.hostNames.name] = .text(hostNames) }
-        return given
+        RawSetting.given(
+            [(Settings.http, http), (Settings.tokenFile, tokenFile), (Settings.hostNames, hostNames)],
+            switches: [(Settings.token, token)])
     }
 }
 

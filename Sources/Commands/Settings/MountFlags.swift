@@ -36,31 +36,10 @@ struct MountFlags: ParsableArguments {
     var configFile: String?
     @Flag(Settings.foreground, short: "f")
     var foreground: Bool?
-    @Option(Settings.cache, valueName: "dir")
-    var cache: String?
-    @Option(Settings.maxCacheSize, valueName: "size")
-    var maxCacheSize: String?
-    @Option(Settings.memoryTarget, valueName: "size")
-    var memoryTarget: String?
-    @Option(Settings.sidecars, valueName: "dir")
-    var sidecars: String?
     @Flag(Settings.readOnly)
     var readOnly: Bool?
-    @Option(Settings.geometry, valueName: "WxH")
-    var geometry: String?
-    @Option(Settings.encoding, valueName: "name")
-    var encoding: String?
-    @OptionGroup var preprocessings: PreprocessingFlags
-    @Option(Settings.windows, valueName: "list")
-    var windows: String?
-    @Option(Settings.folders, valueName: "name=rvt")
-    var folders: String?
-    @Option(Settings.companionSizeLimit, valueName: "size")
-    var companionSizeLimit: String?
     @Flag(Settings.allowOther)
     var allowOther: Bool?
-    @Flag(Settings.followLinks)
-    var followLinks: Bool?
     @Option(Settings.user, valueName: "uid")
     var user: String?
     @Option(Settings.group, valueName: "gid")
@@ -73,13 +52,7 @@ struct MountFlags: ParsableArguments {
     var maxThreads: String?
     @Flag(Settings.pageCache)
     var pageCache: Bool?
-    @OptionGroup var http: HTTPFlags
-    @Option(Settings.logLevel, valueName: "level")
-    var logLevel: String?
-    @Option(Settings.logFormat, valueName: "format")
-    var logFormat: String?
-    @Option(Settings.logDirectory, valueName: "dir")
-    var logDirectory: String?
+    @OptionGroup var tree: TreeFlags
     @Option(
         name: [.customShort("o"), .customLong("options")],
         help: ArgumentHelp(
@@ -97,24 +70,15 @@ struct MountFlags: ParsableArguments {
 
     /// The flags that were given, by their settings' names.
     private func given() -> [String: RawSetting] {
-        var given: [String: RawSetting] = [:]
         let texts: [(any AnySetting, String?)] = [
-            (Settings.source, source), (Settings.mountPoint, mountPoint), (Settings.cache, cache),
-            (Settings.maxCacheSize, maxCacheSize), (Settings.memoryTarget, memoryTarget), (Settings.geometry, geometry),
-            (Settings.encoding, encoding),
-            (Settings.windows, windows), (Settings.folders, folders), (Settings.sidecars, sidecars),
-            (Settings.companionSizeLimit, companionSizeLimit), (Settings.user, user), (Settings.group, group),
-            (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode), (Settings.maxThreads, maxThreads),
-            (Settings.logLevel, logLevel), (Settings.logFormat, logFormat), (Settings.logDirectory, logDirectory),
+            (Settings.source, source), (Settings.mountPoint, mountPoint), (Settings.user, user),
+            (Settings.group, group), (Settings.fileMode, fileMode), (Settings.directoryMode, directoryMode),
+            (Settings.maxThreads, maxThreads),
         ]
         let switches: [(any AnySetting, Bool?)] = [
             (Settings.foreground, foreground), (Settings.readOnly, readOnly), (Settings.allowOther, allowOther),
-            (Settings.followLinks, followLinks), (Settings.pageCache, pageCache),
+            (Settings.pageCache, pageCache),
         ]
-        given.merge(preprocessings.given) { $1 }
-        given.merge(http.given) { $1 }
-        for (setting, text) in texts { if let text { given[setting.name] = .text(text) } }
-        for (setting, on) in switches { if let on { given[setting.name] = .text(on ? "true" : "false") } }
-        return given
+        return RawSetting.given(texts, switches: switches).merging(tree.given) { $1 }
     }
 }
