@@ -17,8 +17,7 @@ export class Controls {
     this.window = new WindowFields(choices.windows?.suggested ?? [], (text, part, control) => this.changed({ window: text, part }, control))
     this.names = el("div", { class: "group" })
     this.filters = el("div", { class: "group" })
-    this.path = el("input", { type: "text", class: "path", autocomplete: "off", spellcheck: "false", autocapitalize: "off",
-      onchange: () => this.typed(), onkeydown: (event) => { if (event.key === "Enter") this.typed() } })
+    this.path = el("input", { type: "text", class: "path", autocomplete: "off", spellcheck: "false", autocapitalize: "off", onchange: () => this.typed() })
     this.pathNote = el("p", { class: "field-note" })
     this.element = el("div", { class: "controls" }, this.names, this.window.element, this.filters, field("Path", this.path, this.pathNote),
       el("div", { class: "row" }, button("Copy the path (P)", null, actions.copyPath, { text: "Copy path" }), button("Copy Python that reads this frame over HTTP (Y)", null, () => actions.copyPython("http"), { text: "Python over HTTP" }),
@@ -69,7 +68,8 @@ export class Controls {
     const parameters = [...(known?.parameters ?? [])].filter((one) => !filterNames.has(one.name))
     const own = new Set(parameters.map((one) => one.name))
     parameters.push(...this.common.filter((one) => !own.has(one.name)))
-    const isSet = parameters.some((one) => component.values.has(one.name))
+    // What somebody opened stays open.
+    const isSet = this.names.querySelector("details")?.open || parameters.some((one) => component.values.has(one.name))
     this.names.replaceChildren(field("Preprocessing", pick, note),
       el("details", { open: isSet }, el("summary", {}, "Parameters"), el("div", { class: "pairs" }, parameters.map((one) => this.key(one)))))
     this.buildFilters()
@@ -77,7 +77,7 @@ export class Controls {
 
   buildFilters() {
     const list = this.choices.filters ?? []
-    const isSet = list.some((one) => this.component.values.has(one.name))
+    const isSet = this.filters.querySelector("details")?.open || list.some((one) => this.component.values.has(one.name))
     const region = button("Filter the region that is shown", null, () => {
       const text = this.actions.region()
       if (!text) return
@@ -119,7 +119,13 @@ export class Controls {
 
   typed() {
     const [preprocessing, window, ...rest] = this.path.value.trim().replace(/^\/+/, "").split("/")
-    if (`${preprocessing}/${window}` === `${this.spec.preprocessing}/${this.spec.window}` && rest.length === 0) return
+    if (`${preprocessing}/${window}` === `${this.spec.preprocessing}/${this.spec.window}` && rest.length === 0) {
+      // As it is shown: what was wrong is gone.
+      this.abort?.abort()
+      this.wanted = null
+      this.writePath()
+      return
+    }
     this.wanted = { preprocessing, window: window ?? this.spec.window }
     this.ask(this.path)
   }
@@ -144,10 +150,12 @@ export class Controls {
   }
 
   complain(control, error) {
+    // The part of the path that the message names last is the wrong one.
     const use = (suggestion) => {
-      const [, wrong] = /'([^']+)'/.exec(error.message) ?? []
-      const text = wrong ? this.path.value.replace(wrong, suggestion) : suggestion
-      this.path.value = text
+      const said = error.message.split("did you mean")[0]
+      const parts = this.path.value.split(/[/,=]/).filter((part) => part !== "" && part !== suggestion)
+      const wrong = parts.reduce((best, part) => (said.lastIndexOf(part) > said.lastIndexOf(best) ? part : best), parts[0])
+      this.path.value = this.path.value.replace(wrong, suggestion)
       this.typed()
     }
     const target = control?.isConnected ? control : this.path

@@ -121,26 +121,10 @@ const settings = new Settings(byId("settings"), {
   second: (spec) => session.second(spec).catch((error) => notices.error(error)),
   copyPath: actions.copyPath,
   copyPython: actions.copyPython,
-  // The region that is seen, in the sensor's pixels, for a tensor of the whole sensor.
   region: (k) => {
-    const { picture, spot, size } = panes[k]
-    const tensor = session.tensors[k]
-    if (!picture || !spot || zoom.k === 1) {
-      notices.show("Zoom into the frame first; its part that you see becomes the region.")
-      return null
-    }
-    const { values } = parseComponent(tensor.info.preprocessing)
-    if (["roi", "flip", "transpose"].some((key) => values.has(key))) {
-      notices.show("The frame has a region, a flip or a transpose already; take it out first.")
-      return null
-    }
-    const { recording } = session
-    const [sx, sy] = [recording.width / picture.W, recording.height / picture.H]
-    const bound = (value, most) => Math.min(most, Math.max(0, Math.round(value)))
-    const [left, top] = [bound((-spot.left / spot.scale) * sx, recording.width - 1), bound((-spot.top / spot.scale) * sy, recording.height - 1)]
-    const right = bound(((size.width - spot.left) / spot.scale) * sx, recording.width)
-    const bottom = bound(((size.height - spot.top) / spot.scale) * sy, recording.height)
-    return `${left}+${top}+${Math.max(1, right - left)}x${Math.max(1, bottom - top)}`
+    const { text, problem } = panes[k].region()
+    if (problem) notices.show(problem)
+    return text
   },
 }, look)
 

@@ -5,7 +5,7 @@ import { listen, wheelFactor } from "./gestures.js"
 import { place } from "./zoom.js"
 import { caption } from "./boxes.js"
 import { drawBoxes, drawTile, drawPixel, onStage } from "./overlay.js"
-import { placement } from "./spelling.js"
+import { placement, parseComponent } from "./spelling.js"
 import { Cursor } from "./cursor.js"
 import { spoken } from "./format.js"
 
@@ -43,7 +43,10 @@ export class Pane {
     this.tensor = tensor
     this.recording = recording
     this.boxes = boxes
-    boxes?.addEventListener("change", () => this.overlay())
+    boxes?.addEventListener("change", () => {
+      this.overlay()
+      this.label()
+    })
     this.drawn = -1
     this.cursor.clear()
     this.refresh()
@@ -230,6 +233,22 @@ export class Pane {
       if (tile.name) drawTile(paint, tile.name, toStage({ x: 0, y: 0, w: this.picture.W, h: this.picture.H }))
       if (this.cursor.pixel) drawPixel(paint, toStage({ ...this.cursor.pixel, w: 1, h: 1 }))
     }
+  }
+
+  // What is seen as the filter `roi` has it, in the sensor's pixels: {text}, or {problem}.
+  region() {
+    const { picture, spot, size, zoom, recording } = this
+    if (!picture || !spot || zoom.k === 1) return { problem: "Zoom into the frame first; the part that you see becomes the region." }
+    if (picture.tiles.length > 1) return { problem: "Show the channels in one picture first." }
+    const { values } = parseComponent(this.tensor.info.preprocessing)
+    if (["roi", "flip", "transpose"].some((key) => values.has(key))) return { problem: "The frame has a region, a flip or a transpose already; take it out first." }
+    const bound = (place, most) => Math.min(most, Math.max(0, Math.round(place)))
+    const [sx, sy] = [recording.width / picture.width / spot.scale, recording.height / picture.height / spot.scale]
+    const left = bound(-spot.left * sx, recording.width - 1)
+    const top = bound(-spot.top * sy, recording.height - 1)
+    const right = bound((size.width - spot.left) * sx, recording.width)
+    const bottom = bound((size.height - spot.top) * sy, recording.height)
+    return { text: `${left}+${top}+${Math.max(1, right - left)}x${Math.max(1, bottom - top)}` }
   }
 
   // Where each channel lies in the picture, in its pixels; one without a name if they are drawn as one. A tile may be

@@ -51,7 +51,7 @@ export class WindowFields {
     })
     const own = OWN[kind]
     const more = WINDOW_KEYS[kind].filter((key) => !own.includes(key))
-    const isSet = more.some((key) => values.get(key))
+    const isSet = this.element.querySelector("details")?.open || more.some((key) => values.get(key))
     this.element.replaceChildren(field("Window", kinds, note), ...(kind === "time" || kind === "events" ? [this.chips()] : []), el("div", { class: "pairs" }, own.map(one)),
       el("details", { open: isSet }, el("summary", {}, "More of the window"), el("div", { class: "pairs" }, ...more.map(one), values.get("max_duration") ? part : "")))
   }

@@ -93,10 +93,11 @@ class Browser:
 
     def button(self, text):
         """The visible button that says `text`, or is called so."""
-        for one in self.find_all("button"):
-            if one.is_displayed() and text in (one.text.strip(), one.get_attribute("aria-label")):
-                return one
-        raise AssertionError(f"no button {text!r}")
+        found = self.run("""
+            const shown = (e) => e.checkVisibility() && [e.textContent.trim(), e.getAttribute("aria-label")].includes(arguments[0])
+            return [...document.querySelectorAll("dialog[open] button"), ...document.querySelectorAll("button")].find(shown)""", text)
+        assert found, f"no button {text!r}"
+        return found
 
     def press(self, *keys):
         from selenium.webdriver.common.action_chains import ActionChains
@@ -110,10 +111,9 @@ class Browser:
         Select(self.labelled(label)).select_by_visible_text(text)
 
     def labelled(self, label):
-        for one in self.find_all("label"):
-            if one.is_displayed() and one.text.strip() == label:
-                return self.find("#" + one.get_attribute("for"))
-        raise AssertionError(f"no control {label!r}")
+        found = self.run("return [...document.querySelectorAll('label')].find((e) => e.checkVisibility() && e.textContent.trim() === arguments[0])?.control", label)
+        assert found, f"no control {label!r}"
+        return found
 
     def pixels(self, pane=0):
         """The frame as it is drawn, one pixel for one of the picture, (H, W, 3)."""
