@@ -45,6 +45,13 @@ def test_a_name_that_was_bound_to_this_address(served, host):
         assert served.ask(target, headers={"Host": host})[0] in (400, 403)
 
 
+def test_who_is_refused_is_in_the_log(where, served):
+    served.ask("/", headers={"Host": "evil.example"})
+    where.wait_for_log("http: a request from 127.0.0.1 was refused (wrong_host)", "evil.example")
+    served.ask("/?token=guessed-guessed-guessed", token=False)
+    assert "guessed" not in where.log()
+
+
 def test_names_that_were_given(view, library):
     served = view(library, "--host-name", "login7.example.org,hub.example.org")
     assert served.ask(f"/{FILE}", headers={"Host": "login7.example.org"})[0] == 200
@@ -120,11 +127,13 @@ def test_ten_thousand_random_request_lines(where, served):
     """None of them has the token, so none may get anything."""
     generator = random.Random(15)
     lines = [random_line(generator) for _ in range(10_000)]
-    wrong = []
+    wrong, answered = [], []
 
     def ask(part):
         for line in part:
             answer = served.raw(line)
+            if answer:
+                answered.append(answer[9:12])
             for head in answer.split(b"HTTP/1.")[1:]:
                 if not head[2:5] in (b"400", b"401", b"403", b"404", b"405", b"413") or b"histo" in answer:
                     wrong.append((line, answer[:200]))
@@ -135,6 +144,7 @@ def test_ten_thousand_random_request_lines(where, served):
     for thread in threads:
         thread.join()
     assert not wrong, wrong[:3]
+    assert len(answered) > 2000 and {b"400", b"401", b"403", b"413"} <= set(answered)
     well(where, served)
     with_token = [line.replace(b"Bearer x", b"Bearer " + served.token.encode()) for line in lines[:2000]]
     for line in with_token:
