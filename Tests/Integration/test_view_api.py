@@ -121,8 +121,8 @@ def test_what_was_added_is_drawn(evh5, mount, source, store):
 
 
 def test_triggers(evh5, tmp_path):
-    after = [(100 + 700 * i, i % 3, i % 2) for i in range(20)]  # number of an event, channel, edge
-    encoders.write(tmp_path / "a.raw", "evt3", EVENTS, triggers=after)
+    after = [(100 + 700 * i, i % 3, i % 2) for i in range(20)]  # number of an event whose time it has, channel, edge
+    encoders.write(tmp_path / "a.raw", "evt3", EVENTS, triggers=[(int(EVENTS["t"][number]), id, p) for number, id, p in after])
     server = View(evh5, tmp_path)
     try:
         told = json.loads(server.ask("/.evh5/api/triggers?path=a.raw")[2])

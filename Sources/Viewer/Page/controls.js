@@ -150,10 +150,12 @@ export class Controls {
   }
 
   complain(control, error) {
+    // The part of the path that the message names last is the wrong one.
     const use = (suggestion) => {
-      const [, wrong] = /'([^']+)'/.exec(error.message) ?? []
-      const text = wrong ? this.path.value.replace(wrong, suggestion) : suggestion
-      this.path.value = text
+      const said = error.message.split("did you mean")[0]
+      const parts = this.path.value.split(/[/,=]/).filter((part) => part !== "" && part !== suggestion)
+      const wrong = parts.reduce((best, part) => (said.lastIndexOf(part) > said.lastIndexOf(best) ? part : best), parts[0])
+      this.path.value = this.path.value.replace(wrong, suggestion)
       this.typed()
     }
     const target = control?.isConnected ? control : this.path
