@@ -22,6 +22,27 @@ void evh5_set_cells(const uint32_t *cells, const float *elements, size_t count, 
     }
 }
 
+void evh5_keep_newest(
+    const uint32_t *cells, const uint32_t *times, size_t count, int64_t base, uint32_t length, size_t depth,
+    uint32_t *newest, uint32_t *full) {
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t *const ahead = newest + (size_t)cells[i + AHEAD < count ? i + AHEAD : i] * depth;
+        __builtin_prefetch(ahead, 1);
+        __builtin_prefetch(ahead + depth - 1, 1);
+        const uint32_t cell = cells[i];
+        const int64_t passed = base + times[i];
+        uint32_t time = passed < 0 ? 0 : passed > length ? length : (uint32_t)passed;
+        uint32_t *const own = newest + (size_t)cell * depth;
+        // Each place keeps the greater and hands on the smaller: no branch on what nobody could foretell.
+        for (size_t place = 0; place < depth; place++) {
+            const uint32_t there = own[place];
+            own[place] = there > time ? there : time;
+            time = there > time ? time : there;
+        }
+        full[cell >> 5] |= (uint32_t)(own[depth - 1] != 0) << (cell & 31);
+    }
+}
+
 /// Without a branch: polarities come in no order that a processor could guess.
 EVH5_INLINE float signed_float(float value, uint32_t sign) {
     uint32_t bits;

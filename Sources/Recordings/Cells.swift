@@ -113,6 +113,33 @@ public struct CellBatch {
             left.values, right.values)
     }
 
+    /// The cells whose bit is 0 in `bits`, which has one for each cell, in memory of the caller with room for `count`.
+    public func leavingOut(
+        _ bits: UnsafePointer<UInt32>, in cells: UnsafeMutablePointer<UInt32>, _ times: UnsafeMutablePointer<UInt32>
+    ) -> CellBatch {
+        let kept = evh5_filter_pixels(bits, self.cells, self.times, count, cells, times)
+        return CellBatch(cells: UnsafePointer(cells), times: UnsafePointer(times), count: kept, base: base)
+    }
+
+    /// Notes the times of the cells, us after `start` and within 0...length, among the `depth` greatest of each cell,
+    /// which fall; 0 stands for none.
+    ///
+    /// - Parameters:
+    ///   - newest: [cell][depth].
+    ///   - full: has a bit for each cell, which becomes 1 once the cell has `depth` times.
+    public func keepNewest(
+        _ depth: Int, from start: Int64, length: UInt32, in newest: UnsafeMutablePointer<UInt32>,
+        full: UnsafeMutablePointer<UInt32>
+    ) {
+        let (passed, overflow) = base.subtractingReportingOverflow(start)
+        let nearest = overflow ? (base < start ? -Self.farthest : Self.farthest) : passed
+        evh5_keep_newest(
+            cells, times, count, max(-Self.farthest, min(Self.farthest, nearest)), length, depth, newest, full)
+    }
+
+    /// us; no sum with a time overflows.
+    private static let farthest: Int64 = 1 << 60
+
     /// Keeps the cells with a time in `wanted`, us, in place; returns how many.
     static func within(
         _ wanted: Range<Int64>, _ cells: UnsafeMutablePointer<UInt32>, _ times: UnsafeMutablePointer<UInt32>,

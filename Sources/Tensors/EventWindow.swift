@@ -19,12 +19,15 @@ public struct EventWindow: Sendable {
     public let t0: Int64
     /// us; at least 1.
     public let duration: Int64
+    /// us; of a window of counted events the time of the last one, which is before `t0` where time runs backwards.
+    let end: Int64
     @usableFromInline
     let source: Source
 
     init(t0: Int64, duration: Int64, source: Source) {
         self.t0 = t0
         self.duration = max(1, duration)
+        end = t0 &+ duration
         self.source = source
     }
 
@@ -72,6 +75,53 @@ public struct EventWindow: Sendable {
             }
             let first = min(reader.first(reaching: earliest, of: selection), ordinals.lowerBound)
             try reader.events(numbered: first..<ordinals.upperBound, of: selection, into: &sink)
+        }
+    }
+
+    /// As above, but in slices, the window first, then further and further back, each longer than the one before: no
+    /// event of a slice is later than one of the slices passed before it. What time runs backwards in may be one slice.
+    ///
+    /// - Parameter goesOn: asked after each slice whether older events matter.
+    /// - Throws: what reading the recording throws.
+    func forEachSlice<S: EventSink>(
+        lookingBack time: Int64, _ sink: inout S, _ goesOn: (inout S) -> Bool
+    ) throws(RecordingError) {
+        let (earliest, overflow) = end.subtractingReportingOverflow(time)
+        guard !overflow, earliest < t0 else { return try forEach(&sink) }
+        switch source {
+        case .array: try forEach(&sink)
+        case .times(let reader, let times):
+            try forEach(&sink)
+            try Self.forEachSlice(reader, earliest..<max(earliest, times.lowerBound), duration, &sink, goesOn)
+        case .numbered(let reader, let ordinals, let selection):
+            guard reader.index.backwardSteps == 0 else {
+                return try forEach(lookingBack: t0 &+ duration &- earliest, &sink)
+            }
+            try forEach(&sink)
+            let first = min(reader.first(reaching: earliest, of: selection), ordinals.lowerBound)
+            var (past, count) = (ordinals.lowerBound, max(1, ordinals.upperBound &- ordinals.lowerBound))
+            while past > first {
+                guard goesOn(&sink) else { return }
+                let start = max(first, past &- count)
+                try reader.events(numbered: start..<past, of: selection, into: &sink)
+                (past, count) = (start, 2 &* count)
+            }
+            // Those that the selection leaves out, such as all before start_ts.
+            let left = earliest..<max(earliest, selection.times.lowerBound)
+            try Self.forEachSlice(reader, left, duration, &sink, goesOn)
+        }
+    }
+
+    /// The events in `times` in slices, of which the latest is `length` us long.
+    private static func forEachSlice<S: EventSink>(
+        _ reader: EventReader, _ times: Range<Int64>, _ length: Int64, _ sink: inout S, _ goesOn: (inout S) -> Bool
+    ) throws(RecordingError) {
+        var (end, length) = (times.upperBound, length)
+        while end > times.lowerBound {
+            guard goesOn(&sink) else { return }
+            let start = end &- times.lowerBound > length ? end &- length : times.lowerBound
+            try reader.events(in: start..<end, into: &sink)
+            (end, length) = (start, 2 &* length)
         }
     }
 

@@ -258,6 +258,10 @@ def test_recent_at_odd_frames(mount, source, odd, differ):
         for i in range(len(file["data"])):
             seen = odd[odd["t"] < (i + 1) * 20_000]
             assert differ("tore, odd frames", file["data"][i], representations.recent(seen, (i + 1) * 20_000, HEIGHT, WIDTH)) <= 4e-6
+    with h5py.File(mount(source) / "tore/90ev/a.h5") as file:
+        for i in range(len(file["data"])):
+            seen = odd[:90 * (i + 1)]
+            assert differ("tore, odd frames", file["data"][i], representations.recent(seen, int(seen["t"][-1]), HEIGHT, WIDTH)) <= 4e-6
     encoders.write(source / "late.dat", "dat", odd[-1:])
     with h5py.File(mount(source) / "tore/20ms/late.h5") as file:
         assert np.allclose(file["data"][0], np.log(5e6 + 1) - np.log(151), atol=4e-6)

@@ -73,7 +73,7 @@ def test_models(script, tmp_path, home):
     np.save(folder / "a_flow.npy", np.array([500_000, 1_000_000]))
     np.save(folder / "a_disparity.npy", np.array([500_000, 1_000_000, 1_500_000]))
     found = re.findall(r"```python\n(.*?)```\n(?:\nprints `([^`]*)`|\n```text\n(.*?)```)", MODELS.read_text(), re.S)
-    assert len(found) == MODELS.read_text().count("```python") == 7
+    assert len(found) == MODELS.read_text().count("```python") == 8
     with evh5.mounted(tmp_path / "recordings", folders={"rvt_gen1": "rvt,dataset=gen1"}) as root:
         for code, one, many in found:
             assert "/mnt/h5/" in code

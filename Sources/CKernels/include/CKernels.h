@@ -188,6 +188,12 @@ void evh5_count_cells(const uint32_t *cells, size_t count, uint8_t *counters);
 /// values[cells[i]] = elements[i], in this order. `cells` has EVH5_CELLS_SLACK more elements.
 void evh5_set_cells(const uint32_t *cells, const float *elements, size_t count, float *values);
 
+/// Notes the times of cells, base + time and within 0...length, among the `depth` greatest of each cell, which fall; 0
+/// stands for none. `newest` is [cell][depth]. The bit of a cell in `full` becomes 1 once it has `depth` times.
+void evh5_keep_newest(
+    const uint32_t *cells, const uint32_t *times, size_t count, int64_t base, uint32_t length, size_t depth,
+    uint32_t *newest, uint32_t *full);
+
 /// Adds `step` to the value of every cell with the upper bit set and subtracts it from those without, kept in -1...1
 /// after each.
 void evh5_add_cells(const uint32_t *cells, size_t count, float step, float *values);

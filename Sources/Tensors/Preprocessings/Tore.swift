@@ -43,7 +43,7 @@ struct Tore: Preprocessing {
     var lookBack: Int64 { maxTime }
 
     func valuesAreFractions(shift: Int) -> Bool { false }
-    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int { 8 * depth * grid.cells }
+    func scratchBytes(on grid: FrameGrid, storedAsUInt8: Bool) -> Int { (8 * depth + 1) * grid.cells }
 
     func render(
         _ window: EventWindow, on grid: FrameGrid, storedAsUInt8: Bool, into frame: UnsafeMutableRawBufferPointer
@@ -54,8 +54,11 @@ struct Tore: Preprocessing {
         let newest = UnsafeMutablePointer<UInt32>.allocate(capacity: count)
         defer { newest.deallocate() }
         newest.initialize(repeating: 0, count: count)
-        var sink = Sink(newest, grid, depth: depth, from: window.t0 &+ window.duration &- maxTime, length: maxTime)
-        try window.forEach(lookingBack: maxTime, &sink)
+        let full = FullCells(2 * cells)
+        var sink = Sink(
+            newest, full, grid, depth: depth, from: window.end &- maxTime,
+            length: UInt32(clamping: maxTime))
+        try window.forEachSlice(lookingBack: maxTime, &sink) { _ in full.goesOn() }
         let least = Float(log(Double(minTime + 1)))
         let none = logf(Float(maxTime + 1)) - least
         for polarity in 0..<2 {
@@ -72,19 +75,52 @@ struct Tore: Preprocessing {
         }
     }
 
+    /// Which cells have k events already: of older ones, most of a recording's, nothing is to be noted. Two bits for
+    /// each cell and polarity, as events of the slice that fills a cell do count.
+    private final class FullCells {
+        /// Of the slices before.
+        let before: UnsafeMutablePointer<UInt32>
+        let now: UnsafeMutablePointer<UInt32>
+        private let words: Int
+        private let count: Int
+        private(set) var isFirst = true
+
+        init(_ count: Int) {
+            self.count = count
+            words = (count + 31) / 32
+            before = .allocate(capacity: 2 * words)
+            before.initialize(repeating: 0, count: 2 * words)
+            now = before + words
+        }
+
+        deinit { before.deallocate() }
+
+        /// Ends a slice. False when all cells are full.
+        func goesOn() -> Bool {
+            before.update(from: now, count: words)
+            isFirst = false
+            return (0..<words).reduce(0) { $0 + now[$1].nonzeroBitCount } < count
+        }
+    }
+
     /// Notes times as us since max_time before the window's end: 0 is as old as none.
     private struct Sink: EventSink {
         /// For each cell, off and then on, the greatest times, falling.
         let newest: UnsafeMutablePointer<UInt32>
+        let full: FullCells
         let depth: Int
         let cell: CellIndex
         let cells: Int
         let start: Int64
-        let length: Int64
+        let length: UInt32
         let placement: CellPlacement?
 
-        init(_ newest: UnsafeMutablePointer<UInt32>, _ grid: FrameGrid, depth: Int, from start: Int64, length: Int64) {
+        init(
+            _ newest: UnsafeMutablePointer<UInt32>, _ full: FullCells, _ grid: FrameGrid, depth: Int,
+            from start: Int64, length: UInt32
+        ) {
             self.newest = newest
+            self.full = full
             self.depth = depth
             self.start = start
             self.length = length
@@ -94,29 +130,34 @@ struct Tore: Preprocessing {
         }
 
         @inline(__always)
-        private func put(_ place: Int, _ t: Int64) {
-            let (passed, overflow) = t.subtractingReportingOverflow(start)
-            // Only where time runs backwards is an event of the window later than its end.
-            let time = UInt32(truncatingIfNeeded: overflow ? (t < start ? 0 : length) : min(max(passed, 0), length))
-            let times = newest + place &* depth
-            // The newest one, unless time runs backwards.
-            var last = depth &- 1
-            while last > 0, times[last &- 1] <= time {
-                times[last] = times[last &- 1]
-                last &-= 1
-            }
-            if times[last] <= time { times[last] = time }
-        }
-
-        @inline(__always)
         mutating func event(x: Int, y: Int, polarity: Int, t: Int64) {
             let place = cell(x, y)
             if place < 0 { return }
-            put(place &+ offset(ofPolarity: polarity, cells), t)
+            note(place &+ offset(ofPolarity: polarity, cells), t)
+        }
+
+        private func note(_ place: Int, _ t: Int64) {
+            let (passed, overflow) = t.subtractingReportingOverflow(start)
+            // Only where time runs backwards is an event of the window later than its end.
+            var time = overflow ? (t < start ? 0 : length) : UInt32(max(0, min(Int64(length), passed)))
+            let times = newest + place &* depth
+            for i in 0..<depth {
+                let there = times[i]
+                times[i] = max(there, time)
+                time = min(there, time)
+            }
+            if times[depth &- 1] > 0 { full.now[place &>> 5] |= 1 &<< UInt32(truncatingIfNeeded: place & 31) }
         }
 
         mutating func take(_ batch: CellBatch) {
-            for i in 0..<batch.count { put(Int(batch.cells[i]), batch.base &+ Int64(batch.times[i])) }
+            guard !full.isFirst else {
+                return batch.keepNewest(depth, from: start, length: length, in: newest, full: full.now)
+            }
+            withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 2 * CellBatch.capacity) { memory in
+                guard let cells = memory.baseAddress else { return }
+                batch.leavingOut(full.before, in: cells, cells + CellBatch.capacity)
+                    .keepNewest(depth, from: start, length: length, in: newest, full: full.now)
+            }
         }
     }
 }
