@@ -104,8 +104,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Commands", "UserPreprocessings", "SidecarStore", "FrameStore", "Datasets", "Tensors", "Recordings",
-                "Files", "RandomFixture", "CXXHash",
+                "Commands", "HTTPAdapter", "UserPreprocessings", "SidecarStore", "FrameStore", "Datasets", "Tensors",
+                "Recordings", "Files", "RandomFixture", "CXXHash", .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/FuzzTargets", swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "RandomFixture"], swiftSettings: strict),

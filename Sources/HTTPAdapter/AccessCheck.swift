@@ -2,8 +2,8 @@
 
 import NIOHTTP1
 
-/// Keeps out other web sites that a browser has open (by name rebinding, or by asking across origins), other users of the
-/// machine (by the token), and methods that change something.
+/// Keeps out other web sites that a browser has open (by name rebinding, or by asking across origins), other users of
+/// the machine (by the token), and methods that change something.
 package struct AccessCheck: Sendable {
     package enum Verdict: Sendable {
         /// With whether the token came in the address: then a browser gets a cookie for it.

@@ -58,7 +58,7 @@ struct Body: Sendable {
             guard read.count == Int(end - start) else {
                 throw FileSystemError(EIO, "'\(document.path)' has become shorter while it was read")
             }
-            var bytes = ByteBufferAllocator().buffer(capacity: read.count)
+            var bytes = PartMemory.shared.take()
             for piece in read.pieces { bytes.writeBytes(piece.bytes) }
             position.withLock { $0 = end }
             return bytes

@@ -159,7 +159,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Answers what was not looked at, and ends the connection.
     private func refuse(_ refusal: Refusal, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        logger.debug("http: refused (\(refusal.code)): \(refusal.message)")
+        connections.note(refusal, from: context.channel.remoteAddress?.ipAddress, logger)
         number += 1
         let accept = head.headers["Accept"].joined(separator: ",")
         var answer = Answer(refusal, asJSON: accept.contains("application/json"))
@@ -187,7 +187,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         } else if isOld {
             headers.replaceOrAdd(name: "Connection", value: "keep-alive")
         }
-        for (name, value) in ConnectionHandler.always where !headers.contains(name: name) {
+        for (name, value) in CommonHeaders.all where !headers.contains(name: name) {
             headers.add(name: name, value: value)
         }
         if let now = HTTPDate.text(Int64(time(nil))) { headers.add(name: "Date", value: now) }
@@ -200,16 +200,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         goOn(context)
     }
 
-    /// Of a server that is asked by its own page only.
-    private static let always = [
-        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
-        ("Cross-Origin-Resource-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
-        (
-            "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-        ), ("Cache-Control", "no-store"),
-    ]
-
     private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         guard case .sending(var sending) = state else { return }
         sending.underway += 1
@@ -218,6 +208,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         let current = number
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         context.writeAndFlush(ConnectionHandler.wrapOutboundOut(.body(.byteBuffer(bytes)))).whenComplete { result in
+            PartMemory.shared.give(bytes)
             let (handler, context) = bound.value
             guard handler.number == current, case .sending(var sending) = handler.state else { return }
             guard case .success = result else {

@@ -1,5 +1,6 @@
 // The connections that there are: no more than a limit, and none forgotten at the end.
 
+import Logging
 import NIOCore
 import Synchronization
 
@@ -12,6 +13,8 @@ final class Connections: Sendable {
     }
 
     private let limit: Int
+    /// When the next line about those who may not ask is due.
+    private let nextLine = Mutex(NIODeadline.now())
     private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
 
     init(limit: Int) { self.limit = limit }
@@ -48,6 +51,22 @@ final class Connections: Sendable {
 
     func remove(_ channel: any Channel) {
         entries.withLock { $0[ObjectIdentifier(channel)] = nil }
+    }
+
+    /// Logs a refusal. Who tries tokens or is led here by a page of somebody else is worth a line, but not one for
+    /// each.
+    func note(_ refusal: Refusal, from address: String?, _ logger: Logger) {
+        let isForbidden = refusal.status == .unauthorized || refusal.status == .forbidden
+        let isDue =
+            isForbidden
+            && nextLine.withLock { next in
+                guard NIODeadline.now() >= next else { return false }
+                next = .now() + .seconds(10)
+                return true
+            }
+        logger.log(
+            level: isDue ? .notice : .debug,
+            "http: a request from \(address ?? "nowhere") was refused (\(refusal.code)): \(refusal.message)")
     }
 
     /// Closes all; what is returned tells when they are.

@@ -18,7 +18,8 @@ final class HeadLimit: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = HeadLimit.unwrapInboundIn(data)
-        // Requests that were sent together are behind each other in one read, so that what was read last does not count.
+        // Requests that were sent together are behind each other in one read, so that what was read last does not
+        // count.
         guard count <= limit else {
             context.fireErrorCaught(HTTPParserError.headerOverflow)
             context.close(promise: nil)

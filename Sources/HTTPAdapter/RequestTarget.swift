@@ -102,8 +102,8 @@ package struct RequestTarget: Sendable, Hashable {
         return text
     }
 
-    /// Where `path` is from here, as a relative reference, so that it holds behind a proxy that puts a prefix before all
-    /// addresses. The query, in which the token may be, goes along.
+    /// Where `path` is from here, as a relative reference, so that it holds behind a proxy that puts a prefix before
+    /// all addresses. The query, in which the token may be, goes along.
     package func reference(to path: String, isFolder: Bool) -> String {
         let here = self.path.isEmpty ? 0 : self.path.split(separator: "/").count
         let up = hasSlash ? here : max(0, here - 1)

@@ -37,7 +37,7 @@ package func lifted(_ share: Float) -> Float {
 extension Palette {
     /// Writes the colours of a row of two planes.
     func write(
-        off: UnsafeBufferPointer<Float>, on: UnsafeBufferPointer<Float>, _ scale: ColorScale,
+        off: UnsafeMutableBufferPointer<Float>, on: UnsafeMutableBufferPointer<Float>, _ scale: ColorScale,
         into row: UnsafeMutableBufferPointer<UInt32>
     ) {
         let (ground, blue, orange) = (ground, self.off - ground, self.on - ground)
@@ -50,11 +50,27 @@ extension Palette {
     }
 
     /// Writes the colours of a row of a plane that has one.
-    func write(plain: UnsafeBufferPointer<Float>, _ scale: ColorScale, into row: UnsafeMutableBufferPointer<UInt32>) {
+    func write(
+        plain: UnsafeMutableBufferPointer<Float>, _ scale: ColorScale, into row: UnsafeMutableBufferPointer<UInt32>
+    ) {
         let (ground, bright) = (ground, self.plain - ground)
         for x in 0..<row.count {
             let share = lifted(scale.share(plain[x]))
             row[x] = pixel(ground.x + share * bright.x, ground.y + share * bright.y, ground.z + share * bright.z)
+        }
+    }
+
+    /// Writes the colours of a row of bins: `total` is their sum, `moment` that of the bins times their numbers. The
+    /// hue is that of the mean bin; where nothing is, or it cannot be said, there is none.
+    func write(
+        _ total: UnsafeMutableBufferPointer<Float>, moment: UnsafeMutableBufferPointer<Float>, bins: Int,
+        _ scale: ColorScale, into row: UnsafeMutableBufferPointer<UInt32>
+    ) {
+        let last = Float(max(1, bins - 1))
+        for x in 0..<row.count {
+            let (sum, mean) = (total[x], moment[x] / (total[x] * last))
+            let isThere = sum > 0 && sum < .infinity
+            row[x] = pixel(isThere ? time(mean < 1 ? mean : 1, scale.share(sum)) : ground)
         }
     }
 }

@@ -14,7 +14,7 @@ public struct PixelImage: Hashable, Sendable {
 
     /// Draws rows x columns pixels from `left`, `top` on, each as a block of `repeats` x `repeats`.
     ///
-    /// - Parameter row: writes the pixels of the row whose first has this number into as many places.
+    /// - Parameter row: writes the pixels of the row of this number.
     mutating func draw(
         _ reduction: Reduction, left: Int, top: Int, _ row: (Int, UnsafeMutableBufferPointer<UInt32>) -> Void
     ) {
@@ -24,7 +24,7 @@ public struct PixelImage: Hashable, Sendable {
             for number in 0..<reduction.rows {
                 let start = (top + number * repeats) * width + left
                 let line = UnsafeMutableBufferPointer(rebasing: pixels[start..<start + columns * repeats])
-                row(number * columns, UnsafeMutableBufferPointer(rebasing: line[..<columns]))
+                row(number, UnsafeMutableBufferPointer(rebasing: line[..<columns]))
                 guard repeats > 1 else { continue }
                 // From the end, where nothing is overwritten that is still to be copied.
                 for x in stride(from: columns * repeats - 1, through: 0, by: -1) { line[x] = line[x / repeats] }
@@ -91,12 +91,25 @@ struct CellPainter {
         return (tileColumns, one.cellWidth, one.cellHeight)
     }
 
+    private var reduction: Reduction { Reduction(width: width, height: height, cellWidth: planeWidth) }
+
     /// What `image` takes of a frame.
     func planes(_ frame: [Float]) -> Planes { frame.withUnsafeBufferPointer { planes($0) } }
 
     /// - Parameter frame: (C, height, width), with channels that are not drawn.
     func planes<Element: FrameElement>(_ frame: UnsafeBufferPointer<Element>) -> Planes {
-        Planes(frame, chosen: channels, height: height, width: width, coloring: coloring, cellWidth: planeWidth)
+        Planes(frame, coloring.planes(of: channels), reduction)
+    }
+
+    /// The image that `planes` gives.
+    func image<Element: FrameElement>(
+        _ frame: UnsafeBufferPointer<Element>, _ scales: [ColorScale], signed: Bool
+    ) -> PixelImage {
+        let reduction = reduction
+        guard reduction.factor == 1 else { return image(planes(frame), scales, signed: signed) }
+        precondition(channels.allSatisfy { $0 >= 0 && ($0 + 1) * height * width <= frame.count })
+        let rows = FrameRows(frame: frame, sources: coloring.planes(of: channels), reduction: reduction)
+        return image(rows, scales, signed: signed)
     }
 
     /// Whether negative values are among them.
@@ -123,61 +136,53 @@ struct CellPainter {
         }
     }
 
-    func image(_ planes: Planes, _ scales: [ColorScale], signed: Bool) -> PixelImage {
+    func image(_ planes: some PlaneRows, _ scales: [ColorScale], signed: Bool) -> PixelImage {
         let reduction = planes.reduction
-        let values = planes.values
-        let scale = scales[0]
-        if coloring == .tiles { return tiles(planes, scales, signed: signed) }
-        var image = PixelImage(width: reduction.cellWidth, height: reduction.cellHeight, color: palette.ground)
-        switch coloring {
-        case .polarity, .halves, .signed: image.draw(reduction, left: 0, top: 0, row(values[0], values[1], scale, true))
-        case .gray, .tiles: image.draw(reduction, left: 0, top: 0, row(values[0], values[1], scale, signed))
-        case .bins(let bins):
-            let total = total(planes)
-            image.draw(reduction, left: 0, top: 0) { first, row in
-                for x in row.indices { row[x] = pixel(color(first + x, values, total, scale, bins)) }
-            }
-        }
-        return image
-    }
-
-    /// The colour of the mean bin at `place`.
-    @inline(__always)
-    private func color(_ place: Int, _ values: [[Float]], _ total: [Float], _ scale: ColorScale, _ bins: Int) -> Color {
-        guard total[place] > 0, total[place].isFinite else { return palette.ground }
-        var moment: Float = 0
-        for bin in 1..<max(2, bins) where bin < bins { moment += values[bin][place] * Float(bin) }
-        return palette.time(min(1, moment / (total[place] * Float(max(1, bins - 1)))), scale.share(total[place]))
-    }
-
-    /// Writes rows of pixels of two planes; of the second one only, unless values are signed.
-    private func row(
-        _ negative: [Float], _ positive: [Float], _ scale: ColorScale, _ signed: Bool
-    ) -> (Int, UnsafeMutableBufferPointer<UInt32>) -> Void {
-        { first, row in
-            negative.withUnsafeBufferPointer { negative in
-                positive.withUnsafeBufferPointer { positive in
-                    let (off, on) = (negative[first..<first + row.count], positive[first..<first + row.count])
-                    if signed {
-                        palette.write(
-                            off: UnsafeBufferPointer(rebasing: off), on: UnsafeBufferPointer(rebasing: on), scale,
-                            into: row)
-                    } else {
-                        palette.write(plain: UnsafeBufferPointer(rebasing: on), scale, into: row)
-                    }
+        let columns = reduction.columns
+        let isTiled = coloring == .tiles
+        var image = PixelImage(
+            width: isTiled ? size.width : reduction.cellWidth, height: isTiled ? size.height : reduction.cellHeight,
+            color: isTiled ? palette.sheet : palette.ground)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * columns) { room in
+            room.initialize(repeating: 0)
+            let (one, other, third) = (
+                UnsafeMutableBufferPointer(rebasing: room[..<columns]),
+                UnsafeMutableBufferPointer(rebasing: room[columns..<2 * columns]),
+                UnsafeMutableBufferPointer(rebasing: room[(2 * columns)...])
+            )
+            func draw(_ first: Int, _ scale: ColorScale, signed: Bool, left: Int, top: Int) {
+                image.draw(reduction, left: left, top: top) { row, target in
+                    planes.copy(first + 1, row: row, into: other)
+                    guard signed else { return palette.write(plain: other, scale, into: target) }
+                    planes.copy(first, row: row, into: one)
+                    palette.write(off: one, on: other, scale, into: target)
                 }
             }
-        }
-    }
-
-    private func tiles(_ planes: Planes, _ scales: [ColorScale], signed: Bool) -> PixelImage {
-        let reduction = planes.reduction
-        let (across, down) = (reduction.cellWidth + Self.tileGap, reduction.cellHeight + Self.tileGap)
-        var image = PixelImage(width: size.width, height: size.height, color: palette.sheet)
-        for tile in channels.indices {
-            image.draw(
-                reduction, left: tile % tileColumns * across, top: tile / tileColumns * down,
-                row(planes.values[2 * tile], planes.values[2 * tile + 1], scales[tile], signed))
+            switch coloring {
+            case .polarity, .halves, .signed: draw(0, scales[0], signed: true, left: 0, top: 0)
+            case .gray: draw(0, scales[0], signed: signed, left: 0, top: 0)
+            case .tiles:
+                let (across, down) = (reduction.cellWidth + Self.tileGap, reduction.cellHeight + Self.tileGap)
+                for tile in channels.indices {
+                    draw(
+                        2 * tile, scales[tile], signed: signed, left: tile % tileColumns * across,
+                        top: tile / tileColumns * down)
+                }
+            case .bins(let bins):
+                image.draw(reduction, left: 0, top: 0) { row, target in
+                    let (total, moment) = (one, other)
+                    total.update(repeating: 0)
+                    moment.update(repeating: 0)
+                    for bin in 0..<bins {
+                        planes.copy(bin, row: row, into: third)
+                        for x in 0..<columns {
+                            total[x] += third[x]
+                            moment[x] += third[x] * Float(bin)
+                        }
+                    }
+                    palette.write(total, moment: moment, bins: bins, scales[0], into: target)
+                }
+            }
         }
         return image
     }

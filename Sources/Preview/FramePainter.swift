@@ -26,9 +26,14 @@ package struct FramePainter: Sendable {
         painter.tiling.map { ($0.columns, $0.width, $0.height, CellPainter.tileGap) }
     }
 
-    /// What is drawn of `frame`, all channels of it, row-major.
-    package func planes<Element: FrameElement>(_ frame: UnsafeBufferPointer<Element>) -> Planes {
-        painter.planes(frame)
+    /// What is drawn of a frame: what a scale is found of.
+    package func planes(_ frame: FrameElements) -> Planes {
+        switch frame {
+        case .float32(let frame): painter.planes(frame)
+        case .uint8(let frame): painter.planes(frame)
+        case .int8(let frame): painter.planes(frame)
+        case .uint16(let frame): painter.planes(frame)
+        }
     }
 
     /// The scale on which `evh5 preview` would draw these frames together.
@@ -36,9 +41,17 @@ package struct FramePainter: Sendable {
         FrameScale(painter.scales(frames, sigmas: sigmas), isSigned: painter.hasNegatives(frames))
     }
 
+    /// A frame in colours.
+    ///
     /// - Parameter scale: that of this painter's planes.
-    package func image(_ planes: Planes, on scale: FrameScale) -> PixelImage {
-        painter.image(planes, scale.scales, signed: scale.isSigned)
+    package func image(_ frame: FrameElements, on scale: FrameScale) -> PixelImage {
+        let (scales, isSigned) = (scale.scales, scale.isSigned)
+        return switch frame {
+        case .float32(let frame): painter.image(frame, scales, signed: isSigned)
+        case .uint8(let frame): painter.image(frame, scales, signed: isSigned)
+        case .int8(let frame): painter.image(frame, scales, signed: isSigned)
+        case .uint16(let frame): painter.image(frame, scales, signed: isSigned)
+        }
     }
 
     /// As many scales as there are tiles, else one.

@@ -32,7 +32,7 @@ package struct Reduction: Hashable {
         sums.withUnsafeMutableBufferPointer { sums in
             guard factor > 1 else {
                 // A loop that the compiler makes vectors of: frames at full size are played.
-                for place in 0..<min(sums.count, plane.count) { sums[place] += Self.part(plane[place].drawn, part) }
+                for place in 0..<min(sums.count, plane.count) { sums[place] += part(plane[place].drawn) }
                 return
             }
             var source = 0
@@ -40,7 +40,7 @@ package struct Reduction: Hashable {
                 var target = y / factor * columns
                 var left = factor
                 for _ in 0..<width {
-                    sums[target] += Self.part(plane[source].drawn, part)
+                    sums[target] += part(plane[source].drawn)
                     source += 1
                     left -= 1
                     if left == 0 {
@@ -51,10 +51,6 @@ package struct Reduction: Hashable {
             }
         }
     }
-
-    /// What is no number is nothing.
-    @inline(__always)
-    private static func part(_ value: Float, _ part: (Float) -> Float) -> Float { value.isNaN ? 0 : part(value) }
 
     /// Divides sums by how many values they are of.
     func divide(_ sums: inout [Float]) {

@@ -111,18 +111,22 @@ struct PictureStyle {
         }
     }
 
-    /// What of a frame is drawn.
-    func planes(_ tensor: VirtualTensor, _ frame: Int) throws -> Planes {
-        try tensor.withFrame(frame) { bytes in
-            switch tensor.plan.elementType {
-            case .float32: painter.planes(bytes.bindMemory(to: Float.self))
-            case .uint8: painter.planes(bytes.bindMemory(to: UInt8.self))
-            case .int8: painter.planes(bytes.bindMemory(to: Int8.self))
-            case .uint16: painter.planes(bytes.bindMemory(to: UInt16.self))
-            }
-        }
-    }
-
     /// All that a scale depends on besides the tensor.
     var scaleText: String { "\(channels) \(coloring) \(cellWidth ?? 0)" }
+}
+
+extension VirtualTensor {
+    /// Hands a frame's elements to `body`.
+    func withElements<R>(_ frame: Int, _ body: (FrameElements) throws -> R) throws -> R {
+        try withFrame(frame) { bytes in
+            let elements: FrameElements =
+                switch plan.elementType {
+                case .float32: .float32(bytes.bindMemory(to: Float.self))
+                case .uint8: .uint8(bytes.bindMemory(to: UInt8.self))
+                case .int8: .int8(bytes.bindMemory(to: Int8.self))
+                case .uint16: .uint16(bytes.bindMemory(to: UInt16.self))
+                }
+            return try body(elements)
+        }
+    }
 }

@@ -32,7 +32,7 @@ final class Scales: Sendable {
         return try looking.withLock { _ in
             if let found = known.withLock({ $0[key] }) { return found }
             let frames = Self.frames(of: tensor)
-            let planes = try frames.map { try style.planes(tensor, $0) }
+            let planes = try frames.map { try tensor.withElements($0, style.painter.planes) }
             let found = Found(scale: style.painter.scale(of: planes, sigmas: Self.sigmas), frames: frames)
             known.withLock { $0[key] = found }
             return found

@@ -31,14 +31,16 @@ extension Viewer {
 
     /// A frame in colours.
     func draw(_ tensor: VirtualTensor, _ frame: Int, _ style: PictureStyle) throws -> PixelImage {
-        let planes = try style.planes(tensor, frame)
+        let painter = style.painter
         let scale: FrameScale
         switch style.limit {
-        case .frame: scale = style.painter.scale(of: [planes], sigmas: Scales.sigmas)
         case .tensor: scale = try scales.scale(tensor, style).scale
         case .values(let limits): scale = try scales.scale(tensor, style).scale.with(limits: limits)
+        case .frame:
+            let planes = try tensor.withElements(frame, painter.planes)
+            scale = painter.scale(of: [planes], sigmas: Scales.sigmas)
         }
-        return style.painter.image(planes, on: scale)
+        return try tensor.withElements(frame) { painter.image($0, on: scale) }
     }
 
     func scale(_ query: Query) throws -> ViewerAnswer {

@@ -52,7 +52,7 @@ extension Viewer {
         var problem: String?
         do {
             datasets = try tensor.additions().filter { $0.kind == .dataset }.map { object in
-                let isSeries = object.shape?.count == 1 && Self.isNumber(object.type ?? "")
+                let isSeries = object.shape == [UInt64(plan.frameCount)] && Self.isNumber(object.type ?? "")
                 return Dataset(
                     path: object.path, shape: object.shape, dtype: object.type, kind: isSeries ? "series" : "other")
             }

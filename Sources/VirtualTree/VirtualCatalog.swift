@@ -1,5 +1,5 @@
-// The tree of virtual files over a directory of recordings, asked by path: the core that a mount and a server are on top
-// of.
+// The tree of virtual files over a directory of recordings, asked by path: the core that a mount and a server are on
+// top of.
 
 import Files
 import Foundation

@@ -2,6 +2,7 @@
 
 import Foundation
 import SidecarStore
+import Synchronization
 import TensorFile
 import Tensors
 
@@ -17,6 +18,8 @@ public final class VirtualTensor: Sendable {
     private let file: RecordingFile
     private let added: SidecarSnapshot?
     private let sidecars: Sidecars
+    /// What was added, once somebody asked: it takes a process to find out.
+    private let contents = Mutex<[AddedObject]?>(nil)
 
     /// nil when `document` is no tensor file.
     init?(_ document: VirtualDocument, _ sidecars: Sidecars) {
@@ -86,7 +89,10 @@ public final class VirtualTensor: Sendable {
     /// - Throws: `FileSystemError` when it cannot be read.
     public func additions() throws(FileSystemError) -> [AddedObject] {
         guard let added else { return [] }
-        return try sidecars.contents(added, file.names.sidecarKey)
+        if let known = contents.withLock({ $0 }) { return known }
+        let found = try sidecars.contents(added, file.names.sidecarKey)
+        contents.withLock { $0 = found }
+        return found
     }
 
     /// The elements of an added dataset of one dimension, thinned to `points` pairs of a least and a greatest one where

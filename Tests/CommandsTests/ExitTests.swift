@@ -9,7 +9,7 @@ struct ExitTests {
         let promised: [(CommandExit, Int32)] = [
             (.ok, 0), (.failed, 1), (.recordingUnusable, 3), (.sourceUnusable, 4), (.mountPointUnusable, 5),
             (.fuseUnavailable, 6), (.notMounted, 7), (.busy, 8), (.mountFailed, 9), (.outputUnwritable, 10),
-            (.sidecarUnusable, 11), (.notAnswering, 12),
+            (.sidecarUnusable, 11), (.notAnswering, 12), (.addressUnusable, 13),
             (.usage, 64),
             (.configuration, 78),
         ]

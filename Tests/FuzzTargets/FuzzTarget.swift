@@ -18,6 +18,7 @@ public struct FuzzTarget: Sendable {
             FuzzTarget(name: "extents", longest: 2048, check: ExtentTarget.check),
             FuzzTarget(name: "labels", longest: 2048, check: LabelTarget.check),
             FuzzTarget(name: "config", longest: 2048, check: ConfigTarget.check),
+            FuzzTarget(name: "http", longest: 1024, check: HTTPTarget.check),
             FuzzTarget(name: "spec", longest: 256, check: SpecTarget.check),
         ]
 }

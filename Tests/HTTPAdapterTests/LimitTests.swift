@@ -1,4 +1,5 @@
-// Clients that mean harm or are broken, and the end. Times are short here; nothing fails because something takes longer.
+// Clients that mean harm or are broken, and the end. Times are short here; nothing fails because something takes
+// longer.
 
 import Foundation
 import HTTPAdapter

@@ -57,6 +57,9 @@ struct Look {
         }
         for trigger in rest { try writer.append(trigger) }
         try writer.finish()
+        // What is written to at this moment is not remembered.
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -100)], ofItemAtPath: source + "/" + name)
     }
 
     /// An answer as JSON.

@@ -109,7 +109,7 @@ package struct ConfigFile: Sendable {
         if key == Settings.python.name { return value.text?.contains("/") == true }
         return [
             Settings.source.name, Settings.mountPoint.name, Settings.cache.name, Settings.sidecars.name,
-            Settings.logDirectory.name,
+            Settings.logDirectory.name, Settings.tokenFile.name,
         ].contains(key)
     }
 

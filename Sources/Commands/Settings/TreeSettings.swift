@@ -6,7 +6,8 @@ import VirtualTree
 extension VirtualCatalog.Options {
     /// As `layers` say; read-only rights, owners and the mount point are the caller's.
     ///
-    /// - Parameter hasOtherReaders: whether users besides the one who runs this may read: for them links do not leave the
+    /// - Parameter hasOtherReaders: whether users besides the one who runs this may read: for them links do not leave
+    ///   the
     ///   source, unless that is allowed.
     init(_ layers: SettingLayers, hasOtherReaders: Bool) throws(CommandError) {
         self.init()
