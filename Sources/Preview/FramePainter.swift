@@ -20,8 +20,8 @@ package struct FramePainter: Sendable {
     /// Of a picture, pixels.
     package var size: (width: Int, height: Int) { painter.size }
 
-    /// How tiles lie in a picture, row by row: so many in a row, each of so many pixels, with a gap between them; nil where
-    /// channels are drawn as one.
+    /// How tiles lie in a picture, row by row: so many in a row, each of so many pixels, with a gap between them; nil
+    /// where channels are drawn as one.
     package var tiling: (columns: Int, width: Int, height: Int, gap: Int)? {
         painter.tiling.map { ($0.columns, $0.width, $0.height, CellPainter.tileGap) }
     }
