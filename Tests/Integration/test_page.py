@@ -229,6 +229,7 @@ def test_preprocessing_window_and_filters_by_controls(visit, mounted):
     assert page.settled() == 15
     equal_to_file(page, mounted)
     page.choose("Preprocessing", "histo")
+    page.wait("evh5State.file === 'histo/100ms/train/street.h5'")
     page.run("for (const one of document.querySelectorAll('#settings details')) one.open = true")
     page.choose("polarity", "on")
     page.wait("evh5State.file === 'histo,polarity=on/100ms/train/street.h5'")
@@ -366,7 +367,7 @@ def test_by_keyboard_alone(visit):
         told = page.run("""
             const e = document.activeElement; if (e === document.body) return null
             const name = e.getAttribute("aria-label") || (e.getAttribute("aria-labelledby") && "named") || e.labels?.[0]?.textContent || e.textContent
-            const style = getComputedStyle(e)
+            const style = getComputedStyle(e.matches(".folder") ? e.querySelector(".item-head") : e)
             return [e.tagName + "#" + e.id + "." + e.className + name.trim().slice(0, 30), name.trim(), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1]""")
         if told is None:
             continue

@@ -31,11 +31,13 @@ export class Controls {
   // A tensor is shown: its canonical path.
   set(spec) {
     const isSame = ["preprocessing", "window", "part"].every((key) => spec[key] === this.spec[key])
-    if (isSame && this.isBuilt) {
+    this.spec = { ...spec }
+    // The controls say so already, as it was they that were changed.
+    const isSpelled = this.component && writeComponent(this.component) === spec.preprocessing && this.window.text === spec.window && this.window.part === spec.part
+    if (this.isBuilt && (isSame || isSpelled)) {
       this.writePath()
       return
     }
-    this.spec = { ...spec }
     // Somebody who writes in a field keeps it as it is written.
     const active = document.activeElement
     if (this.isBuilt && this.element.contains(active) && active.matches("input[type=text]:not(.path)")) {

@@ -3,7 +3,7 @@
 import { el, field, select, freshId } from "./dom.js"
 import { boxColor } from "./boxes.js"
 
-export const COLORINGS = [["", "As evh5 preview"], ["polarity", "Off and on"], ["halves", "All off, then all on"], ["bins", "Time as colour"], ["signed", "Below and above 0"], ["gray", "Grey"]]
+export const COLORINGS = [["", "As preview"], ["polarity", "Off and on"], ["halves", "All off, then all on"], ["bins", "Time as colour"], ["signed", "Below and above 0"], ["gray", "Grey"]]
 const MANY = 24
 
 export class Display {
@@ -13,7 +13,7 @@ export class Display {
     this.channels = el("div", { class: "group" })
     this.layout = select([["one", "In one picture"], ["side", "Side by side"]], look.layout, (layout) => actions.look({ layout }))
     this.colors = select(COLORINGS, look.colors, (colors) => actions.look({ colors }))
-    this.boxes = select([["off", "Not shown"], ["frame", "At their frame"], ["hold", "Until the next, 0.5 s at most"]], look.boxes, (boxes) => actions.look({ boxes }))
+    this.boxes = select([["off", "Not shown"], ["frame", "At their frame"], ["hold", "Until the next"]], look.boxes, (boxes) => actions.look({ boxes }), { title: "Until the next: for 0.5 s at most" })
     this.transfer = select([["auto", "What is faster"], ["rgba", "Raw pixels"], ["png", "PNG"]], "auto", (choice) => actions.transfer(choice))
     this.classes = el("ul", { class: "classes" })
     this.series = el("div", { class: "group" })

@@ -222,8 +222,13 @@ session.addEventListener("tensor", () => {
   lanes.set(session.tensors[0], view.series)
   keepLink()
 })
+// While it plays, ten times a second: to write and paint more often takes the time of frames.
+let shownAt = 0
 session.addEventListener("frame", () => {
   const { times, frame } = session
+  const now = performance.now()
+  if (player.isPlaying && now - shownAt < 100) return
+  shownAt = now
   transport.show(player.t, frame, times, times.step)
   lanes.at(frame)
   if (!player.isPlaying) keepLink()

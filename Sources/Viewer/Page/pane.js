@@ -222,11 +222,14 @@ export class Pane {
 
   overlay() {
     const { paint, size } = this
+    const boxes = this.shownBoxes()
+    // An empty one would be painted with each frame.
+    const isEmpty = !this.picture || !this.spot || !(boxes.length || this.cursor.pixel || this.picture.tiles.length > 1)
+    this.over.hidden = isEmpty
+    if (isEmpty) return
     const ratio = window.devicePixelRatio || 1
     paint.setTransform(ratio, 0, 0, ratio, 0, 0)
     paint.clearRect(0, 0, size.width, size.height)
-    if (!this.picture || !this.spot) return
-    const boxes = this.shownBoxes()
     for (const tile of this.picture.tiles) {
       const toStage = (box) => onStage(box, tile, this.spot)
       if (boxes.length) drawBoxes(paint, boxes, (box) => toStage(this.put(box)), (box) => this.boxes.color(box), size.width, size.height)

@@ -90,13 +90,14 @@ export class Session extends EventTarget {
   // Another preprocessing or window of the same recording, the time staying.
   async change(k, spec, signal) {
     const before = this.specs[k]
-    this.specs[k] = { part: 0, ...spec }
+    const own = (this.specs[k] = { part: 0, ...spec })
     if (this.stem === null) return
     let tensor
     try {
       tensor = await this.load(k, signal)
     } catch (error) {
-      this.specs[k] = before
+      // Somebody else may have changed it since.
+      if (this.specs[k] === own) this.specs[k] = before
       throw error
     }
     this.take(k, tensor)

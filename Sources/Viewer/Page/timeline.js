@@ -120,8 +120,11 @@ export class Timeline {
 
   later() {
     if (this.pending) return
-    this.pending = requestAnimationFrame(() => {
+    // While it plays, the line moves a pixel or less at a time.
+    if (this.player.isPlaying && !this.isOld && performance.now() - (this.drawnAt ?? 0) < 80) return
+    this.pending = requestAnimationFrame((now) => {
       this.pending = 0
+      this.drawnAt = now
       this.draw()
     })
   }

@@ -72,5 +72,12 @@ export class WindowFields {
     }))
   }
 
-  tell(control) { this.changed(writeWindow(this.window), this.window.values.get("max_duration") ? this.part : 0, control) }
+  get text() { return writeWindow(this.window) }
+
+  tell(control) {
+    const { values } = this.window
+    const now = values.get("length") ?? `${values.get("count")}ev`
+    for (const chip of this.element.querySelectorAll(".chip")) chip.setAttribute("aria-pressed", String(chip.textContent === now))
+    this.changed(this.text, this.window.values.get("max_duration") ? this.part : 0, control)
+  }
 }
