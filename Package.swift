@@ -170,7 +170,8 @@ let package = Package(
         .testTarget(
             name: "ViewerTests",
             dependencies: [
-                "Viewer", "VirtualTree", "SidecarStore", "TensorFile", "Preview", "Tensors", "Recordings", "CCairo",
+                "Viewer", "VirtualTree", "SidecarStore", "TensorFile", "Preview", "Tensors", "Recordings",
+                "RandomFixture", "CCairo",
                 log,
             ],
             swiftSettings: strict),

@@ -1,4 +1,4 @@
-// Cairo, as far as a sheet needs it: rectangles, pictures, text, PNG.
+// Cairo, as far as a sheet needs it: rectangles, pictures, text.
 
 import CCairo
 
@@ -111,22 +111,23 @@ package final class Canvas {
         return text.prefix(fits) + "..."
     }
 
-    /// The picture as a PNG file.
+    /// The picture as a PNG file. Cairo's own take ten times as long and twice the room.
     func png() throws(PreviewError) -> [UInt8] {
         cairo_surface_flush(surface)
         try check(cairo_status(context))
-        var bytes: [UInt8] = []
-        let status = withUnsafeMutablePointer(to: &bytes) { bytes in
-            cairo_surface_write_to_png_stream(
-                surface,
-                { target, data, count in
-                    target?.assumingMemoryBound(to: [UInt8].self).pointee.append(
-                        contentsOf: UnsafeBufferPointer(start: data, count: Int(count)))
-                    return CAIRO_STATUS_SUCCESS
-                }, bytes)
+        guard let data = cairo_image_surface_get_data(surface) else {
+            throw PreviewError(.libraryFailed, "the picture has no pixels")
         }
-        try check(status)
-        return bytes
+        let stride = Int(cairo_image_surface_get_stride(surface))
+        var image = PixelImage(width: width, height: height, color: Color(repeating: 0))
+        for y in 0..<height {
+            for x in 0..<width {
+                // The upper 8 bits are not used.
+                image.pixels[y * width + x] =
+                    UnsafeRawPointer(data).load(fromByteOffset: y * stride + 4 * x, as: UInt32.self) & 0xFF_FFFF
+            }
+        }
+        return try PNGFile.bytes(of: image)
     }
 
     private func set(_ color: Color) {

@@ -18,8 +18,8 @@ final class LabelTables: Sendable {
         let names: [Int64: String]
     }
 
-    /// A hundred million boxes are no labels.
-    private static let largestFile: Int64 = 256 << 20
+    /// Of more than a million boxes nobody looks at each.
+    private static let largestFile: Int64 = 64 << 20
     private static let largestDictionary: Int64 = 1 << 20
 
     private let catalog: VirtualCatalog

@@ -1,6 +1,7 @@
 """What the page asks, by HTTP: against numpy, against `evh5 preview`, and with what h5py added through a mount."""
 import io
 import json
+import os
 import urllib.parse
 
 import h5py
@@ -151,6 +152,20 @@ def test_a_stretch_as_a_file(view):
         else:
             assert "ffmpeg" in formats["missing"][format]
             assert "ffmpeg" in view("export", status=501, file=file, first=0, format=format)["error"]["message"]
+
+
+@pytest.mark.parametrize("script", ["echo no such codec >&2; exit 3", "head -c 100 >/dev/null; echo no such codec >&2; exit 3"])
+def test_an_ffmpeg_that_fails_is_quoted(evh5, source, tmp_path, script):
+    (tmp_path / "ffmpeg").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "ffmpeg").chmod(0o755)
+    server = View(evh5, source, prefix=["env", f"PATH={tmp_path}:{os.environ['PATH']}"])
+    try:
+        for _ in range(2):
+            status, _, body = server.ask("/.evh5/api/export?file=histo/1ms/day/a.h5&first=0&last=199&format=mp4")
+            assert status == 500 and "no such codec" in json.loads(body)["error"]["message"], body
+        assert server.ask("/.evh5/api/picture?file=histo/1ms/day/a.h5&frame=0")[0] == 200
+    finally:
+        server.stop()
 
 
 def test_wrong_questions_get_reasons(view):

@@ -55,8 +55,8 @@ class Served:
 class View(Served):
     """A running `evh5 view`."""
 
-    def __init__(self, binary, *arguments):
-        self.process = binary.start("view", *arguments, "--log-level", "error")
+    def __init__(self, binary, *arguments, **options):
+        self.process = binary.start("view", *arguments, "--log-level", "error", **options)
         line = self.process.stdout.readline().decode()
         if not line.startswith("http://"):
             line += self.process.stdout.read().decode()
