@@ -175,7 +175,8 @@ let package = Package(
         .testTarget(
             name: "ViewerTests",
             dependencies: [
-                "Viewer", "VirtualTree", "SidecarStore", "TensorFile", "Preview", "Tensors", "Recordings", "CCairo",
+                "Viewer", "VirtualTree", "SidecarStore", "TensorFile", "Preview", "Tensors", "Recordings",
+                "RandomFixture", "CCairo",
                 log,
             ],
             swiftSettings: strict),
