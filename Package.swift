@@ -150,7 +150,10 @@ let package = Package(
         .testTarget(
             name: "EventFilesTests", dependencies: ["EventFiles", "Tensors", "Recordings", "Files", "RandomFixture"],
             swiftSettings: strict),
-        .testTarget(name: "PreviewTests", dependencies: ["Preview", "CCairo"], swiftSettings: strict),
+        .testTarget(
+            name: "PreviewTests", dependencies: ["Preview", "PictureFixture"], swiftSettings: strict),
+        .target(
+            name: "PictureFixture", dependencies: ["CCairo"], path: "Tests/PictureFixture", swiftSettings: strict),
         .testTarget(
             name: "FrameStoreTests", dependencies: ["FrameStore", "SanitizerFixture"], swiftSettings: strict),
         .testTarget(
@@ -176,8 +179,8 @@ let package = Package(
             name: "ViewerTests",
             dependencies: [
                 "Viewer", "VirtualTree", "SidecarStore", "TensorFile", "Preview", "Tensors", "Recordings",
-                "RandomFixture", "CCairo",
-                log,
+                "RandomFixture",
+                "PictureFixture", log,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,6 +1,7 @@
 // PNG files of our own, read back by cairo, and the curve of brightness.
 
 import Foundation
+import PictureFixture
 import Preview
 import Testing
 
@@ -18,7 +19,7 @@ import Testing
     ])
     func `pictures are read back as they were`(width: Int, height: Int, colors: Int) throws {
         let image = image(width, height) { x, y in UInt32((y * width + x) % colors * 2_654_435 % 16_777_213) }
-        let decoded = try #require(Decoded(try PNGFile.bytes(of: image)))
+        let decoded = try #require(DecodedPNG(try PNGFile.bytes(of: image)))
         #expect(decoded.width == width && decoded.height == height)
         for y in 0..<height {
             for x in 0..<width where decoded[x, y] != image.pixels[y * width + x] { Issue.record("\(x), \(y)") }

@@ -1,6 +1,7 @@
 // Whole sheets: where cells are, that text is there, with fonts and without.
 
 import Foundation
+import PictureFixture
 import Preview
 import Testing
 
@@ -19,7 +20,7 @@ struct SheetTests {
 
     @Test func `cells are where the sheet says, unchanged, in rows`() throws {
         let sheet = try Self.sheet(5)
-        let picture = try #require(Decoded(sheet.png))
+        let picture = try #require(DecodedPNG(sheet.png))
         #expect(picture.width == sheet.width && picture.height == sheet.height)
         #expect(sheet.cells.map(\.count) == [5, 5])
         for (index, cell) in sheet.cells.joined().enumerated() {
@@ -39,7 +40,7 @@ struct SheetTests {
 
     @Test func `every cell has its label, every block its heading and legend`() throws {
         let sheet = try Self.sheet(3, SheetStyle(cellWidth: 200, columns: 3))
-        let picture = try #require(Decoded(sheet.png))
+        let picture = try #require(DecodedPNG(sheet.png))
         for cells in sheet.cells {
             let first = cells[0]
             for cell in cells {
@@ -64,7 +65,7 @@ struct SheetTests {
     @Test func `a narrow sheet has its legend below the heading`() throws {
         let style = SheetStyle(cellWidth: 40, columns: 1)
         let sheet = try Self.sheet(1, style)
-        let picture = try #require(Decoded(sheet.png))
+        let picture = try #require(DecodedPNG(sheet.png))
         #expect(sheet.width < 400)
         let cell = sheet.cells[0][0]
         #expect(picture.colors(x: 20..<21, y: 20..<cell.y).contains(0x4696FF))
@@ -84,7 +85,7 @@ struct SheetTests {
         let style = SheetStyle()
         let empty = try block([], channels: 2, height: 2, width: 2, .polarity, style)
         let sheet = try ContactSheet([empty], style)
-        #expect(sheet.cells == [[]] && Decoded(sheet.png) != nil)
+        #expect(sheet.cells == [[]] && DecodedPNG(sheet.png) != nil)
     }
 
     @Test func `pictures that are too large are refused before a frame is computed`() {

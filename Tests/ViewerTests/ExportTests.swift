@@ -1,6 +1,7 @@
 // Stretches of frames as files.
 
 import Foundation
+import PictureFixture
 import Recordings
 import Testing
 import Viewer

@@ -1,7 +1,7 @@
 // Pictures: pixel by pixel what `evh5 preview` draws, and what its formula says.
 
-import CCairo
 import Foundation
+import PictureFixture
 import Preview
 import Recordings
 import Testing
@@ -175,38 +175,5 @@ import Viewer
         }
         #expect(look.refusal("nothing", [:])?.code == .notFound)
         #expect(look.refusal("picture", ["file": "histo/50ms/a.h5\0", "frame": "0"])?.code == .badQuery)
-    }
-}
-
-/// A PNG's pixels, decoded by cairo.
-struct DecodedPNG {
-    let width: Int
-    let height: Int
-    let pixels: [UInt32]
-
-    init?(_ png: [UInt8]) {
-        var rest = png[...]
-        let surface = withUnsafeMutablePointer(to: &rest) { rest in
-            cairo_image_surface_create_from_png_stream(
-                { source, target, count in
-                    guard let source = source?.assumingMemoryBound(to: ArraySlice<UInt8>.self), let target,
-                        source.pointee.count >= Int(count)
-                    else { return CAIRO_STATUS_READ_ERROR }
-                    for place in 0..<Int(count) { target[place] = source.pointee.removeFirst() }
-                    return CAIRO_STATUS_SUCCESS
-                }, rest)
-        }
-        defer { cairo_surface_destroy(surface) }
-        guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS, let data = cairo_image_surface_get_data(surface)
-        else { return nil }
-        let (width, height) = (
-            Int(cairo_image_surface_get_width(surface)), Int(cairo_image_surface_get_height(surface))
-        )
-        let stride = Int(cairo_image_surface_get_stride(surface))
-        pixels = (0..<width * height).map { place in
-            UnsafeRawPointer(data).loadUnaligned(
-                fromByteOffset: place / width * stride + place % width * 4, as: UInt32.self) & 0xFFFFFF
-        }
-        (self.width, self.height) = (width, height)
     }
 }
