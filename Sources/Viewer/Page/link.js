@@ -11,9 +11,23 @@ function numbers(text, count) {
 
 const oneOf = (text, allowed) => (allowed.includes(text) ? text : undefined)
 
+// As query strings, but a plus is a plus: filters have some, and people write links by hand.
+function fields(hash) {
+  const found = new Map()
+  for (const part of hash.replace(/^#/, "").split("&")) {
+    const at = part.indexOf("=")
+    try {
+      if (at > 0) found.set(part.slice(0, at), decodeURIComponent(part.slice(at + 1)))
+    } catch {
+      // No UTF-8: as if it were not there.
+    }
+  }
+  return { get: (key) => found.get(key) ?? null }
+}
+
 // What is missing or makes no sense is undefined: the page then has its own.
 export function parse(hash) {
-  const q = new URLSearchParams(hash.replace(/^#/, ""))
+  const q = fields(hash)
   const z = numbers(q.get("z"), 3)
   const span = numbers(q.get("span"), 2)
   const loop = numbers(q.get("loop"), 2)
@@ -39,7 +53,7 @@ export function write(view) {
   const parts = []
   const add = (key, value, unless) => {
     if (value !== undefined && value !== null && value !== "" && value !== unless) {
-      parts.push(`${key}=${encodeURIComponent(value).replace(/%(2F|2C|3D|3A)/g, decodeURIComponent)}`)
+      parts.push(`${key}=${encodeURIComponent(value).replace(/%(2F|2C|3D|3A|2B)/g, decodeURIComponent)}`)
     }
   }
   add("f", view.file)

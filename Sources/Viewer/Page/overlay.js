@@ -10,8 +10,9 @@ export function onStage({ x, y, w, h }, tile, { scale, left, top }) {
   return { x: left + tile.x * scale + x * cell, y: top + tile.y * scale + y * cell, w: w * cell, h: h * cell }
 }
 
-// put: a box of the sensor -> where it lies on the stage; colorOf: of its class.
-export function drawBoxes(context, boxes, put, colorOf, width, height) {
+// put: a box of the sensor -> where it lies on the stage; colorOf: of its class. Where many channels are side by side there is
+// no room for names.
+export function drawBoxes(context, boxes, put, colorOf, { width, height, isNamed }) {
   context.font = "12px system-ui, sans-serif"
   context.textBaseline = "middle"
   for (const box of boxes) {
@@ -23,6 +24,7 @@ export function drawBoxes(context, boxes, put, colorOf, width, height) {
       context.lineWidth = wide
       context.strokeRect(x, y, w, h)
     }
+    if (!isNamed) continue
     const text = w < 40 ? (box.class ?? caption(box)) : caption(box)
     const wide = context.measureText(text).width + 8
     const left = Math.max(0, Math.min(width - wide, x - 1))

@@ -232,7 +232,7 @@ export class Pane {
     paint.clearRect(0, 0, size.width, size.height)
     for (const tile of this.picture.tiles) {
       const toStage = (box) => onStage(box, tile, this.spot)
-      if (boxes.length) drawBoxes(paint, boxes, (box) => toStage(this.put(box)), (box) => this.boxes.color(box), size.width, size.height)
+      if (boxes.length) drawBoxes(paint, boxes, (box) => toStage(this.put(box)), (box) => this.boxes.color(box), { ...size, isNamed: tile.w * this.spot.scale > 180 })
       if (tile.name) drawTile(paint, tile.name, toStage({ x: 0, y: 0, w: this.picture.W, h: this.picture.H }))
       if (this.cursor.pixel) drawPixel(paint, toStage({ ...this.cursor.pixel, w: 1, h: 1 }))
     }

@@ -2,8 +2,9 @@
 
 import { request, ApiError } from "./api.js"
 
-// In Chromium on one machine, 1280 x 720: PNG takes 18 ms of processor time for a frame, raw 31 ms, as 3.7 MB go through
-// the browser's processes. Other browsers differ, so automatic tries both for a few pictures and keeps what took less.
+// In Chromium on one machine, 1280 x 720: PNG takes the browser 26 ms of processor time for a frame, raw pixels 38, as
+// 3.7 MB pass through its processes; the server takes 21 and 19. Over a network the difference is larger. Other browsers
+// may differ, so automatic tries both for a few pictures and keeps what took less.
 const TRIAL = 6
 const AGAIN = 400
 
