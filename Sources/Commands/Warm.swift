@@ -101,15 +101,15 @@ struct Warm: ParsableCommand {
         }
         var after = before
         // Others who use the mount may push a frame out of memory before it is stored: then it is read again.
-        for _ in 0..<WarmReader.passes {
+        for pass in 0..<WarmReader.passes {
             let dropped = after.cache?.dropped ?? 0
-            let reader = WarmReader(group, before, progress: progress)
+            let reader = WarmReader(group, before, progress: progress, pass: pass)
             reader.run(threads: threads)
             after = try reader.settle()
             summary.bytes += reader.bytesRead
             summary.failures += reader.failures.map { Failure(path: $0.path, reason: $0.reason) }
             guard let cache = after.cache, cache.dropped > dropped, cache.problem == nil, reader.failures.isEmpty,
-                !group.isTooSmall(cacheBefore, cache)
+                !group.isTooSmall(cacheBefore, cache), pass + 1 < WarmReader.passes
             else {
                 summary.dropped += (after.cache?.dropped ?? 0) - dropped
                 break

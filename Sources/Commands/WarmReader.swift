@@ -99,13 +99,18 @@ final class WarmReader: Sendable {
     /// How often files are read at most.
     static let passes = 3
 
+    /// How many times smaller those shares, and the bytes between two looks, are: later passes find most frames on disk
+    /// and lose nothing by going carefully.
+    private let caution: Int
     private let group: WarmGroup
     private let before: DiskCacheStatistics?
     private let progress: RateProgress?
     private let state = Mutex(State())
 
-    init(_ group: WarmGroup, _ before: MountStatus?, progress: RateProgress?) {
+    /// - Parameter pass: how often the files were read before, since frames were not stored in time.
+    init(_ group: WarmGroup, _ before: MountStatus?, progress: RateProgress?, pass: Int = 0) {
         self.group = group
+        caution = 1 << (2 * pass)
         self.before = before?.cache
         self.progress = progress
     }
@@ -180,7 +185,7 @@ final class WarmReader: Sendable {
         while true {
             let (asks, isFull, isOver) = state.withLock { state in
                 if !state.isFull { state.unseen += bytes }
-                let asks = !state.isAsking && state.unseen >= WarmReader.look
+                let asks = !state.isAsking && state.unseen >= WarmReader.look / Int64(caution)
                 if asks { (state.isAsking, state.unseen) = (true, 0) }
                 return (asks, state.isFull, state.isOver)
             }
@@ -199,13 +204,14 @@ final class WarmReader: Sendable {
         }
         var status = try? MountStatus.read(group.mount)
         if let now = status, let cache = now.cache, !isOver(now),
-            cache.queuedBytes > now.memoryTarget / WarmReader.full || cache.queued > WarmReader.mostWaiting
+            cache.queuedBytes > now.memoryTarget / (WarmReader.full * caution) || cache.queued > WarmReader.mostWaiting
         {
             state.withLock { $0.isFull = true }
             let target = now.memoryTarget
             status = try? waitUntil { cache in
                 cache.problem != nil
-                    || cache.queuedBytes <= target / WarmReader.free && cache.queued <= WarmReader.mostWaiting / 4
+                    || cache.queuedBytes <= target / (WarmReader.free * caution)
+                        && cache.queued <= WarmReader.mostWaiting / 4
             }
         }
         let over = isOver(status)
