@@ -116,6 +116,8 @@ def test_every_flag_is_a_keyword():
     (dict(read_only=True, page_cache=False, allow_other=None), ["--read-only", "--no-page-cache"]),
     (dict(memory_target="1G", max_cache_size=2**30, max_threads=8), ["--memory-target=1G", "--max-cache-size=1073741824", "--max-threads=8"]),
     (dict(geometry=(640, 480)), ["--geometry=640x480"]),
+    (dict(http="127.0.0.1:0", token=False, host_name=["a", "b.example"]), ["--http=127.0.0.1:0", "--no-token", "--host-name=a,b.example"]),
+    (dict(host_name="a"), ["--host-name=a"]),
     (dict(geometry={"*_td.dat": "304x240", "old/*": (64, 48)}), ["--geometry=*_td.dat=304x240;old/*=64x48"]),
     (dict(encoding={"old/*": "evt2"}), ["--encoding=old/*=evt2"]),
     (dict(folders={"a": "rvt,dataset=gen1", "b": "rvt,dataset=gen4,path=c"}), ["--folders=a=rvt,dataset=gen1;b=rvt,dataset=gen4,path=c"]),

@@ -36,6 +36,10 @@ class Settings(TypedDict, total=False):
     dir_mode: Union[int, str]
     max_threads: int
     page_cache: bool
+    http: str
+    token_file: Path
+    token: bool
+    host_name: Union[str, Sequence[str]]
     log_level: str
     log_format: str
     log_directory: Path
@@ -86,12 +90,13 @@ def _options(value: Any) -> str:
 
 
 _TEXTS: Dict[str, Callable[[Any], str]] = {
-    "config_file": _path, "cache": _path, "sidecars": _path, "log_directory": _path, "python": _program,
+    "config_file": _path, "cache": _path, "sidecars": _path, "log_directory": _path, "python": _program, "token_file": _path,
     "max_cache_size": _number, "memory_target": _number, "companion_size_limit": _number, "preprocessing_workers": _number,
     "max_threads": _number, "uid": _number, "gid": _number, "file_mode": _mode, "dir_mode": _mode,
     "geometry": _by_glob(_geometry), "encoding": _by_glob(str), "windows": _windows, "folders": _by_glob(str), "log_level": str, "log_format": str, "options": _options,
+    "http": str, "host_name": _options,
 }
-_SWITCHES = ("read_only", "allow_other", "follow_links", "page_cache")
+_SWITCHES = ("read_only", "allow_other", "follow_links", "page_cache", "token")
 
 
 def registrations(value: Any) -> List[str]:
