@@ -14,41 +14,40 @@ final class HealthProbe: Sendable {
 
     private let catalog: VirtualCatalog
     private let queue = DispatchQueue(label: "evh5.health")
-    /// How many questions have no answer.
-    private let waiting = Atomic(0)
+    /// Who waits for what the core says; nil when it is not being asked.
+    private let waiting = Mutex<[Asked]?>(nil)
 
     init(_ catalog: VirtualCatalog) { self.catalog = catalog }
 
-    /// 200 when the core's own status could be read and the source's folder listed in time, else 503.
+    /// 200 when the core's own status and the state of the source's folder could be read in time, else 503.
     func answer(on loop: any EventLoop) -> EventLoopFuture<Answer> {
-        // What was asked before hangs still: another question would only wait behind it.
-        guard waiting.load(ordering: .relaxed) == 0 else {
-            return loop.flatScheduleTask(in: .seconds(HealthProbe.patience)) { [self] in
-                loop.makeSucceededFuture(waiting.load(ordering: .relaxed) == 0 ? Self.well : Self.late)
-            }.futureResult
+        let asked = Asked(loop.makePromise(of: Answer.self))
+        loop.scheduleTask(in: .seconds(HealthProbe.patience)) { asked.answer(Self.late) }
+        // Where it hangs, another question would only wait behind the one before.
+        let isFirst = waiting.withLock { waiting in
+            defer { waiting = (waiting ?? []).filter { !$0.isAnswered } + [asked] }
+            return waiting == nil
         }
-        let promise = loop.makePromise(of: Answer.self)
-        let state = Once()
-        loop.scheduleTask(in: .seconds(HealthProbe.patience)) {
-            if state.first() { promise.succeed(Self.late) }
+        if isFirst {
+            queue.async { [self] in
+                let problem = problem()
+                let all = waiting.withLock { waiting in
+                    defer { waiting = nil }
+                    return waiting ?? []
+                }
+                for asked in all { asked.answer(problem.map { Answer(.serviceUnavailable, text: $0) } ?? Self.well) }
+            }
         }
-        waiting.add(1, ordering: .relaxed)
-        queue.async { [self] in
-            let answer = ask()
-            waiting.subtract(1, ordering: .relaxed)
-            if state.first() { promise.succeed(answer) }
-        }
-        return promise.futureResult
+        return asked.promise.futureResult
     }
 
-    private func ask() -> Answer {
+    /// What is wrong; nil when nothing is.
+    private func problem() -> String? {
         do throws(FileSystemError) {
             _ = try catalog.file(at: ".evh5/status.json").read(0..<1)
             try catalog.checkSource()
-            return Self.well
-        } catch {
-            return Answer(.serviceUnavailable, text: "the source cannot be read: \(error.message)")
-        }
+            return nil
+        } catch { return "the source cannot be read: \(error.message)" }
     }
 
     private static var well: Answer { Answer(.ok, text: "ok") }
@@ -56,10 +55,17 @@ final class HealthProbe: Sendable {
         Answer(.serviceUnavailable, text: "no answer within \(patience) s: the source's disk or the daemon hangs")
     }
 
-    /// Says yes once.
-    private final class Once: Sendable {
-        private let isDone = Atomic(false)
+    /// A question: the first answer is it.
+    private final class Asked: Sendable {
+        let promise: EventLoopPromise<Answer>
+        private let hasAnswer = Atomic(false)
 
-        func first() -> Bool { !isDone.exchange(true, ordering: .relaxed) }
+        init(_ promise: EventLoopPromise<Answer>) { self.promise = promise }
+
+        var isAnswered: Bool { hasAnswer.load(ordering: .relaxed) }
+
+        func answer(_ answer: Answer) {
+            if !hasAnswer.exchange(true, ordering: .relaxed) { promise.succeed(answer) }
+        }
     }
 }

@@ -93,7 +93,8 @@ public final class ReadingTable: Sendable {
         defer {
             let end = Date().timeIntervalSince1970
             state.withLock { state in
-                guard var reading = state.readings[key] else { return }
+                // Forgotten meanwhile, or begun anew for another process with the thread's number.
+                guard var reading = state.readings[key], reading.waiting > 0 else { return }
                 reading.waiting -= 1
                 reading.requests &+= 1
                 reading.seconds += max(0, end - start)
