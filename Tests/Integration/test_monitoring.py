@@ -220,6 +220,13 @@ def test_health_while_the_source_hangs(mount, library):
         time.sleep(0.1)
 
 
+def test_every_metric_is_explained(mount, library, tmp_path):
+    m = mount(library, "--cache", tmp_path / "cache", "--sidecars", tmp_path / "store")
+    told = set(re.findall(r"^# TYPE (\S+)", (m.point / ".evh5/metrics").read_text(), re.M))
+    explained = {name for row in re.findall(r"^\| (`evh5_.*?) \|", (ROOT / "docs/MONITORING.md").read_text(), re.M) for name in re.findall(r"`(evh5_\w+)", row)}
+    assert len(told) > 30 and told == explained
+
+
 def test_the_board_asks_for_what_is_told(mount, library):
     """Grafana's board in docs/monitoring: each of its questions is PromQL, of metrics that a mount has."""
     board = json.loads((ROOT / "docs/monitoring/grafana.json").read_text())
